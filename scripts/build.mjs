@@ -1,0 +1,24 @@
+// Bundles the command line, the library and the worker entries into dist/ with esbuild.
+// Code is split so that a command loads only what it uses; start-up time is part of the product.
+import { rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+import { entryPoints } from './entry-points.mjs';
+
+await rm('dist', { recursive: true, force: true });
+await build({
+  entryPoints,
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  sourcemap: false,
+  legalComments: 'none',
+  logLevel: 'warning',
+  loader: { '.nix': 'text', '.scm': 'text', '.asc': 'text', '.sh': 'text', '.css': 'text' },
+  // Bundled CommonJS libraries call require(); ESM output has none of its own.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
+  },
+});

@@ -1,0 +1,5 @@
+// What `npm run build` bundles: output name in dist/ to source file.
+export const entryPoints = {
+  trimaran: 'src/cli/main.ts',
+  index: 'src/index.ts',
+};
