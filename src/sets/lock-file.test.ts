@@ -93,7 +93,7 @@ describe('lock file', () => {
       # Written by \`trimaran lock\`; refreshed by \`trimaran lock --update [NAME]\`. Keep it in version control.
       version: 1
 
-      debian:  # suite → release, and each .deb used
+      debian:  # suite: its release, and each .deb used
         bookworm:
           timestamp: 20261101T000000Z
           release-sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
@@ -119,19 +119,19 @@ describe('lock file', () => {
               python:
                 PyJWT: python3-jwt
 
-      images:  # reference → digest of the tag and of each platform
+      images:  # reference: digest of the tag and of each platform
         python:3.11:
           digest: sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
           linux/amd64: sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
 
-      urls:  # URL → digest of its bytes
+      urls:  # URL: digest of its bytes
         https://example.org/a b#c: sha256:eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee
 
-      git:  # repository → ref → commit
+      git:  # repository, ref: commit
         https://example.org/~x/y:
           v1: ffffffffffffffffffffffffffffffffffffffff
 
-      pip:  # recipe → requirement → version and digests
+      pip:  # recipe, requirement: version and digests
         api/Dockerfile:
           "x[y]>=1":
             version: "1.0"
@@ -318,8 +318,11 @@ describe('lock file', () => {
         ['bookworm', { ...suite, architectures: new Map([['amd64', { packages, python: new Map() }]]) }],
       ]),
     });
-    const start = performance.now();
-    parseLockFile(text, 'x');
-    expect(performance.now() - start).toBeLessThan(15);
+    const times = Array.from({ length: 5 }, () => {
+      const start = performance.now();
+      parseLockFile(text, 'x');
+      return performance.now() - start;
+    });
+    expect(Math.min(...times)).toBeLessThan(15);
   });
 });

@@ -104,7 +104,7 @@ const header = [
  */
 export function writeLockFile(lock: LockFile): string {
   const out = [...header, `version: ${lockFileVersion}`];
-  section(out, 'debian', lock.debian, '  # suite → release, and each .deb used', (suite, name) => {
+  section(out, 'debian', lock.debian, '  # suite: its release, and each .deb used', (suite, name) => {
     out.push(`  ${key(name)}:`);
     out.push(`    timestamp: ${scalar(suite.timestamp)}`);
     out.push(`    release-sha256: ${scalar(suite.releaseSha256)}`);
@@ -120,22 +120,22 @@ export function writeLockFile(lock: LockFile): string {
     out,
     'images',
     lock.images,
-    '  # reference → digest of the tag and of each platform',
+    '  # reference: digest of the tag and of each platform',
     (image, name) => {
       out.push(`  ${key(name)}:`, `    digest: ${scalar(image.digest)}`);
       for (const [platform, digest] of sorted(image.platforms))
         out.push(`    ${key(platform)}: ${scalar(digest)}`);
     },
   );
-  section(out, 'urls', lock.urls, '  # URL → digest of its bytes', (sha256, url) => {
+  section(out, 'urls', lock.urls, '  # URL: digest of its bytes', (sha256, url) => {
     out.push(`  ${key(withoutCredentials(url))}: ${scalar(`sha256:${sha256}`)}`);
   });
-  section(out, 'git', lock.git, '  # repository → ref → commit', (refs, url) => {
+  section(out, 'git', lock.git, '  # repository, ref: commit', (refs, url) => {
     if (refs.size === 0) return;
     out.push(`  ${key(withoutCredentials(url))}:`);
     for (const [ref, commit] of sorted(refs)) out.push(`    ${key(ref)}: ${scalar(commit)}`);
   });
-  section(out, 'pip', lock.pip, '  # recipe → requirement → version and digests', (requirements, recipe) => {
+  section(out, 'pip', lock.pip, '  # recipe, requirement: version and digests', (requirements, recipe) => {
     if (requirements.size === 0) return;
     out.push(`  ${key(recipe)}:`);
     for (const [requirement, locked] of sorted(requirements)) {

@@ -29,6 +29,13 @@ interface LockList extends Place {
 export type LockNode = LockScalar | LockMapping | LockList;
 
 const deepest = 16;
+/** What nearly every line is: a plain key, and a plain value or none. Saves the general way its work. */
+const usualLine = /^([A-Za-z0-9][^:#"']*):(?: ([A-Za-z0-9(./~][^:#]*(?::[^ :#][^:#]*)*))?$/;
+const tab = 0x09;
+const carriageReturn = 0x0d;
+const space = 0x20;
+const hash = 0x23;
+const marker = /^(?:<{7}|={7}|>{7}|\|{7})(?: |$)/;
 const doubleQuoted = /"(?:[^"\\]|\\.)*"/y;
 const singleQuoted = /'(?:[^']|'')*'/y;
 /** First characters that mean something in YAML which a lock never uses. */
@@ -75,17 +82,17 @@ function significantLines(text: string, file: string): Line[] {
     let end = text.indexOf('\n', start);
     if (end < 0) end = text.length;
     let stop = end;
-    while (stop > start && (text[stop - 1] === ' ' || text[stop - 1] === '\r')) stop--;
+    while (stop > start && isSpaceOrReturn(text.charCodeAt(stop - 1))) stop--;
     number++;
     let first = start;
-    while (first < stop && text[first] === ' ') first++;
-    const lead = text[first];
-    if (first < stop && lead !== '#') {
-      if (lead === '\t') {
+    while (first < stop && text.charCodeAt(first) === space) first++;
+    const lead = text.charCodeAt(first);
+    if (first < stop && lead !== hash) {
+      if (lead === tab) {
         throw syntaxError({ file, line: number, column: first - start + 1 }, 'a tab in the indentation');
       }
       const content = text.slice(first, stop);
-      if (first === start && /^(?:<{7}|={7}|>{7}|\|{7})(?: |$)/.test(content)) {
+      if (first === start && marker.test(content)) {
         throw new TrimaranError({
           code: 'lock/merge-conflict',
           message: `${file} holds an unresolved merge conflict`,
@@ -98,6 +105,10 @@ function significantLines(text: string, file: string): Line[] {
     start = end + 1;
   }
   return lines;
+}
+
+function isSpaceOrReturn(unit: number): boolean {
+  return unit === space || unit === carriageReturn;
 }
 
 function syntaxError(span: Span, message: string): TrimaranError {
@@ -153,6 +164,16 @@ class LockTextReader {
   private readEntry(line: Line, offset: number, entries: Map<string, LockEntry>, depth: number): void {
     const indent = line.indent + offset;
     const { text } = line;
+    const usual = offset === 0 ? usualLine.exec(text) : null;
+    if (usual?.[2] !== undefined && !entries.has(usual[1]!)) {
+      const name = usual[1]!;
+      const start = indent + name.length + 3;
+      entries.set(name, {
+        key: { kind: 'scalar', value: name, line: line.number, column: indent + 1 },
+        value: { kind: 'scalar', value: usual[2], line: line.number, column: start },
+      });
+      return;
+    }
     let key: LockScalar;
     let colon: number;
     if (text[offset] === '"' || text[offset] === "'") {
@@ -239,7 +260,7 @@ class LockTextReader {
     this.refuseIndicator(line, start);
     const comment = text.indexOf(' #', start);
     const value = (comment < 0 ? text.slice(start) : text.slice(start, comment)).trimEnd();
-    if (/:(?: |$)/.test(value)) {
+    if (value.includes(': ') || value.endsWith(':')) {
       throw this.error(place.line, place.column, 'a `:` in a plain value; quote it');
     }
     return { kind: 'scalar', value, ...place };
@@ -310,14 +331,14 @@ function isItem(text: string): boolean {
 }
 
 function skipSpaces(text: string, at: number): number {
-  while (text[at] === ' ') at++;
+  while (text.charCodeAt(at) === space) at++;
   return at;
 }
 
 /** Index of the `:` that ends a plain key, or -1. */
 function plainKeyEnd(text: string, from: number): number {
   for (let at = text.indexOf(':', from); at >= 0; at = text.indexOf(':', at + 1)) {
-    if (at + 1 === text.length || text[at + 1] === ' ') {
+    if (at + 1 === text.length || text.charCodeAt(at + 1) === space) {
       const comment = text.indexOf(' #', from);
       return comment >= 0 && comment < at ? -1 : at;
     }
