@@ -4,6 +4,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { encodeTarHeader, tarPadding, tarTrailer } from '../formats/tar-write.ts';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import type { Content } from '../foundation/file-tree.ts';
@@ -117,27 +118,10 @@ export function layoutFiles(images: readonly Image[], options: LayoutOptions = {
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
-const blockSize = 512;
-const zeroBlocks = Buffer.alloc(2 * blockSize);
-
 function memberHeader(path: string, size: number): Buffer {
-  const header = Buffer.alloc(blockSize);
-  header.write(path, 0, 100, 'latin1');
-  header.write('0000644\0', 100, 'latin1');
-  header.write('0000000\0', 108, 'latin1');
-  header.write('0000000\0', 116, 'latin1');
-  if (size < 8 ** 11) header.write(`${size.toString(8).padStart(11, '0')}\0`, 124, 'latin1');
-  else {
-    header[124] = 0x80;
-    header.writeBigUInt64BE(BigInt(size), 128);
-  }
-  header.write('00000000001\0', 136, 'latin1');
-  header.write('        ', 148, 'latin1');
-  header.write('0ustar\u000000', 156, 'latin1');
-  let sum = 0;
-  for (const byte of header) sum += byte;
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  return header;
+  // Only the length of the content goes into a header.
+  const content: Content = { kind: 'region', file: path, offset: 0, length: size };
+  return encodeTarHeader({ kind: 'file', path, mode: 0o644, uid: 0, gid: 0, mtime: 1, content });
 }
 
 /**
@@ -149,10 +133,10 @@ export function archiveContents(images: readonly Image[], options: LayoutOptions
   for (const { path, content } of layoutFiles(images, options)) {
     const size = totalLength(content);
     contents.push({ kind: 'bytes', bytes: memberHeader(path, size) }, ...content);
-    const padding = -size & (blockSize - 1);
-    if (padding > 0) contents.push({ kind: 'bytes', bytes: zeroBlocks.subarray(0, padding) });
+    const padding = tarPadding(size);
+    if (padding > 0) contents.push({ kind: 'bytes', bytes: tarTrailer.subarray(0, padding) });
   }
-  contents.push({ kind: 'bytes', bytes: zeroBlocks });
+  contents.push({ kind: 'bytes', bytes: tarTrailer });
   return contents;
 }
 
