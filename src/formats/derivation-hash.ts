@@ -1,0 +1,186 @@
+// How a derivation is hashed: modulo its fixed outputs, so that how a file was fetched does not name what is built from it;
+// and the output paths that follow. Source: the Nix reference manual, store/derivation/outputs; Guix computes the same.
+import { createHash } from 'node:crypto';
+import { type ByteString, fromByteString } from '../foundation/byte-string.ts';
+import { TrimaranError } from '../foundation/error.ts';
+import {
+  type Derivation,
+  type DerivationInputs,
+  type DerivationOutput,
+  sortedInputs,
+  unparse,
+} from './derivation.ts';
+import { parseHash, parseHashAlgorithm, writeHash } from './hash-text.ts';
+import {
+  makeFixedOutputPath,
+  makeOutputPath,
+  outputPathName,
+  type StorePath,
+  splitMethodAndAlgorithm,
+} from './store-path.ts';
+
+/**
+ * What a derivation counts for in the hashes of those that use it: one hash (hexadecimal SHA-256) for all outputs, one
+ * per output when they are fixed, or none yet (`deferred`) when it is known only after a build.
+ */
+export type DerivationHash =
+  | { readonly kind: 'regular'; readonly hash: string }
+  | { readonly kind: 'fixed'; readonly outputs: ReadonlyMap<ByteString, string> }
+  | { readonly kind: 'deferred' };
+
+/** Where the hashes of input derivations come from. */
+export interface DerivationHashing {
+  /** Held by the caller, by derivation path; gets what is computed for inputs on the way. */
+  readonly memo: Map<StorePath, DerivationHash>;
+  /** Reads an input that is not in `memo`. Without it every input must be. */
+  readonly readDerivation?: (path: StorePath) => Derivation;
+}
+
+/**
+ * The hash of a derivation as an input of others. Put it into the memo under the derivation's path.
+ * Throws `derivation/unknown-input` for an input neither in the memo nor readable, `derivation/cycle`.
+ */
+export function hashDerivationModulo(drv: Derivation, hashing: DerivationHashing): DerivationHash {
+  if (isFixedOutput(drv)) {
+    const outputs = new Map<ByteString, string>();
+    for (const [name, { hashAlgorithm, hash, path }] of drv.outputs) {
+      outputs.set(name, sha256(`fixed:out:${hashAlgorithm}:${hash}:${path}`));
+    }
+    return { kind: 'fixed', outputs };
+  }
+  for (const output of drv.outputs.values()) if (output.path === '') return { kind: 'deferred' };
+  const inputs = hashedInputs(drv, hashing);
+  if (inputs === undefined) return { kind: 'deferred' };
+  return { kind: 'regular', hash: sha256(unparse(drv, inputs, drv.outputs, drv.env)) };
+}
+
+/**
+ * The derivation with the paths of its outputs filled in, in `outputs` and in the environment variables named after
+ * them; what stood there before does not count. Fixed outputs follow from their hash. Outputs stay as they are when
+ * they cannot be known before a build: floating ones, and all that depend on such.
+ *
+ * Throws as {@link hashDerivationModulo}, and `hash/…` and `store-path/…` for what is wrong in a fixed output.
+ */
+export function staticOutputPaths(
+  drv: Derivation,
+  options: DerivationHashing & { readonly storeDirectory: string },
+): Derivation {
+  const { storeDirectory } = options;
+  const outputs = new Map<ByteString, DerivationOutput>();
+  const env = new Map(drv.env);
+  let ownHash: string | undefined;
+  let isDeferred = false;
+  for (const [output, given] of drv.outputs) {
+    let path: StorePath;
+    let { hash } = given;
+    if (given.hashAlgorithm !== '') {
+      if (hash === '' || hash === 'impure') {
+        outputs.set(output, given);
+        continue;
+      }
+      const { method, algorithm } = splitMethodAndAlgorithm(given.hashAlgorithm);
+      const digest = parseHash(hash, { algorithm: parseHashAlgorithm(algorithm) });
+      hash = writeHash(digest, 'base16');
+      path = makeFixedOutputPath({ name: outputPathName(drv.name, output), method, digest, storeDirectory });
+    } else {
+      if (ownHash === undefined && !isDeferred) {
+        const inputs = hashedInputs(drv, options);
+        if (inputs === undefined) isDeferred = true;
+        else ownHash = sha256(unparseMasked(drv, inputs));
+      }
+      if (ownHash === undefined) {
+        outputs.set(output, given);
+        continue;
+      }
+      path = makeOutputPath({ derivationHash: ownHash, output, name: drv.name, storeDirectory });
+    }
+    outputs.set(output, { path, hashAlgorithm: given.hashAlgorithm, hash });
+    env.set(output, path);
+  }
+  return { ...drv, outputs, env };
+}
+
+/** Whether a derivation's output is known by its hash: a fetch, for the most part. */
+export function isFixedOutput(drv: Derivation): boolean {
+  for (const { hash } of drv.outputs.values()) if (hash !== '' && hash !== 'impure') return true;
+  return false;
+}
+
+function sha256(text: ByteString): string {
+  return createHash('sha256').update(text, 'latin1').digest('hex');
+}
+
+/** Inputs with their hashes in place of their paths; undefined when one is not known before a build. */
+function hashedInputs(drv: Derivation, hashing: DerivationHashing): DerivationInputs | undefined {
+  hashMissingInputs(drv, hashing);
+  const merged = new Map<string, ByteString[]>();
+  const add = (hash: string, outputs: Iterable<ByteString>) => {
+    const known = merged.get(hash);
+    if (known === undefined) merged.set(hash, [...outputs]);
+    else known.push(...outputs);
+  };
+  for (const [path, outputs] of drv.inputDrvs) {
+    const input = hashing.memo.get(path)!;
+    if (input.kind === 'deferred') return undefined;
+    if (input.kind === 'regular') {
+      add(input.hash, outputs);
+      continue;
+    }
+    // A fixed output counts by what it is, not by how it is made.
+    for (const output of outputs) {
+      const hash = input.outputs.get(output);
+      if (hash === undefined) {
+        throw new TrimaranError({
+          code: 'derivation/unknown-input',
+          message: `derivation '${path}' has no output '${fromByteString(output)}'`,
+        });
+      }
+      add(hash, ['out']);
+    }
+  }
+  return sortedInputs(merged);
+}
+
+/** Fills the memo for all inputs, deepest first, without recursion: chains of inputs can be long. */
+function hashMissingInputs(root: Derivation, { memo, readDerivation }: DerivationHashing): void {
+  const missing = (drv: Derivation) => [...drv.inputDrvs.keys()].filter((path) => !memo.has(path));
+  const open = new Set<StorePath>();
+  const stack = [{ drv: root, path: undefined as StorePath | undefined, waiting: missing(root) }];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const next = top.waiting.pop();
+    if (next === undefined) {
+      stack.pop();
+      if (top.path === undefined) continue;
+      open.delete(top.path);
+      memo.set(top.path, hashDerivationModulo(top.drv, { memo }));
+      continue;
+    }
+    if (memo.has(next)) continue;
+    if (open.has(next)) {
+      throw new TrimaranError({
+        code: 'derivation/cycle',
+        message: `derivation '${next}' depends on itself`,
+      });
+    }
+    if (readDerivation === undefined) {
+      throw new TrimaranError({
+        code: 'derivation/unknown-input',
+        message: `input derivation '${next}' of '${fromByteString(top.drv.name)}' is not known`,
+      });
+    }
+    const drv = readDerivation(next);
+    open.add(next);
+    // A fixed output's inputs do not count, so they need not be there.
+    stack.push({ drv, path: next, waiting: isFixedOutput(drv) ? [] : missing(drv) });
+  }
+}
+
+function unparseMasked(drv: Derivation, inputs: DerivationInputs): ByteString {
+  const outputs = new Map<ByteString, DerivationOutput>();
+  const env = new Map(drv.env);
+  for (const output of drv.outputs.keys()) {
+    outputs.set(output, { path: '', hashAlgorithm: '', hash: '' });
+    if (env.has(output)) env.set(output, '');
+  }
+  return unparse(drv, inputs, outputs, env);
+}

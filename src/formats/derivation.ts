@@ -1,0 +1,254 @@
+// Derivations, `.drv`: one build step, in Nix's and Guix's ATerm form (its hashes: derivation-hash.ts).
+// Source: the Nix reference manual, protocols/derivation-aterm and store/derivation. Left out: dynamic derivations.
+import { type ByteString, fromByteString } from '../foundation/byte-string.ts';
+import { TrimaranError } from '../foundation/error.ts';
+import { isStorePath, makeTextPath, type StorePath } from './store-path.ts';
+
+/** One output. All three are empty while it is not known where it will lie. */
+export interface DerivationOutput {
+  /** Store path, or '' when it is not known before the build. */
+  readonly path: StorePath | '';
+  /** `sha256`, `r:sha256` … for a fixed (or floating) output, else ''. */
+  readonly hashAlgorithm: ByteString;
+  /** The hash in base 16 for a fixed output, else ''. */
+  readonly hash: ByteString;
+}
+
+/** A derivation. Maps may be in any order: they are written sorted by byte. */
+export interface Derivation {
+  /** Without `.drv`. Not part of the text, but of every path. */
+  readonly name: ByteString;
+  readonly outputs: ReadonlyMap<ByteString, DerivationOutput>;
+  /** Input derivations' paths to the names of the outputs used. */
+  readonly inputDrvs: ReadonlyMap<StorePath, readonly ByteString[]>;
+  readonly inputSrcs: readonly StorePath[];
+  readonly system: ByteString;
+  readonly builder: ByteString;
+  readonly args: readonly ByteString[];
+  readonly env: ReadonlyMap<ByteString, ByteString>;
+}
+
+/**
+ * A derivation from its text. `name` is that of its store path without `.drv`.
+ * Throws `derivation/malformed` and `derivation/unsupported-version`.
+ */
+export function parseDerivation(text: ByteString, name: ByteString): Derivation {
+  return new DerivationParser(text, name).parse();
+}
+
+/** The text of a derivation, byte for byte as Nix and Guix write it. */
+export function writeDerivation(drv: Derivation): ByteString {
+  return unparse(drv, sortedInputs(drv.inputDrvs), drv.outputs, drv.env);
+}
+
+/**
+ * The store path of a derivation's text. `text`, when the caller has it already, spares writing it again.
+ * Throws `store-path/bad-name`.
+ */
+export function derivationPath(
+  drv: Derivation,
+  options: { readonly storeDirectory: string; readonly text?: ByteString },
+): StorePath {
+  return makeTextPath({
+    name: `${drv.name}.drv`,
+    contents: options.text ?? writeDerivation(drv),
+    references: [...drv.inputDrvs.keys(), ...drv.inputSrcs],
+    storeDirectory: options.storeDirectory,
+  });
+}
+
+/** What stands for the input derivations in the text, sorted. */
+export type DerivationInputs = readonly (readonly [key: ByteString, outputs: readonly ByteString[]])[];
+
+export function sortedInputs(inputs: ReadonlyMap<ByteString, Iterable<ByteString>>): DerivationInputs {
+  return [...inputs.keys()].sort().map((key) => [key, sortedNames(inputs.get(key)!)] as const);
+}
+
+function sortedNames(names: Iterable<ByteString>): readonly ByteString[] {
+  const list = [...names];
+  return list.length < 2 ? list : [...new Set(list)].sort();
+}
+
+/** The text with other inputs, outputs or environment than the derivation's own, as its hashes need. */
+export function unparse(
+  drv: Derivation,
+  inputs: DerivationInputs,
+  outputs: ReadonlyMap<ByteString, DerivationOutput>,
+  env: ReadonlyMap<ByteString, ByteString>,
+): ByteString {
+  let text = 'Derive([';
+  let comma = '';
+  for (const name of [...outputs.keys()].sort()) {
+    const { path, hashAlgorithm, hash } = outputs.get(name)!;
+    text += `${comma}("${name}","${path}","${hashAlgorithm}","${hash}")`;
+    comma = ',';
+  }
+  text += '],[';
+  comma = '';
+  for (const [key, names] of inputs) {
+    text += `${comma}("${key}",["${names.join('","')}"])`;
+    comma = ',';
+  }
+  const sources = sortedNames(drv.inputSrcs);
+  text += `],[${sources.length === 0 ? '' : `"${sources.join('","')}"`}]`;
+  text += `,${quoted(drv.system)},${quoted(drv.builder)},[${drv.args.map(quoted).join(',')}],[`;
+  comma = '';
+  for (const key of [...env.keys()].sort()) {
+    text += `${comma}(${quoted(key)},${quoted(env.get(key)!)})`;
+    comma = ',';
+  }
+  return `${text}])`;
+}
+
+const otherControls = /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
+
+/** A string with `"`, `\`, newline, return and tab escaped, and nothing else. */
+function quoted(text: ByteString): ByteString {
+  // JSON escapes these in the same way and is much faster, but it escapes the other control characters too.
+  if (!otherControls.test(text)) return JSON.stringify(text);
+  const escaped = text
+    .replace(/["\\]/g, '\\$&')
+    .replace(/\n/g, '\\n')
+    .replace(/\r/g, '\\r')
+    .replace(/\t/g, '\\t');
+  return `"${escaped}"`;
+}
+
+class DerivationParser {
+  readonly #text: ByteString;
+  readonly #name: ByteString;
+  #position = 0;
+
+  constructor(text: ByteString, name: ByteString) {
+    this.#text = text;
+    this.#name = name;
+  }
+
+  parse(): Derivation {
+    if (this.#text.startsWith('DrvWithVersion(')) {
+      throw new TrimaranError({
+        code: 'derivation/unsupported-version',
+        message: `derivation '${fromByteString(this.#name)}' is a dynamic derivation, which is not supported`,
+      });
+    }
+    const outputs = new Map<ByteString, DerivationOutput>();
+    const inputDrvs = new Map<StorePath, ByteString[]>();
+    const env = new Map<ByteString, ByteString>();
+    this.#expect('Derive(');
+    this.#list(() => {
+      this.#expect('(');
+      const output = this.#string();
+      this.#expect(',');
+      const path = this.#string();
+      this.#expect(',');
+      const hashAlgorithm = this.#string();
+      this.#expect(',');
+      const hash = this.#string();
+      this.#expect(')');
+      outputs.set(output, { path: path === '' ? '' : this.#checked(path), hashAlgorithm, hash });
+    });
+    this.#expect(',');
+    this.#list(() => {
+      this.#expect('(');
+      const path = this.#storePath();
+      this.#expect(',');
+      inputDrvs.set(path, this.#strings());
+      this.#expect(')');
+    });
+    this.#expect(',');
+    const inputSrcs: StorePath[] = [];
+    this.#list(() => inputSrcs.push(this.#storePath()));
+    this.#expect(',');
+    const system = this.#string();
+    this.#expect(',');
+    const builder = this.#string();
+    this.#expect(',');
+    const args = this.#strings();
+    this.#expect(',');
+    this.#list(() => {
+      this.#expect('(');
+      const key = this.#string();
+      this.#expect(',');
+      env.set(key, this.#string());
+      this.#expect(')');
+    });
+    this.#expect(')');
+    if (this.#position !== this.#text.length) throw this.#malformed('text after its end');
+    return { name: this.#name, outputs, inputDrvs, inputSrcs, system, builder, args, env };
+  }
+
+  #expect(token: string): void {
+    if (!this.#text.startsWith(token, this.#position))
+      throw this.#malformed(`no '${token}' where it belongs`);
+    this.#position += token.length;
+  }
+
+  #list(item: () => void): void {
+    this.#expect('[');
+    if (this.#text[this.#position] === ']') {
+      this.#position++;
+      return;
+    }
+    for (;;) {
+      item();
+      const next = this.#text[this.#position];
+      if (next === ',') this.#position++;
+      else break;
+    }
+    this.#expect(']');
+  }
+
+  #strings(): ByteString[] {
+    const strings: ByteString[] = [];
+    this.#list(() => strings.push(this.#string()));
+    return strings;
+  }
+
+  #string(): ByteString {
+    const text = this.#text;
+    this.#expect('"');
+    const start = this.#position;
+    let end = text.indexOf('"', start);
+    // A quote ends the string unless an odd number of backslashes stands before it.
+    while (end >= 0 && text[end - 1] === '\\') {
+      let backslash = end - 1;
+      while (backslash > start && text[backslash - 1] === '\\') backslash--;
+      if ((end - backslash) % 2 === 0) break;
+      end = text.indexOf('"', end + 1);
+    }
+    if (end < 0) throw this.#malformed('an unterminated string');
+    this.#position = end + 1;
+    const raw = text.slice(start, end);
+    return raw.includes('\\') ? raw.replace(/\\(.)/gs, unescaped) : raw;
+  }
+
+  #storePath(): StorePath {
+    return this.#checked(this.#string());
+  }
+
+  #checked(path: ByteString): StorePath {
+    if (!isStorePath(path)) throw this.#malformed(`'${path}' where a store path belongs`);
+    return path;
+  }
+
+  #malformed(what: string): TrimaranError {
+    return new TrimaranError({
+      code: 'derivation/malformed',
+      message: `derivation '${fromByteString(this.#name)}' has ${fromByteString(what)} (at byte ${this.#position})`,
+      exitCode: 4,
+    });
+  }
+}
+
+function unescaped(_: string, character: string): string {
+  switch (character) {
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    default:
+      return character;
+  }
+}
