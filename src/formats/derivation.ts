@@ -100,10 +100,12 @@ export function unparse(
   return `${text}])`;
 }
 
+const needsEscape = /["\\\x00-\x1f]/;
 const otherControls = /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
 
 /** A string with `"`, `\`, newline, return and tab escaped, and nothing else. */
 function quoted(text: ByteString): ByteString {
+  if (!needsEscape.test(text)) return `"${text}"`;
   // JSON escapes these in the same way and is much faster, but it escapes the other control characters too.
   if (!otherControls.test(text)) return JSON.stringify(text);
   const escaped = text
