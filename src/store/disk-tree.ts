@@ -1,0 +1,363 @@
+// Between a tree as data and files on disk: reads what lies below a path, writes a tree to a new path. Extended
+// attributes are neither read nor written, since Node.js has no call for them.
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  copyFileSync,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+  type Stats,
+  symlinkSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
+import { type ByteString, fromByteString, toByteString, toFilePath } from '../foundation/byte-string.ts';
+import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import type { Content, FileTree, TreeEntry } from '../foundation/file-tree.ts';
+
+export interface ReadDiskTreeOptions {
+  /** Where on disk: a file, symlink or folder; it becomes the entry `''`. */
+  readonly path: string;
+  /**
+   * `disk` reports permissions, owners and times as they are, and second names of a file as hard links;
+   * `store` reports what a store path has: 0444 or 0555, owner 0, second 1, no hard links.
+   */
+  readonly attributes: 'disk' | 'store';
+  /** Which entries below the root to take; a folder left out is not entered. */
+  readonly filter?: ((path: ByteString, kind: TreeEntry['kind'] | 'unknown') => boolean) | undefined;
+}
+
+/**
+ * The tree below a path, contents as regions of its files. Sockets are left out with attributes `disk`.
+ * With `store`, sockets, pipes and devices throw `store/unsupported-file-type`. Throws system errors.
+ */
+export function readDiskTree(options: ReadDiskTreeOptions): FileTree {
+  const base = toByteString(options.path);
+  const store = options.attributes === 'store';
+  const entries: TreeEntry[] = [];
+  const seen = new Map<string, ByteString>();
+  const visit = (path: ByteString) => {
+    const file = toFilePath(path === '' ? base : `${base}/${path}`);
+    const stat = lstatSync(file);
+    const kind = kindOf(stat);
+    if (path !== '' && options.filter?.(path, kind ?? 'unknown') === false) return;
+    const common = store
+      ? { path, mode: stat.mode & 0o100 && kind === 'file' ? 0o555 : 0o444, uid: 0, gid: 0, mtime: 1 }
+      : {
+          path,
+          mode: stat.mode & 0o7777,
+          uid: stat.uid,
+          gid: stat.gid,
+          mtime: Math.floor(stat.mtimeMs / 1000),
+        };
+    switch (kind) {
+      case 'file': {
+        const first = store || stat.nlink < 2 ? undefined : seen.get(`${stat.dev}:${stat.ino}`);
+        if (first !== undefined) {
+          entries.push({ ...common, kind: 'hardlink', target: first });
+          return;
+        }
+        if (stat.nlink > 1) seen.set(`${stat.dev}:${stat.ino}`, path);
+        entries.push({
+          ...common,
+          kind,
+          content: { kind: 'region', file, offset: 0, length: stat.size },
+        });
+        return;
+      }
+      case 'directory':
+        entries.push({ ...common, kind, mode: store ? 0o555 : common.mode });
+        for (const name of readdirSync(file, 'latin1').sort()) visit(path === '' ? name : `${path}/${name}`);
+        return;
+      case 'symlink':
+        entries.push({ ...common, kind, mode: 0o777, target: readlinkSync(file, 'latin1') });
+        return;
+      case undefined:
+        if (store) throw unsupportedType(`${base}/${path}`);
+        return;
+      case 'fifo':
+        if (store) throw unsupportedType(`${base}/${path}`);
+        entries.push({ ...common, kind });
+        return;
+      default:
+        if (store) throw unsupportedType(`${base}/${path}`);
+        entries.push({ ...common, kind, ...deviceNumbers(stat.rdev) });
+    }
+  };
+  visit('');
+  // Depth first is not byte order: `a/b` comes after `a-b`.
+  return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function kindOf(stat: Stats): Exclude<TreeEntry['kind'], 'hardlink'> | undefined {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isFIFO()) return 'fifo';
+  if (stat.isCharacterDevice()) return 'character-device';
+  if (stat.isBlockDevice()) return 'block-device';
+  return undefined;
+}
+
+/** Linux packs a device number as 12 bits of major within 20 bits of minor (makedev(3)). */
+function deviceNumbers(rdev: number): { major: number; minor: number } {
+  return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
+}
+
+function unsupportedType(path: ByteString): TrimaranError {
+  return new TrimaranError({
+    code: 'store/unsupported-file-type',
+    message: `${fromByteString(path)} is no regular file, folder or symlink`,
+    hint: 'a store path holds these three alone; remove the file or filter it out',
+  });
+}
+
+export interface WriteDiskTreeOptions {
+  readonly tree: FileTree;
+  /** Must not exist; its parent must. */
+  readonly path: string;
+  /**
+   * `apply` gives entries the tree's owners and device nodes, for which one must be root; `ignore` leaves them ours,
+   * and devices out.
+   */
+  readonly owners: 'apply' | 'ignore';
+}
+
+/**
+ * Writes a tree to a path that does not exist yet, with permissions and times of the tree. Folders that the tree implies
+ * but does not list get mode 0755. Nothing is written outside the path whatever the tree says.
+ *
+ * Throws `store/unsafe-tree` for names such as `..` and for entries below something that is no folder, and system
+ * errors; what was written until then stays.
+ */
+export function writeDiskTree({ tree, path, owners }: WriteDiskTreeOptions): void {
+  const base = toByteString(path);
+  const place = (entryPath: ByteString) => toFilePath(entryPath === '' ? base : `${base}/${entryPath}`);
+  const apply = owners === 'apply';
+  const folders = new Map<ByteString, TreeEntry | undefined>();
+  const copier = new RegionCopier();
+  const hardLinks: TreeEntry[] = [];
+  const requireFolder = (entryPath: ByteString, asked: ByteString) => {
+    if (folders.has(entryPath)) return;
+    if (entryPath !== '') requireFolder(parentOf(entryPath), asked);
+    try {
+      mkdirSync(place(entryPath), 0o755);
+    } catch (error) {
+      if (systemErrorCode(error) !== 'EEXIST') throw error;
+      throw unsafeTree(asked);
+    }
+    folders.set(entryPath, undefined);
+  };
+  try {
+    for (const entry of tree) {
+      if (!isSafe(entry.path)) throw unsafeTree(entry.path);
+      if (entry.path !== '') requireFolder(parentOf(entry.path), entry.path);
+      const target = place(entry.path);
+      switch (entry.kind) {
+        case 'directory':
+          mkdirSync(target, 0o700);
+          folders.set(entry.path, entry);
+          break;
+        case 'file':
+          copier.write(entry.content, target, (descriptor) => {
+            // Changing the owner clears set-id bits, so the mode comes after it.
+            if (apply) fchownSync(descriptor, entry.uid, entry.gid);
+            fchmodSync(descriptor, entry.mode);
+            futimesSync(descriptor, entry.mtime, entry.mtime);
+          });
+          break;
+        case 'symlink':
+          symlinkSync(toFilePath(entry.target), target);
+          if (apply) lchownSync(target, entry.uid, entry.gid);
+          lutimesSync(target, entry.mtime, entry.mtime);
+          break;
+        case 'hardlink':
+          hardLinks.push(entry);
+          break;
+        default:
+          if (apply) throw unsupportedNode(entry.path);
+      }
+    }
+    for (const entry of hardLinks) {
+      if (entry.kind !== 'hardlink') continue;
+      if (!isSafe(entry.target)) throw unsafeTree(entry.path);
+      for (let at = parentOf(entry.target); at !== ''; at = parentOf(at)) {
+        if (!folders.has(at)) throw unsafeTree(entry.path);
+      }
+      linkSync(place(entry.target), place(entry.path));
+    }
+  } finally {
+    copier.close();
+  }
+  for (const [folder, entry] of [...folders].reverse()) {
+    if (entry === undefined) continue;
+    if (apply) chownSync(place(folder), entry.uid, entry.gid);
+    chmodSync(place(folder), entry.mode);
+    utimesSync(place(folder), entry.mtime, entry.mtime);
+  }
+}
+
+function parentOf(path: ByteString): ByteString {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '' : path.slice(0, slash);
+}
+
+function isSafe(path: ByteString): boolean {
+  return path === '' || !/(^|\/)(\.{0,2})(\/|$)|\0/.test(path);
+}
+
+function unsafeTree(path: ByteString): TrimaranError {
+  return new TrimaranError({
+    code: 'store/unsafe-tree',
+    message: `a tree has the entry \`${fromByteString(path)}\`, which would be written outside its target`,
+    hint: 'the archive that it comes from is damaged or hostile',
+  });
+}
+
+function unsupportedNode(path: ByteString): TrimaranError {
+  return new TrimaranError({
+    code: 'store/unsupported-file-type',
+    message: `cannot make the device or pipe ${fromByteString(path)}`,
+    hint: 'leave it out; container engines make /dev themselves',
+  });
+}
+
+/** Writes contents to new files, keeping the file it last copied from open: neighbours mostly share a tar. */
+class RegionCopier {
+  #source: { readonly name: string; readonly descriptor: number } | undefined;
+  readonly #buffer = Buffer.allocUnsafe(1 << 18);
+
+  write(content: Content, target: string | Buffer, finish: (descriptor: number) => void): void {
+    if (content.kind === 'region' && content.offset === 0 && content.length > this.#buffer.length) {
+      // The kernel copies whole files faster, or shares their blocks.
+      const whole = lstatSync(content.file);
+      if (whole.isFile() && whole.size === content.length) {
+        copyFileSync(content.file, target);
+        chmodSync(target, 0o600);
+        const descriptor = openSync(target, 'r+');
+        try {
+          finish(descriptor);
+        } finally {
+          closeSync(descriptor);
+        }
+        return;
+      }
+    }
+    const descriptor = openSync(target, 'wx', 0o600);
+    try {
+      if (content.kind === 'bytes') writeFully(descriptor, content.bytes);
+      else this.#copy(content, descriptor);
+      finish(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  #copy(content: Extract<Content, { kind: 'region' }>, descriptor: number): void {
+    const source = this.#open(content.file);
+    for (let done = 0; done < content.length; ) {
+      const wanted = Math.min(this.#buffer.length, content.length - done);
+      const count = readSync(source, this.#buffer, 0, wanted, content.offset + done);
+      if (count === 0) throw shrank(content.file);
+      writeFully(descriptor, this.#buffer.subarray(0, count));
+      done += count;
+    }
+  }
+
+  #open(file: string | Buffer): number {
+    const name = file.toString('latin1');
+    if (this.#source?.name !== name) {
+      this.close();
+      this.#source = { name, descriptor: openSync(file, 'r') };
+    }
+    return this.#source!.descriptor;
+  }
+
+  close(): void {
+    if (this.#source !== undefined) closeSync(this.#source.descriptor);
+    this.#source = undefined;
+  }
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+}
+
+function shrank(file: string | Buffer): TrimaranError {
+  return new TrimaranError({
+    code: 'store/file-changed',
+    message: `${file.toString()} became shorter while it was copied`,
+    hint: 'run the command again once nothing writes to it',
+    exitCode: 4,
+  });
+}
+
+/** The tree as a plain object would hold it: canonical metadata, every name of a hard link a file of its own. */
+export function asStoreTree(tree: FileTree): FileTree {
+  const byPath = new Map(tree.map((entry) => [entry.path, entry]));
+  return tree.map((entry) => {
+    const named = entry.kind === 'hardlink' ? byPath.get(entry.target) : entry;
+    const common = { path: entry.path, uid: 0, gid: 0, mtime: 1 };
+    switch (named?.kind) {
+      case 'file':
+        return { ...common, kind: 'file', mode: named.mode & 0o100 ? 0o555 : 0o444, content: named.content };
+      case 'directory':
+        return { ...common, kind: 'directory', mode: 0o555 };
+      case 'symlink':
+        return { ...common, kind: 'symlink', mode: 0o777, target: named.target };
+      default:
+        throw unsupportedType(entry.path);
+    }
+  });
+}
+
+/** Bytes of a file's content. Throws `store/file-changed` when the file is shorter than the content says. */
+export function readContent(content: Content): Buffer {
+  if (content.kind === 'bytes') {
+    return Buffer.from(content.bytes.buffer, content.bytes.byteOffset, content.bytes.byteLength);
+  }
+  const bytes = Buffer.allocUnsafe(content.length);
+  const descriptor = openSync(content.file, 'r');
+  try {
+    for (let done = 0; done < content.length; ) {
+      const count = readSync(descriptor, bytes, done, content.length - done, content.offset + done);
+      if (count === 0) throw shrank(content.file);
+      done += count;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return bytes;
+}
+
+/** Removes whatever lies at a path, read-only folders included. Nothing there is no error. */
+export function removeDiskTree(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOTEMPTY') throw error;
+    // Only root may delete from a folder that has no write permission.
+    makeFoldersWritable(toByteString(path));
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function makeFoldersWritable(path: ByteString): void {
+  const file = toFilePath(path);
+  if (!lstatSync(file).isDirectory()) return;
+  chmodSync(file, 0o700);
+  for (const name of readdirSync(file, 'latin1')) makeFoldersWritable(`${path}/${name}`);
+}
