@@ -25,7 +25,7 @@ import {
 } from 'node:fs';
 import { type ByteString, fromByteString, toByteString, toFilePath } from '../foundation/byte-string.ts';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
-import type { Content, FileTree, TreeEntry } from '../foundation/file-tree.ts';
+import { type Content, type FileTree, fileTree, type TreeEntry } from '../foundation/file-tree.ts';
 
 export interface ReadDiskTreeOptions {
   /** Where on disk: a file, symlink or folder; it becomes the entry `''`. */
@@ -173,14 +173,14 @@ export function writeDiskTree({ tree, path, owners }: WriteDiskTreeOptions): voi
         case 'file':
           copier.write(entry.content, target, (descriptor) => {
             // Changing the owner clears set-id bits, so the mode comes after it.
-            if (apply) fchownSync(descriptor, entry.uid, entry.gid);
+            if (apply && (entry.uid !== 0 || entry.gid !== 0)) fchownSync(descriptor, entry.uid, entry.gid);
             fchmodSync(descriptor, entry.mode);
             futimesSync(descriptor, entry.mtime, entry.mtime);
           });
           break;
         case 'symlink':
           symlinkSync(toFilePath(entry.target), target);
-          if (apply) lchownSync(target, entry.uid, entry.gid);
+          if (apply && (entry.uid !== 0 || entry.gid !== 0)) lchownSync(target, entry.uid, entry.gid);
           lutimesSync(target, entry.mtime, entry.mtime);
           break;
         case 'hardlink':
@@ -304,23 +304,44 @@ function shrank(file: string | Buffer): TrimaranError {
   });
 }
 
-/** The tree as a plain object would hold it: canonical metadata, every name of a hard link a file of its own. */
+/**
+ * The tree as a plain object would hold it: canonical metadata, every name of a hard link a file of its own, and the
+ * folders that it implies listed. Throws `store/unsupported-file-type`.
+ */
 export function asStoreTree(tree: FileTree): FileTree {
   const byPath = new Map(tree.map((entry) => [entry.path, entry]));
-  return tree.map((entry) => {
+  const entries: TreeEntry[] = [];
+  const folder = (path: ByteString): TreeEntry => {
+    return { kind: 'directory', path, mode: 0o555, uid: 0, gid: 0, mtime: 1 };
+  };
+  const implied = new Set<ByteString>();
+  for (const entry of tree) {
+    for (let path = entry.path; path !== ''; ) {
+      path = parentOf(path);
+      if (byPath.has(path) || implied.has(path)) break;
+      implied.add(path);
+      entries.push(folder(path));
+    }
     const named = entry.kind === 'hardlink' ? byPath.get(entry.target) : entry;
     const common = { path: entry.path, uid: 0, gid: 0, mtime: 1 };
     switch (named?.kind) {
-      case 'file':
-        return { ...common, kind: 'file', mode: named.mode & 0o100 ? 0o555 : 0o444, content: named.content };
+      case 'file': {
+        const mode = named.mode & 0o100 ? 0o555 : 0o444;
+        entries.push({ ...common, kind: 'file', mode, content: named.content });
+        break;
+      }
       case 'directory':
-        return { ...common, kind: 'directory', mode: 0o555 };
+        entries.push(folder(entry.path));
+        break;
       case 'symlink':
-        return { ...common, kind: 'symlink', mode: 0o777, target: named.target };
+        entries.push({ ...common, kind: 'symlink', mode: 0o777, target: named.target });
+        break;
       default:
         throw unsupportedType(entry.path);
     }
-  });
+  }
+  if (entries.length === 0) entries.push(folder(''));
+  return fileTree(entries);
 }
 
 /** Bytes of a file's content. Throws `store/file-changed` when the file is shorter than the content says. */

@@ -1,6 +1,6 @@
 // What the store knows of one valid object: a small JSON file in `<root>/info/`. The file is the registration: it
 // is written, atomically, after the object is whole and in its place, and removed before the object is.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { StorePath } from '../formats/store-path.ts';
 import { systemErrorCode } from '../foundation/error.ts';
 
@@ -24,6 +24,8 @@ export interface StoreObjectInfo {
 
 /** The record in a file, or undefined when there is none or the machine lost power while it was written. */
 export function readObjectInfo(file: string): StoreObjectInfo | undefined {
+  // Asking first is far cheaper than an exception, and most questions are about paths that are not there.
+  if (!existsSync(file)) return undefined;
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

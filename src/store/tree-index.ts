@@ -89,47 +89,69 @@ export function readTreeIndex(
   // One string for all names: substrings of it share its memory.
   const names = bufferToByteString(body.subarray(namesStart, namesStart + namesLength));
   const attributes = JSON.parse(body.toString('latin1', namesStart + namesLength)) as AttributeTable;
-  const { offsets, lengths, mtimes, uids, gids, modes, pathLengths, targetLengths } = columnsOf(count);
+  const { offsets, lengths, mtimes, uids, gids, modes, pathLengths, targetLengths } = viewsOf(columns, count);
   let pathEnd = 0;
   let targetEnd = 0;
-  for (let i = 0; i < count; i++) targetEnd += columns.readUInt16LE(pathLengths + i * 2);
+  for (let i = 0; i < count; i++) targetEnd += pathLengths[i]!;
   const tree: TreeEntry[] = new Array(count);
   for (let i = 0; i < count; i++) {
-    const mode = columns.readUInt16LE(modes + i * 2);
-    const kind = kinds[mode >> 12]!;
-    const pathStart = pathEnd;
-    pathEnd += columns.readUInt16LE(pathLengths + i * 2);
-    const common = {
-      path: names.slice(pathStart, pathEnd),
-      mode: mode & 0o7777,
-      uid: columns.readUInt32LE(uids + i * 4),
-      gid: columns.readUInt32LE(gids + i * 4),
-      mtime: columns.readDoubleLE(mtimes + i * 8),
-    };
-    const targetStart = targetEnd;
-    targetEnd += columns.readUInt16LE(targetLengths + i * 2);
-    const offset = columns.readDoubleLE(offsets + i * 8);
-    const length = columns.readDoubleLE(lengths + i * 8);
+    const kindAndMode = modes[i]!;
+    const kind = kinds[kindAndMode >> 12]!;
+    const mode = kindAndMode & 0o7777;
+    const path = names.slice(pathEnd, pathEnd + pathLengths[i]!);
+    const target = names.slice(targetEnd, targetEnd + targetLengths[i]!);
+    pathEnd += path.length;
+    targetEnd += target.length;
+    const uid = uids[i]!;
+    const gid = gids[i]!;
+    const mtime = mtimes[i]!;
+    const offset = offsets[i]!;
+    const length = lengths[i]!;
     let entry: TreeEntry;
     switch (kind) {
       case 'file':
-        entry = { ...common, kind, content: { kind: 'region', file: tarFile, offset, length } };
+        entry = {
+          kind,
+          path,
+          mode,
+          uid,
+          gid,
+          mtime,
+          content: { kind: 'region', file: tarFile, offset, length },
+        };
         break;
       case 'symlink':
       case 'hardlink':
-        entry = { ...common, kind, target: names.slice(targetStart, targetEnd) };
+        entry = { kind, path, mode, uid, gid, mtime, target };
         break;
       case 'character-device':
       case 'block-device':
-        entry = { ...common, kind, major: offset, minor: length };
+        entry = { kind, path, mode, uid, gid, mtime, major: offset, minor: length };
         break;
       default:
-        entry = { ...common, kind };
+        entry = { kind, path, mode, uid, gid, mtime };
     }
     const xattrs = attributes[i];
     tree[i] = xattrs === undefined ? entry : { ...entry, xattrs: attributesOf(xattrs) };
   }
   return { tree, tarSize };
+}
+
+/** The columns as typed arrays, which are several times quicker to read than a Buffer's methods. */
+function viewsOf(columns: Buffer, count: number) {
+  // Typed arrays need an aligned start, and the machine's byte order is the file's wherever Node.js runs today.
+  const bytes = new Uint8Array(columns).buffer;
+  const at = columnsOf(count);
+  return {
+    offsets: new Float64Array(bytes, at.offsets, count),
+    lengths: new Float64Array(bytes, at.lengths, count),
+    mtimes: new Float64Array(bytes, at.mtimes, count),
+    uids: new Uint32Array(bytes, at.uids, count),
+    gids: new Uint32Array(bytes, at.gids, count),
+    modes: new Uint16Array(bytes, at.modes, count),
+    pathLengths: new Uint16Array(bytes, at.pathLengths, count),
+    targetLengths: new Uint16Array(bytes, at.targetLengths, count),
+  };
 }
 
 /** What the two number columns hold: a region's offset and length, or a device's numbers. */
