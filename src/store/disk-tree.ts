@@ -27,78 +27,65 @@ import { type ByteString, fromByteString, toByteString, toFilePath } from '../fo
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import { type Content, type FileTree, fileTree, type TreeEntry } from '../foundation/file-tree.ts';
 
-export interface ReadDiskTreeOptions {
-  /** Where on disk: a file, symlink or folder; it becomes the entry `''`. */
-  readonly path: string;
-  /**
-   * `disk` reports permissions, owners and times as they are, and second names of a file as hard links;
-   * `store` reports what a store path has: 0444 or 0555, owner 0, second 1, no hard links.
-   */
-  readonly attributes: 'disk' | 'store';
-  /** Which entries below the root to take; a folder left out is not entered. */
-  readonly filter?: ((path: ByteString, kind: TreeEntry['kind'] | 'unknown') => boolean) | undefined;
-}
-
 /**
- * The tree below a path, contents as regions of its files. Sockets are left out with attributes `disk`.
- * With `store`, sockets, pipes and devices throw `store/unsupported-file-type`. Throws system errors.
+ * The tree at and below a path of the host (its root is the entry `''`) with permissions, owners and times as they are,
+ * contents as regions of its files, and second names of a file as hard links. Sockets are left out. Throws system errors.
+ * What a store path would make of the same files is for `readNarSource` of formats/nar.ts.
  */
-export function readDiskTree(options: ReadDiskTreeOptions): FileTree {
-  const base = toByteString(options.path);
-  const store = options.attributes === 'store';
+export function readDiskTree(path: string): FileTree {
+  const base = toByteString(path);
   const entries: TreeEntry[] = [];
-  const seen = new Map<string, ByteString>();
-  const visit = (path: ByteString) => {
-    const file = toFilePath(path === '' ? base : `${base}/${path}`);
+  const inodes = new Map<ByteString, string>();
+  const waiting: ByteString[] = [''];
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    const file = toFilePath(at === '' ? base : `${base}/${at}`);
     const stat = lstatSync(file);
     const kind = kindOf(stat);
-    if (path !== '' && options.filter?.(path, kind ?? 'unknown') === false) return;
-    const common = store
-      ? { path, mode: stat.mode & 0o100 && kind === 'file' ? 0o555 : 0o444, uid: 0, gid: 0, mtime: 1 }
-      : {
-          path,
-          mode: stat.mode & 0o7777,
-          uid: stat.uid,
-          gid: stat.gid,
-          mtime: Math.floor(stat.mtimeMs / 1000),
-        };
+    const common = {
+      path: at,
+      mode: stat.mode & 0o7777,
+      uid: stat.uid,
+      gid: stat.gid,
+      mtime: Math.floor(stat.mtimeMs / 1000),
+    };
     switch (kind) {
       case 'file': {
-        const first = store || stat.nlink < 2 ? undefined : seen.get(`${stat.dev}:${stat.ino}`);
-        if (first !== undefined) {
-          entries.push({ ...common, kind: 'hardlink', target: first });
-          return;
-        }
-        if (stat.nlink > 1) seen.set(`${stat.dev}:${stat.ino}`, path);
-        entries.push({
-          ...common,
-          kind,
-          content: { kind: 'region', file, offset: 0, length: stat.size },
-        });
-        return;
+        const content = { kind: 'region', file, offset: 0, length: stat.size } as const;
+        entries.push({ ...common, kind, content });
+        break;
       }
       case 'directory':
-        entries.push({ ...common, kind, mode: store ? 0o555 : common.mode });
-        for (const name of readdirSync(file, 'latin1').sort()) visit(path === '' ? name : `${path}/${name}`);
-        return;
+        entries.push({ ...common, kind });
+        for (const name of readdirSync(file, 'latin1')) waiting.push(at === '' ? name : `${at}/${name}`);
+        break;
       case 'symlink':
         entries.push({ ...common, kind, mode: 0o777, target: readlinkSync(file, 'latin1') });
-        return;
-      case undefined:
-        if (store) throw unsupportedType(`${base}/${path}`);
-        return;
+        break;
       case 'fifo':
-        if (store) throw unsupportedType(`${base}/${path}`);
         entries.push({ ...common, kind });
-        return;
+        break;
+      case undefined:
+        break;
       default:
-        if (store) throw unsupportedType(`${base}/${path}`);
         entries.push({ ...common, kind, ...deviceNumbers(stat.rdev) });
     }
-  };
-  visit('');
-  // Depth first is not byte order: `a/b` comes after `a-b`.
-  return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
+    if (kind === 'file' && stat.nlink > 1) {
+      inodes.set(at, `${stat.dev}:${stat.ino}`);
+    }
+  }
+  // The first name by byte is the file, whatever order the disk lists them in.
+  const first = new Map<string, ByteString>();
+  return fileTree(entries).map((entry) => {
+    const inode = inodes.get(entry.path);
+    if (inode === undefined || entry.kind !== 'file') return entry;
+    const target = first.get(inode);
+    if (target === undefined) {
+      first.set(inode, entry.path);
+      return entry;
+    }
+    const { content: _, ...common } = entry;
+    return { ...common, kind: 'hardlink', target };
+  });
 }
 
 function kindOf(stat: Stats): Exclude<TreeEntry['kind'], 'hardlink'> | undefined {
@@ -114,14 +101,6 @@ function kindOf(stat: Stats): Exclude<TreeEntry['kind'], 'hardlink'> | undefined
 /** Linux packs a device number as 12 bits of major within 20 bits of minor (makedev(3)). */
 function deviceNumbers(rdev: number): { major: number; minor: number } {
   return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
-}
-
-function unsupportedType(path: ByteString): TrimaranError {
-  return new TrimaranError({
-    code: 'store/unsupported-file-type',
-    message: `${fromByteString(path)} is no regular file, folder or symlink`,
-    hint: 'a store path holds these three alone; remove the file or filter it out',
-  });
 }
 
 export interface WriteDiskTreeOptions {
@@ -302,46 +281,6 @@ function shrank(file: string | Buffer): TrimaranError {
     hint: 'run the command again once nothing writes to it',
     exitCode: 4,
   });
-}
-
-/**
- * The tree as a plain object would hold it: canonical metadata, every name of a hard link a file of its own, and the
- * folders that it implies listed. Throws `store/unsupported-file-type`.
- */
-export function asStoreTree(tree: FileTree): FileTree {
-  const byPath = new Map(tree.map((entry) => [entry.path, entry]));
-  const entries: TreeEntry[] = [];
-  const folder = (path: ByteString): TreeEntry => {
-    return { kind: 'directory', path, mode: 0o555, uid: 0, gid: 0, mtime: 1 };
-  };
-  const implied = new Set<ByteString>();
-  for (const entry of tree) {
-    for (let path = entry.path; path !== ''; ) {
-      path = parentOf(path);
-      if (byPath.has(path) || implied.has(path)) break;
-      implied.add(path);
-      entries.push(folder(path));
-    }
-    const named = entry.kind === 'hardlink' ? byPath.get(entry.target) : entry;
-    const common = { path: entry.path, uid: 0, gid: 0, mtime: 1 };
-    switch (named?.kind) {
-      case 'file': {
-        const mode = named.mode & 0o100 ? 0o555 : 0o444;
-        entries.push({ ...common, kind: 'file', mode, content: named.content });
-        break;
-      }
-      case 'directory':
-        entries.push(folder(entry.path));
-        break;
-      case 'symlink':
-        entries.push({ ...common, kind: 'symlink', mode: 0o777, target: named.target });
-        break;
-      default:
-        throw unsupportedType(entry.path);
-    }
-  }
-  if (entries.length === 0) entries.push(folder(''));
-  return fileTree(entries);
 }
 
 /** Bytes of a file's content. Throws `store/file-changed` when the file is shorter than the content says. */

@@ -28,6 +28,7 @@ import {
 import { dirname, join } from 'node:path';
 import { type Derivation, parseDerivation, writeDerivation } from '../formats/derivation.ts';
 import { writePrefixedHash } from '../formats/hash-text.ts';
+import { hashNarOfTree, type NarFilter, readNarSource } from '../formats/nar.ts';
 import {
   makeFixedOutputPath,
   makeTextPath,
@@ -41,14 +42,15 @@ import {
   bufferToByteString,
   byteStringToBuffer,
   fromByteString,
+  toByteString,
 } from '../foundation/byte-string.ts';
 import { digestOf, digestToHex, type HashAlgorithm } from '../foundation/digest.ts';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../foundation/file-tree.ts';
 import { canonicaliseMetadata, sealTop } from './canonical-metadata.ts';
-import { asStoreTree, readContent, readDiskTree, removeDiskTree, writeDiskTree } from './disk-tree.ts';
+import { readContent, removeDiskTree, writeDiskTree } from './disk-tree.ts';
 import { FileLocks } from './file-lock.ts';
-import { hashFile, hashFlat, hashNar } from './hash-tree.ts';
+import { hashFile, hashFlat } from './hash-file.ts';
 import { readObjectInfo, type StoreObjectInfo, writeObjectInfo } from './object-info.ts';
 import { StagingArea } from './stage.ts';
 import { type Located, locate, type ObjectEntries, plainEntries, treeEntries } from './store-lookup.ts';
@@ -113,7 +115,8 @@ export interface AddPathOptions {
   readonly method: 'nar' | 'flat';
   /** sha256 unless given. */
   readonly hashAlgorithm?: HashAlgorithm;
-  readonly filter?: ((path: ByteString, kind: TreeEntry['kind'] | 'unknown') => boolean) | undefined;
+  /** Asked for each entry below the root by relative path and type; a folder refused is not entered. */
+  readonly filter?: NarFilter | undefined;
   readonly references?: readonly StorePath[];
 }
 
@@ -160,10 +163,7 @@ export class LocalStore {
     if (info.narHash !== undefined && info.narSize !== undefined) {
       return { narHash: info.narHash, narSize: info.narSize };
     }
-    const { digest, size } = hashNar(
-      info.form === 'packed' ? asStoreTree(this.tree(path)) : this.tree(path),
-      'sha256',
-    );
+    const { digest, size } = hashNarOfTree(this.tree(path));
     const nar = { narHash: writePrefixedHash(digest, 'nix32'), narSize: size };
     this.#register({ ...info, ...nar });
     return nar;
@@ -180,7 +180,7 @@ export class LocalStore {
     if (tree === undefined) {
       tree =
         info.form === 'plain'
-          ? readDiskTree({ path: this.#plainPlace(base), attributes: 'store' })
+          ? readNarSource(toByteString(this.#plainPlace(base)))
           : this.#readPacked(path, base);
       this.#trees.set(path, tree);
     }
@@ -207,7 +207,7 @@ export class LocalStore {
     const file = this.#tarPlace(this.#base(path));
     const size = statSync(file).size;
     if (info.tarSha256 !== undefined) return { file, size, sha256: info.tarSha256 };
-    const sha256 = digestToHex(hashFile(file, 'sha256').digest);
+    const sha256 = digestToHex(hashFile(file, 'sha256'));
     this.#register({ ...info, tarSha256: sha256 });
     return { file, size, sha256 };
   }
@@ -345,16 +345,16 @@ export class LocalStore {
 
   /**
    * Adds a file or folder of the host under the path that its contents give; copies only what is not there yet.
-   * Throws `store/unsupported-file-type`, `store/not-a-file` (flat, and not a file) and system errors.
+   * Throws `nar/unsupported-entry`, `store/not-a-file` (flat, and not a file) and system errors.
    */
   addPath(options: AddPathOptions): StorePath {
-    const tree = readDiskTree({ path: options.source, attributes: 'store', filter: options.filter });
+    const tree = readNarSource(toByteString(options.source), { filter: options.filter });
     return this.#addContents({ ...options, tree });
   }
 
   /** Adds a tree as Nix would add the same files: owners, times and set-id bits are lost. Returns its path. */
   addTree({ name, tree, references = [] }: AddTreeOptions): StorePath {
-    return this.#addContents({ name, tree: asStoreTree(tree), references, method: 'nar' });
+    return this.#addContents({ name, tree, references, method: 'nar' });
   }
 
   /** A private place for the object that `path` is to be. */
@@ -496,15 +496,16 @@ export class LocalStore {
   #addContents(options: AddTreeOptions & Omit<AddPathOptions, 'source' | 'filter'>): StorePath {
     const { name, method, references = [], hashAlgorithm = 'sha256' } = options;
     const describe = (tree: FileTree) => {
-      const hashed = method === 'nar' ? hashNar(tree, hashAlgorithm) : hashFlat(tree, hashAlgorithm, name);
+      const nar = method === 'nar' ? hashNarOfTree(tree, { algorithm: hashAlgorithm }) : undefined;
+      const digest = nar?.digest ?? hashFlat(tree, hashAlgorithm, name);
       const path = makeFixedOutputPath({
         storeDirectory: this.storeDirectory,
         name,
         method,
-        digest: hashed.digest,
+        digest,
         references,
       });
-      return { ...hashed, path };
+      return { digest, size: nar?.size, path };
     };
     const expected = describe(options.tree);
     if (this.isValid(expected.path)) return expected.path;
@@ -512,7 +513,7 @@ export class LocalStore {
     try {
       writeDiskTree({ tree: options.tree, path: staged, owners: 'ignore' });
       // The source may have changed while it was copied; the path is that of the copy.
-      const { path, digest, size } = describe(readDiskTree({ path: staged, attributes: 'store' }));
+      const { path, digest, size } = describe(readNarSource(toByteString(staged)));
       const stage = this.stage(path);
       this.#guarded(stage, () => {
         renameFolderOrFile(staged, stage.plain);
