@@ -4,6 +4,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { TrimaranError } from '../foundation/error.ts';
 import type { Content, TreeEntry } from '../foundation/file-tree.ts';
+import { ChunkReader } from './chunk-reader.ts';
 import { blockSize, type StreamedFileEntry, TarHeaderReader, type TarReadOptions } from './tar-header.ts';
 
 export type { StreamedFileEntry, TarReadOptions } from './tar-header.ts';
@@ -184,67 +185,4 @@ function fileShrank(file: string): TrimaranError {
 
 function paddingOf(size: number): number {
   return -size & (blockSize - 1);
-}
-
-/** Cuts a stream of chunks into the pieces asked for. */
-class ChunkReader {
-  /** Bytes handed out or skipped so far. */
-  position = 0;
-  readonly #source: AsyncIterator<Uint8Array>;
-  #chunk: Buffer = Buffer.alloc(0);
-  #ended = false;
-
-  constructor(source: AsyncIterable<Uint8Array>) {
-    this.#source = source[Symbol.asyncIterator]();
-  }
-
-  /** Up to `limit` bytes, at least one; undefined at the end. */
-  async some(limit: number): Promise<Buffer | undefined> {
-    while (this.#chunk.length === 0) {
-      if (this.#ended) return undefined;
-      const next = await this.#source.next();
-      if (next.done) this.#ended = true;
-      else this.#chunk = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
-    }
-    const piece = this.#chunk.subarray(0, limit);
-    this.#chunk = this.#chunk.subarray(piece.length);
-    this.position += piece.length;
-    return piece;
-  }
-
-  /** Exactly `length` bytes, or undefined when the source ends before. */
-  async take(length: number): Promise<Buffer | undefined> {
-    if (this.#chunk.length >= length) {
-      const piece = this.#chunk.subarray(0, length);
-      this.#chunk = this.#chunk.subarray(length);
-      this.position += length;
-      return piece;
-    }
-    const pieces: Buffer[] = [];
-    for (let missing = length; missing > 0; ) {
-      const piece = await this.some(missing);
-      if (piece === undefined) return undefined;
-      pieces.push(piece);
-      missing -= piece.length;
-    }
-    return Buffer.concat(pieces, length);
-  }
-
-  async *until(end: number, truncated: () => Error): AsyncGenerator<Buffer, void, undefined> {
-    while (this.position < end) {
-      const piece = await this.some(end - this.position);
-      if (piece === undefined) throw truncated();
-      yield piece;
-    }
-  }
-
-  async skipTo(end: number, truncated: () => Error): Promise<void> {
-    while (this.position < end) {
-      if ((await this.some(end - this.position)) === undefined) throw truncated();
-    }
-  }
-
-  async close(): Promise<void> {
-    if (!this.#ended) await this.#source.return?.();
-  }
 }

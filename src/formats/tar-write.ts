@@ -2,18 +2,13 @@
 // 100 bytes, large numbers, extended attributes as SCHILY.xattr), numeric owners alone, two blocks of zeros at the end.
 // GNU tar, bsdtar, Docker, Podman, skopeo and umoci read it. Follows POSIX.1-2017, `pax`.
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type ByteString, fromByteString } from '../foundation/byte-string.ts';
 import { TrimaranError } from '../foundation/error.ts';
 import { contentLength, type TreeEntry } from '../foundation/file-tree.ts';
+import { gatherChunks, type Piece } from './byte-pieces.ts';
 import { blockSize } from './tar-header.ts';
-
-/** Gathered before they are hashed and written: small enough for a core's cache, large enough to make calls cheap. */
-const chunkSize = 512 * 1024;
-
-/** Files kept open while their regions are copied. */
-const openFilesLimit = 32;
 
 /** The two blocks that end an archive. */
 export const tarTrailer: Uint8Array = new Uint8Array(2 * blockSize);
@@ -57,73 +52,26 @@ export function encodeTarHeader(entry: TreeEntry): Buffer {
 /**
  * An archive as chunks of up to half a megabyte, regions of files read on the way (synchronously). Entries are written
  * in the order given, each as it is: sort them first. With `reuseBuffer` a chunk is valid only until the next is
- * asked for. Throws `tar/unwritable`, `tar/content-changed` when a region's file has become shorter, and system errors.
+ * asked for. Throws `tar/unwritable`, `archive/content-changed` when a region's file has become shorter, and system
+ * errors.
  */
-export function* encodeTar(
+export function encodeTar(
   entries: Iterable<TreeEntry>,
   options: { readonly reuseBuffer?: boolean } = {},
 ): Generator<Buffer, void, undefined> {
-  const files = new OpenFiles();
-  let chunk = Buffer.allocUnsafeSlow(chunkSize);
-  let filled = 0;
-  const next = () => {
-    filled = 0;
-    if (!options.reuseBuffer) chunk = Buffer.allocUnsafeSlow(chunkSize);
-  };
-  function* append(bytes: Uint8Array): Generator<Buffer, void, undefined> {
-    for (let taken = 0; taken < bytes.length; ) {
-      if (filled === chunkSize) {
-        yield chunk;
-        next();
-      }
-      const length = Math.min(chunkSize - filled, bytes.length - taken);
-      if (length === bytes.length) chunk.set(bytes, filled);
-      else chunk.set(bytes.subarray(taken, taken + length), filled);
-      filled += length;
-      taken += length;
-    }
+  return gatherChunks(tarPieces(entries), options);
+}
+
+function* tarPieces(entries: Iterable<TreeEntry>): Generator<Piece, void, undefined> {
+  for (const entry of entries) {
+    yield encodeTarHeader(entry);
+    if (entry.kind !== 'file') continue;
+    const length = contentLength(entry.content);
+    if (length === 0) continue;
+    yield entry.content;
+    yield tarTrailer.subarray(0, tarPadding(length));
   }
-  try {
-    for (const entry of entries) {
-      const header = encodeTarHeader(entry);
-      if (filled + header.length <= chunkSize) {
-        header.copy(chunk, filled);
-        filled += header.length;
-      } else {
-        yield* append(header);
-      }
-      if (entry.kind !== 'file') continue;
-      const { content } = entry;
-      if (content.kind === 'bytes') {
-        yield* append(content.bytes);
-      } else {
-        let { offset } = content;
-        const end = offset + content.length;
-        while (offset < end) {
-          if (filled === chunkSize) {
-            yield chunk;
-            next();
-          }
-          const length = Math.min(chunkSize - filled, end - offset);
-          const read = readSync(files.open(content.file), chunk, filled, length, offset);
-          if (read === 0) throw contentChanged(entry.path, content.file);
-          filled += read;
-          offset += read;
-        }
-      }
-      const padding = tarPadding(contentLength(content));
-      if (filled + padding <= chunkSize) {
-        chunk.fill(0, filled, filled + padding);
-        filled += padding;
-      } else {
-        yield* append(tarTrailer.subarray(0, padding));
-      }
-    }
-    yield* append(tarTrailer);
-    yield chunk.subarray(0, filled);
-  } finally {
-    files.close();
-  }
+  yield tarTrailer;
 }
 
 /** What was written: bytes, and their SHA-256 in hexadecimal (a layer's diffID, without its prefix). */
@@ -180,44 +128,6 @@ export async function writeTarFile(options: {
 
 function writtenTar(size: number, hash: Hash): WrittenTar {
   return { size, sha256: hash.digest('hex') };
-}
-
-function contentChanged(path: ByteString, file: string | Buffer): TrimaranError {
-  return new TrimaranError({
-    code: 'tar/content-changed',
-    message: `${file} became shorter while ${JSON.stringify(fromByteString(path))} was copied from it`,
-    hint: 'run the command again',
-    exitCode: 4,
-  });
-}
-
-/** Descriptors of the files that regions point into, the longest open closed first. */
-class OpenFiles {
-  readonly #descriptors = new Map<string | Buffer, number>();
-  #lastFile: string | Buffer | undefined;
-  #lastDescriptor = -1;
-
-  open(file: string | Buffer): number {
-    if (file === this.#lastFile) return this.#lastDescriptor;
-    let descriptor = this.#descriptors.get(file);
-    if (descriptor === undefined) {
-      if (this.#descriptors.size >= openFilesLimit) {
-        const [oldest, number] = this.#descriptors.entries().next().value!;
-        this.#descriptors.delete(oldest);
-        closeSync(number);
-      }
-      descriptor = openSync(file, 'r');
-      this.#descriptors.set(file, descriptor);
-    }
-    this.#lastFile = file;
-    this.#lastDescriptor = descriptor;
-    return descriptor;
-  }
-
-  close(): void {
-    for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
-    this.#descriptors.clear();
-  }
 }
 
 interface HeaderFields {

@@ -160,7 +160,7 @@ describe('tar', () => {
       encoded([
         { kind: 'file', path: 'c', mode: 0o644, ...owner, content: { ...region, length: data.length + 1 } },
       ]),
-    ).toThrow(expect.objectContaining({ code: 'tar/content-changed' }));
+    ).toThrow(expect.objectContaining({ code: 'archive/content-changed' }));
   });
 
   it('is canonical: the same entry has the same header blocks, bare ustar where that suffices', () => {
