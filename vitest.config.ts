@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
 /** The bundle imports these as text (see scripts/build.mjs); tests must see the same. */
-const textFiles = /\.(nix|scm|asc|sh|css)$/;
+const textFiles = /\.(nix|scm|asc|sh|css|py)$/;
 
 export default defineConfig({
   plugins: [

@@ -24,7 +24,7 @@ try {
     target: 'node20',
     sourcemap: 'inline',
     logLevel: 'warning',
-    loader: { '.nix': 'text', '.scm': 'text', '.asc': 'text', '.sh': 'text', '.css': 'text' },
+    loader: { '.nix': 'text', '.scm': 'text', '.asc': 'text', '.sh': 'text', '.css': 'text', '.py': 'text' },
   });
   const run = spawnSync(process.execPath, ['--enable-source-maps', outfile, ...args], { stdio: 'inherit' });
   process.exitCode = run.status ?? 1;

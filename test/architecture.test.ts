@@ -16,6 +16,7 @@ const rooms: Readonly<Record<string, number>> = {
   'debian/': 3,
   'oci/': 3,
   'sets/': 4,
+  'containers/': 4,
   'routes/nix/': 5,
   'routes/guix/': 5,
   'routes/dockerfile/': 5,

@@ -1,0 +1,174 @@
+// The command line: names and options of every command. A command's own code is loaded only when it runs,
+// since start-up time is part of the product.
+import { Command, CommanderError } from 'commander';
+import { type CommandContext, fail, makeContext } from './context.ts';
+import { joinPairs } from './paired-options.ts';
+
+type Run = (
+  context: CommandContext,
+  args: readonly string[],
+  options: Record<string, unknown>,
+) => Promise<number>;
+
+const program = new Command('trimaran')
+  .description(
+    'Build a compose service’s image from a Dockerfile, a Nix flake or a Guix manifest: the same bytes every time.',
+  )
+  .version('0.1.0')
+  .enablePositionalOptions()
+  .showHelpAfterError('(add --help for the options)')
+  .configureHelp({ sortSubcommands: false })
+  .exitOverride();
+
+/** Registers a command whose code `load` brings in. */
+function command(
+  parent: Command,
+  usage: string,
+  description: string,
+  load: () => Promise<{ run: Run }>,
+): Command {
+  return parent
+    .command(usage)
+    .description(description)
+    .option('--json', 'print the result as JSON')
+    .action(async (...parameters: unknown[]) => {
+      const self = parameters.at(-1) as Command;
+      const options = self.opts<Record<string, unknown>>();
+      const context = makeContext(options.json === true);
+      try {
+        const { run } = await load();
+        process.exitCode = await run(context, self.args, options);
+      } catch (error) {
+        process.exitCode = fail(context, error);
+      }
+    });
+}
+
+function projectOptions(target: Command): Command {
+  return target
+    .option('-f, --file <file...>', 'compose files (default: compose.yaml, docker-compose.yml …)')
+    .option('-p, --project-name <name>', 'project name (default: the folder’s name)');
+}
+
+function nixOptions(target: Command): Command {
+  return target
+    .option('--impure', 'allow access to files, time and environment outside the flake')
+    .option(
+      '--override-input <name=ref...>',
+      'use another flake reference for an input (two words: NAME REF)',
+    )
+    .option('--no-write-lock-file', 'do not write flake.lock')
+    .option('--no-update-lock-file', 'refuse to run when flake.lock needs a change')
+    .option('--refresh', 'do not trust what was fetched lately')
+    .option('--show-trace', 'print the whole trace of an evaluation error')
+    .option('--extra-experimental-features <features>', 'accepted, as nix has it')
+    .option('--option <name=value...>', 'a setting of nix.conf (two words: NAME VALUE)')
+    .option('--offline', 'use only what is here already');
+}
+
+projectOptions(
+  command(
+    program,
+    'build [services...]',
+    'build the project’s images, and load them into the engine if there is one',
+    () => import('./build.ts'),
+  ),
+)
+  .option('--recipe <kind>', 'which recipe to build: nix, guix or dockerfile')
+  .option('-o, --output <file>', 'write the archive here instead of loading it (one service)')
+  .option('--no-load', 'build only');
+
+const nix = program.command('nix').description('Nix’s own commands, without Nix');
+nixOptions(
+  command(
+    nix,
+    'build [installables...]',
+    'build installables such as .#docker',
+    () => import('./nix-build.ts'),
+  ),
+)
+  .option('-o, --out-link <path>', 'name of the symlink to the result', 'result')
+  .option('--no-link', 'make no symlink')
+  .option('--print-out-paths', 'print the store paths of the results')
+  .option('--dry-run', 'show what would be built')
+  .option('--rebuild', 'build again and compare')
+  .option('-f, --file <file>', 'take attributes from a Nix file')
+  .option('--expr <expression>', 'take attributes from an expression')
+  .option('-L, --print-build-logs', 'show build logs as they come');
+nixOptions(
+  command(nix, 'eval [installable]', 'evaluate an installable or expression', () => import('./nix-eval.ts')),
+)
+  .option('--raw', 'print a string without quotes')
+  .option('--apply <function>', 'apply a function to the result')
+  .option('-f, --file <file>', 'evaluate a Nix file')
+  .option('--expr <expression>', 'evaluate an expression');
+nixOptions(
+  command(
+    nix,
+    'flake <action> [arguments...]',
+    'lock, update, metadata or show a flake',
+    () => import('./nix-flake.ts'),
+  ),
+);
+nixOptions(
+  command(
+    nix,
+    'derivation <action> [installables...]',
+    'show: print derivations as JSON',
+    () => import('./nix-derivation.ts'),
+  ),
+).option('-r, --recursive', 'with all they depend on');
+command(
+  nix,
+  'hash <action> [arguments...]',
+  'path, file or convert: hashes as Nix writes them',
+  () => import('./nix-hash.ts'),
+)
+  .option('--type <algorithm>', 'md5, sha1, sha256 or sha512', 'sha256')
+  .option('--to <format>', 'base16, nix32, base64 or sri')
+  .option('--sri', 'print as SRI')
+  .option('--base16', 'print as base 16')
+  .option('--base32', 'print as Nix’s base 32')
+  .option('--base64', 'print as base 64');
+
+projectOptions(
+  command(program, 'lock', 'pin what the project’s recipes leave open', () => import('./lock.ts')),
+).option('--update [name...]', 'take the newest of everything, or of these inputs');
+projectOptions(
+  command(program, 'audit [paths...]', 'list what can change tomorrow', () => import('./audit.ts')),
+)
+  .option('--sarif', 'print SARIF 2.1.0')
+  .option('--lock <file>', 'the lock to take into account');
+command(
+  program,
+  'inspect <image>',
+  'what an image is made of: configuration, layers, packages',
+  () => import('./inspect.ts'),
+);
+command(program, 'run <image> [command...]', 'run an image in a container', () => import('./run.ts'))
+  .option('--runtime <name>', 'docker, podman, crun, runc or unshare (default: the first there is)')
+  .option('-p, --publish <ports...>', 'HOST:CONTAINER')
+  .option('-e, --env <variables...>', 'NAME=VALUE')
+  .option('--rm', 'accepted; containers are always removed');
+command(
+  program,
+  'doctor',
+  'which engines, caches and runtimes this machine has',
+  () => import('./doctor.ts'),
+);
+command(program, 'demo', 'do the main job on the example', () => import('./demo.ts'));
+command(
+  program,
+  'completions <shell>',
+  'shell completions for bash or zsh',
+  () => import('./completions.ts'),
+);
+
+try {
+  await program.parseAsync(joinPairs(process.argv.slice(2)), { from: 'user' });
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
+
+export { program };

@@ -1,0 +1,125 @@
+// What people see: progress bars on a terminal, plain lines elsewhere, errors with place and next step.
+// Everything here goes to standard error; results are the commands' business.
+import { SingleBar } from 'cli-progress';
+import pc from 'picocolors';
+import { isTrimaranError, type Progress, type Span, type TrimaranError } from '../index.ts';
+
+/** Progress for a terminal: one bar for the work under way, notes above it. */
+export function terminalProgress(stream: NodeJS.WriteStream): Progress {
+  if (!stream.isTTY) return plainProgress(stream);
+  let bar: SingleBar | undefined;
+  let tasks = 0;
+  let total = 0;
+  let value = 0;
+  let bytes = true;
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+    total = 0;
+    value = 0;
+  };
+  return {
+    start(task) {
+      if (tasks === 0) {
+        bytes = task.unit === 'bytes';
+        bar = new SingleBar({
+          stream,
+          clearOnComplete: true,
+          hideCursor: true,
+          format: (_options, parameters) => barLine(task.label, parameters, bytes),
+        });
+        bar.start(Math.max(1, task.total ?? 1), 0);
+      }
+      tasks++;
+      if (total > 0 || tasks === 1) total += task.total ?? 0;
+      bar?.setTotal(Math.max(1, total));
+      return {
+        advance(amount) {
+          value += amount;
+          bar?.update(Math.min(value, Math.max(1, total)));
+        },
+        done() {
+          tasks--;
+          if (tasks === 0) stop();
+        },
+      };
+    },
+    note(message) {
+      stop();
+      stream.write(`${message}\n`);
+    },
+  };
+}
+
+/** Progress where there is no terminal: only the notes. */
+function plainProgress(stream: NodeJS.WritableStream): Progress {
+  return {
+    start: () => ({ advance: () => {}, done: () => {} }),
+    note: (message) => stream.write(`${message}\n`),
+  };
+}
+
+function barLine(
+  label: string,
+  parameters: { value: number; total: number; progress: number },
+  bytes: boolean,
+): string {
+  const width = 24;
+  const full = Math.round(Math.min(1, parameters.progress) * width);
+  const amount = bytes
+    ? `${(parameters.value / 1e6).toFixed(1)} of ${(parameters.total / 1e6).toFixed(1)} MB`
+    : `${parameters.value} of ${parameters.total}`;
+  return `${pc.dim(label.padEnd(28))} ${pc.cyan('━'.repeat(full))}${pc.dim('━'.repeat(width - full))} ${amount}`;
+}
+
+/** One error as people read it; a bug says so and asks for a report. */
+export function renderError(error: unknown, readSource: (file: string) => string | undefined): string {
+  if (!isTrimaranError(error)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return [
+      `${pc.red('bug:')} ${message}`,
+      `${pc.dim('next:')} please report this with the command you ran; TRIMARAN_DEBUG=1 shows where it happened`,
+    ].join('\n');
+  }
+  const lines = [`${pc.red('error:')} ${error.message} ${pc.dim(`[${error.code}]`)}`];
+  if (error.span !== undefined) lines.push(...excerpt(error.span, readSource));
+  for (const related of error.related) {
+    lines.push(
+      `${pc.dim('  note:')} ${related.message}${related.span === undefined ? '' : ` (${place(related.span)})`}`,
+    );
+  }
+  if (error.hint !== undefined) lines.push(`${pc.dim('  next:')} ${error.hint}`);
+  return lines.join('\n');
+}
+
+function place(span: Span): string {
+  return `${span.file}:${span.line}:${span.column}`;
+}
+
+function excerpt(span: Span, readSource: (file: string) => string | undefined): string[] {
+  const lines = [`  ${pc.dim('at')} ${place(span)}`];
+  const source = readSource(span.file)?.split('\n')[span.line - 1];
+  if (source === undefined) return lines;
+  const number = String(span.line);
+  const length =
+    span.endLine === span.line && span.endColumn !== undefined
+      ? Math.max(1, span.endColumn - span.column)
+      : 1;
+  const before = source.slice(0, span.column - 1).replace(/[^\t]/g, ' ');
+  lines.push(`  ${pc.dim(`${number} |`)} ${source}`);
+  lines.push(`  ${pc.dim(`${' '.repeat(number.length)} |`)} ${before}${pc.red('^'.repeat(length))}`);
+  return lines;
+}
+
+/** The same error for machines: one JSON object. */
+export function errorToJson(error: TrimaranError): unknown {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      ...(error.span === undefined ? {} : { span: error.span }),
+      ...(error.related.length === 0 ? {} : { related: error.related }),
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    },
+  };
+}

@@ -1,0 +1,277 @@
+// Runs an image in a container: through Docker or Podman where they are, else through crun or runc, else in
+// namespaces made by util-linux's unshare. The last three need no daemon and, on most machines, no root.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TrimaranError } from '../foundation/error.ts';
+import type { Host } from '../foundation/host.ts';
+import type { Image } from '../oci/image.ts';
+import { mergeImage } from '../oci/layer-merge.ts';
+import { removeDiskTree, writeDiskTree } from '../store/disk-tree.ts';
+import { type ContainerProcess, containerProcess } from './container-process.ts';
+import namespaceInit from './namespace-init.sh';
+import { type Forwarding, forwardPort, type PublishedPort } from './port-forward.ts';
+import { runtimeConfig } from './runtime-bundle.ts';
+
+/** The runtimes that need no daemon, in the order in which they are tried. */
+export const runtimes = ['crun', 'runc', 'unshare'] as const;
+export type Runtime = (typeof runtimes)[number];
+
+export interface RunImageOptions {
+  readonly host: Host;
+  readonly image: Image;
+  /** Where bundles may be made. */
+  readonly workDirectory: string;
+  readonly runtime?: Runtime | undefined;
+  readonly command: readonly string[];
+  /** `NAME=value` */
+  readonly env: readonly string[];
+  readonly ports: readonly PublishedPort[];
+  /** Where the container's output goes; this process's own unless given. */
+  readonly output?: 'inherit' | 'ignore';
+}
+
+export interface RunningContainer {
+  readonly runtime: Runtime;
+  /** Ports on the host, in the order asked for. */
+  readonly ports: readonly number[];
+  /** Exit code of the container's command. */
+  readonly exited: Promise<number>;
+  /** Ends the container, waits for it, and removes what it left. May be called more than once. */
+  stop(): Promise<void>;
+}
+
+/** The first runtime this machine has. Throws `run/no-runtime`. */
+export function findRuntime(host: Host, wanted: Runtime | undefined): Runtime {
+  const found = (wanted === undefined ? runtimes : [wanted]).find((name) => host.which(name) !== undefined);
+  if (found !== undefined) return found;
+  throw new TrimaranError({
+    code: 'run/no-runtime',
+    message:
+      wanted === undefined
+        ? 'there is nothing here to run a container with'
+        : `\`${wanted}\` is not installed`,
+    hint: 'install crun, or util-linux for unshare',
+    exitCode: 4,
+  });
+}
+
+/**
+ * Starts a container and returns once it runs and its ports are published. Rejects with `run/no-runtime`,
+ * `run/no-command`, `run/unknown-user`, `run/did-not-start`, `run/port-in-use`, and system errors.
+ */
+export async function runImage(options: RunImageOptions): Promise<RunningContainer> {
+  const { host, image } = options;
+  const runtime = findRuntime(host, options.runtime);
+  mkdirSync(options.workDirectory, { recursive: true });
+  const bundle = mkdtempSync(join(options.workDirectory, 'container-'));
+  const rootless = process.geteuid?.() !== 0;
+  const forwardings: Forwarding[] = [];
+  let child: ChildProcess | undefined;
+  const cleanUp = async () => {
+    for (const forwarding of forwardings.splice(0)) forwarding.close();
+    if (child !== undefined) await endContainer({ child, runtime, bundle, host });
+    removeDiskTree(bundle);
+  };
+  try {
+    const root = join(bundle, 'rootfs');
+    await writeRoot(image, root, rootless);
+    const started = startContainer({ ...options, runtime, bundle, root, rootless });
+    child = started.child;
+    const exited = new Promise<number>((resolve) =>
+      started.child.once('exit', (code) => resolve(code ?? 137)),
+    );
+    const pid = await containerPid({ ...started, exited, runtime, bundle });
+    const enter = [
+      'nsenter',
+      `--target=${pid}`,
+      '--net',
+      ...(rootless ? ['--user', '--preserve-credentials'] : []),
+      '--',
+    ];
+    for (const published of options.ports)
+      forwardings.push(await forwardPort({ published, directory: bundle, enter }));
+    return { runtime, ports: forwardings.map((forwarding) => forwarding.port), exited, stop: cleanUp };
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+}
+
+/** The image's files, merged, in a folder. Mount points that every container needs are made where they lack. */
+async function writeRoot(image: Image, root: string, rootless: boolean): Promise<void> {
+  const merged = await mergeImage(image);
+  writeDiskTree({ tree: merged.tree, path: root, owners: rootless ? 'ignore' : 'apply' });
+  for (const folder of ['proc', 'dev', 'sys', 'run', 'tmp'])
+    mkdirSync(join(root, folder), { recursive: true });
+  const cwd = image.config.config?.WorkingDir ?? '';
+  if (cwd !== '') mkdirSync(join(root, cwd), { recursive: true });
+}
+
+interface StartOptions extends RunImageOptions {
+  readonly runtime: Runtime;
+  readonly bundle: string;
+  readonly root: string;
+  readonly rootless: boolean;
+}
+
+function startContainer(options: StartOptions): { child: ChildProcess } {
+  const { bundle, root, rootless, runtime, output = 'inherit' } = options;
+  const plan = containerProcess({
+    config: options.image.config.config ?? {},
+    command: options.command,
+    env: options.env,
+    readFile: (path) => {
+      try {
+        return readFileSync(join(root, path), 'utf8');
+      } catch {
+        return undefined;
+      }
+    },
+  });
+  const stdio = ['ignore', output, output] as const;
+  if (runtime === 'unshare')
+    return {
+      child: spawn('unshare', namespaceArguments(plan, { root, rootless }), {
+        stdio: [...stdio],
+        env: environmentOf(plan),
+      }),
+    };
+  const config = runtimeConfig({
+    process: plan,
+    root,
+    rootless,
+    hostUid: process.geteuid?.() ?? 0,
+    hostGid: process.getegid?.() ?? 0,
+  });
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(config));
+  const args = [
+    '--root',
+    join(bundle, 'state'),
+    'run',
+    '--bundle',
+    bundle,
+    '--pid-file',
+    join(bundle, 'pid'),
+    containerName(bundle),
+  ];
+  return { child: spawn(runtime, args, { stdio: [...stdio] }) };
+}
+
+function namespaceArguments(
+  plan: ContainerProcess,
+  { root, rootless }: { root: string; rootless: boolean },
+): string[] {
+  return [
+    ...(rootless ? ['--user', '--map-root-user'] : []),
+    '--fork',
+    '--kill-child',
+    '--pid',
+    '--mount',
+    '--net',
+    '--ipc',
+    '--uts',
+    '--',
+    '/bin/sh',
+    '-c',
+    namespaceInit,
+    'sh',
+    root,
+    plan.cwd,
+    String(rootless ? 0 : plan.uid),
+    String(rootless ? 0 : plan.gid),
+    ...plan.args,
+  ];
+}
+
+function environmentOf(plan: ContainerProcess): Record<string, string> {
+  return Object.fromEntries(
+    plan.env.map((assignment) => [
+      assignment.slice(0, assignment.indexOf('=')),
+      assignment.slice(assignment.indexOf('=') + 1),
+    ]),
+  );
+}
+
+function containerName(bundle: string): string {
+  return `trimaran-${bundle.slice(bundle.lastIndexOf('-') + 1)}`;
+}
+
+/** The container's first process, as soon as it is there. Waits at most ten seconds. */
+async function containerPid(options: {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number>;
+  readonly runtime: Runtime;
+  readonly bundle: string;
+}): Promise<number> {
+  let ended: number | undefined;
+  void options.exited.then((code) => {
+    ended = code;
+  });
+  for (let attempt = 0; attempt < 500 && ended === undefined; attempt++) {
+    const pid =
+      options.runtime === 'unshare' ? firstChild(options.child.pid) : pidFile(join(options.bundle, 'pid'));
+    if (pid !== undefined) return pid;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new TrimaranError({
+    code: 'run/did-not-start',
+    message: `the container did not start with ${options.runtime}${ended === undefined ? '' : ` (exit code ${ended})`}`,
+    hint: `try another runtime: --runtime ${runtimes.find((name) => name !== options.runtime)}; \`trimaran doctor\` says what there is`,
+    exitCode: 4,
+  });
+}
+
+function pidFile(file: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(file, 'utf8'));
+    return pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `unshare --fork` stays outside; its child is the container's first process. */
+function firstChild(pid: number | undefined): number | undefined {
+  if (pid === undefined) return undefined;
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    return children[0] === '' || children[0] === undefined ? undefined : Number(children[0]);
+  } catch {
+    return undefined;
+  }
+}
+
+async function endContainer(options: {
+  readonly child: ChildProcess;
+  readonly runtime: Runtime;
+  readonly bundle: string;
+  readonly host: Host;
+}): Promise<void> {
+  const { child, runtime, bundle, host } = options;
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const pid = runtime === 'unshare' ? firstChild(child.pid) : pidFile(join(bundle, 'pid'));
+  signal(pid, 'SIGTERM');
+  const timer = setTimeout(() => signal(pid, 'SIGKILL'), 5000);
+  const last = setTimeout(() => child.kill('SIGKILL'), 8000);
+  await ended;
+  clearTimeout(timer);
+  clearTimeout(last);
+  if (runtime !== 'unshare' && readdirSync(bundle).includes('state')) {
+    await host.run({
+      command: runtime,
+      args: ['--root', join(bundle, 'state'), 'delete', '--force', containerName(bundle)],
+    });
+  }
+  rmSync(join(bundle, 'state'), { recursive: true, force: true });
+}
+
+function signal(pid: number | undefined, name: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(pid, name);
+  } catch {
+    // Gone already.
+  }
+}

@@ -1,0 +1,136 @@
+# dockerTools over the Debian package set: nixpkgs' functions and arguments. Debian packages come to lie at /,
+# other store paths under /nix/store; each image is one archive that `docker load` reads.
+{ lib, debian, system, pkgs, environments, trivial }:
+let
+  architectures = { x86_64-linux = "amd64"; aarch64-linux = "arm64"; };
+
+  # Everything an image is made of, as one derivation; null and false arguments stay out of it.
+  image = arguments:
+    let
+      contents = lib.filter (path: path != null) (lib.flatten (lib.toList arguments.contents));
+      script = arguments.extraCommands + arguments.rootCommands;
+      drv = derivation ({
+        name = "docker-image-${baseNameOf arguments.name}.tar";
+        system = "builtin";
+        builder = "builtin:docker-image";
+        imageName = lib.toLower arguments.name;
+        imageTag = if arguments.tag == null then "" else arguments.tag;
+        config = builtins.toJSON (if arguments.config == null then { } else arguments.config);
+        inherit contents;
+        inherit (arguments) created mtime maxLayers includeStorePaths uid gid;
+        architecture = if arguments.architecture == null then architectures.${system} else arguments.architecture;
+        requested = lib.unique (lib.concatMap environments.packagesOf contents);
+        inherit (debian) suite timestamp;
+      } // lib.optionalAttrs (arguments.fromImage != null) {
+        inherit (arguments) fromImage;
+        fromImageName = if arguments.fromImageName == null then "" else arguments.fromImageName;
+        fromImageTag = if arguments.fromImageTag == null then "" else arguments.fromImageTag;
+      } // lib.optionalAttrs (arguments.extraCommands != "") {
+        inherit (arguments) extraCommands;
+      } // lib.optionalAttrs (arguments.rootCommands != "") {
+        inherit (arguments) rootCommands rootCommandsChroot;
+      } // lib.optionalAttrs (script != "") {
+        tools = (trivial.runCommand "image-commands" { } "").tools;
+      });
+    in
+    drv // {
+      imageName = lib.toLower arguments.name;
+      imageTag = if arguments.tag == null then builtins.head (lib.splitString "-" (baseNameOf drv.outPath)) else arguments.tag;
+    } // arguments.passthru;
+
+  common = {
+    tag = null;
+    fromImage = null;
+    fromImageName = null;
+    fromImageTag = null;
+    config = null;
+    architecture = null;
+    created = "1970-01-01T00:00:01Z";
+    mtime = "1970-01-01T00:00:01Z";
+    extraCommands = "";
+    rootCommands = "";
+    rootCommandsChroot = false;
+    includeStorePaths = true;
+    maxLayers = 100;
+    uid = 0;
+    gid = 0;
+    passthru = { };
+  };
+
+  layered = function: given:
+    let
+      arguments = lib.checkArguments function
+        [ "name" "tag" "fromImage" "contents" "config" "architecture" "created" "mtime" "uid" "gid" "uname" "gname" "maxLayers" "extraCommands" "fakeRootCommands" "enableFakechroot" "includeStorePaths" "includeNixDB" "compressor" "passthru" "meta" ]
+        given;
+    in
+    common // {
+      inherit (arguments) name;
+      contents = arguments.contents or [ ];
+      rootCommands = arguments.fakeRootCommands or "";
+      rootCommandsChroot = arguments.enableFakechroot or false;
+    } // builtins.intersectAttrs common arguments;
+in
+rec {
+  buildImage = given:
+    let
+      arguments = lib.checkArguments "buildImage"
+        [ "name" "tag" "fromImage" "fromImageName" "fromImageTag" "copyToRoot" "contents" "keepContentsDirlinks" "config" "created" "runAsRoot" "extraCommands" "uid" "gid" "architecture" "diskSize" "buildVMMemorySize" "includeNixDB" "compressor" "passthru" "meta" ]
+        given;
+    in
+    if arguments.copyToRoot or null != null && arguments.contents or null != null
+    then throw "buildImage: give either 'copyToRoot' or its older name 'contents', not both"
+    else image (common // {
+      inherit (arguments) name;
+      contents = lib.flatten [ (arguments.copyToRoot or null) (arguments.contents or null) ];
+      rootCommands = if arguments.runAsRoot or null == null then "" else arguments.runAsRoot;
+      rootCommandsChroot = true;
+    } // builtins.intersectAttrs common arguments);
+
+  buildLayeredImage = given: image (layered "buildLayeredImage" given);
+
+  # A script that writes the archive to its standard output.
+  streamLayeredImage = given:
+    let archive = image (layered "streamLayeredImage" given);
+    in derivation {
+      name = "stream-${baseNameOf given.name}";
+      system = "builtin";
+      builder = "builtin:stream-image";
+      inherit archive;
+    } // { inherit (archive) imageName imageTag; };
+
+  mergeImages = images: derivation {
+    name = "merged-docker-image.tar";
+    system = "builtin";
+    builder = "builtin:merge-images";
+    inherit images;
+  };
+
+  # Shell text for runAsRoot: the user database that programs expect.
+  shadowSetup = ''
+    mkdir -p /etc/pam.d
+    [ -f /etc/passwd ] || printf 'root:x:0:0::/root:/bin/sh\n' > /etc/passwd
+    [ -f /etc/shadow ] || printf 'root:!x:::::::\n' > /etc/shadow
+    [ -f /etc/group ] || printf 'root:x:0:\n' > /etc/group
+    [ -f /etc/gshadow ] || printf 'root:x::\n' > /etc/gshadow
+  '';
+
+  binSh = pkgs.dash;
+  usrBinEnv = pkgs.coreutils;
+  caCertificates = pkgs.cacert;
+  fakeNss = environments.symlinkJoin {
+    name = "fake-nss";
+    paths = [
+      (trivial.writeTextDir "etc/passwd" ''
+        root:x:0:0:root user:/var/empty:/bin/sh
+        nobody:x:65534:65534:nobody:/var/empty:/bin/sh
+      '')
+      (trivial.writeTextDir "etc/group" ''
+        root:x:0:
+        nobody:x:65534:
+      '')
+      (trivial.writeTextDir "etc/nsswitch.conf" ''
+        hosts: files dns
+      '')
+    ];
+  };
+}

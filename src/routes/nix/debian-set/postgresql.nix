@@ -1,0 +1,47 @@
+# PostgreSQL of the release, with `withPackages` for its extensions.
+{ lib, debian, debianEnvironment }:
+let
+  # `postgresql` is Debian's own name for the release's version; it depends on `postgresql-N`.
+  version = lib.head (lib.splitString "+" (debian.record "postgresql").version);
+  server = "postgresql-${version}";
+  facts = debian.record server;
+
+  # `postgis` is `postgresql-15-postgis-3` there: the extension's name, perhaps with its own major version.
+  extension = name:
+    let
+      prefix = "${server}-${name}";
+      found = debian.withPrefix prefix;
+      exact = lib.filter (candidate: candidate == prefix) found;
+      versioned = lib.filter (candidate: builtins.match "${lib.escapeRegex prefix}-[0-9.]+" candidate != null) found;
+      chosen = if exact != [ ] then lib.head exact else if versioned != [ ] then lib.last versioned else
+        throw "postgresql: no extension '${name}' in debian:${debian.suite}; names that begin alike: ${lib.concatStringsSep ", " (debian.withPrefix "${server}-${builtins.substring 0 3 name}")}";
+    in
+    debianEnvironment {
+      name = "${chosen}-${lib.storeName (debian.record chosen).version}";
+      packages = [ chosen ];
+      passthru = { pname = name; inherit (debian.record chosen) version; };
+    };
+
+  extensions = debian.extensions server extension;
+
+  withPackages = choose: debianEnvironment {
+    name = "postgresql-and-plugins-${lib.storeName facts.version}";
+    packages = [ server ] ++ lib.concatMap (value: value.debianPackages) (lib.flatten (choose extensions));
+    passthru = { pname = "postgresql"; inherit (facts) version; meta.mainProgram = "postgres"; };
+  };
+in
+{
+  attribute = "postgresql_${version}";
+  postgresql = debianEnvironment {
+    name = "postgresql-${lib.storeName facts.version}";
+    packages = [ server ];
+    passthru = {
+      pname = "postgresql";
+      inherit (facts) version;
+      psqlSchema = version;
+      pkgs = extensions;
+      inherit withPackages;
+      meta.mainProgram = "postgres";
+    };
+  };
+}

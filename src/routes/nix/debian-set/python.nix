@@ -1,0 +1,61 @@
+# python3, python3Packages and withPackages over Debian's Python packages.
+{ lib, debian, debianEnvironment }:
+let
+  record = debian.record "python3";
+
+  # A distribution under the name its authors gave it, e.g. `requests-oauthlib` or `PyJWT`. A distribution whose
+  # command Debian keeps in a package of its own (uvicorn) brings that too.
+  package = name:
+    let
+      found = debian.pythonPackage name;
+      command = debian.commandPackage name found;
+      facts = debian.record found;
+    in
+    debianEnvironment {
+      name = "${facts.name}-${lib.storeName facts.version}";
+      packages = [ found ] ++ lib.optional (command != null) command;
+      pythonByteCode = true;
+      passthru = {
+        pname = name;
+        inherit (facts) version;
+        pythonModule = python3;
+        meta = { inherit (facts) description homepage; mainProgram = name; };
+      };
+    };
+
+  python3Packages = debian.pythonPackages package { python = python3; };
+
+  withPackages = choose: withByteCode { } choose;
+
+  withByteCode = { pythonByteCode ? true }: choose:
+    let chosen = lib.flatten (choose python3Packages);
+    in debianEnvironment {
+      name = "python3-${lib.storeName record.version}-env";
+      packages = [ "python3" ] ++ lib.concatMap (value: value.debianPackages) chosen;
+      inherit pythonByteCode;
+      passthru = { pname = "python3"; inherit (record) version; meta.mainProgram = "python3"; };
+    };
+
+  python3 = debianEnvironment {
+    name = "python3-${lib.storeName record.version}";
+    packages = [ "python3" ];
+    pythonByteCode = true;
+    passthru = {
+      pname = "python3";
+      inherit (record) version;
+      pythonVersion = lib.concatStringsSep "." (lib.init (lib.filter lib.isString (builtins.split "\\." (lib.head (lib.splitString "-" record.version)))));
+      interpreter = "/usr/bin/python3";
+      executable = "python3";
+      sitePackages = "lib/python3/dist-packages";
+      pkgs = python3Packages;
+      inherit withPackages;
+      # Without byte code an image is smaller and starts slower.
+      withPackagesNoByteCode = withByteCode { pythonByteCode = false; };
+      meta.mainProgram = "python3";
+    };
+  };
+in
+{
+  inherit python3 python3Packages;
+  python = python3;
+}
