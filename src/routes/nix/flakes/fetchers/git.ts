@@ -1,0 +1,435 @@
+// Inputs of type `git`: working trees and commits of local repositories, and remote ones through a bare copy in the
+// cache. Source: Nix's libfetchers/git.cc, as of 2.34. Git LFS and commit signatures are refused by name.
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { writeNixBase32 } from '../../../../formats/nix-base32.ts';
+import { digestOf } from '../../../../foundation/digest.ts';
+import { isTrimaranError } from '../../../../foundation/error.ts';
+import type { FileTree, TreeEntry } from '../../../../foundation/file-tree.ts';
+import { flakeError } from '../flake-error.ts';
+import {
+  type InputAttributes,
+  inputFromAttributes,
+  integerAttribute,
+  requiredString,
+  showInput,
+  stringAttribute,
+} from '../input.ts';
+import { type ParsedUrl, parseUrl, redactUrl, urlPathToPath, writeUrl } from '../url.ts';
+import { exportIgnoredFilter } from './export-ignore.ts';
+import { addTree, type FetchContext, type FetchResult } from './fetch-context.ts';
+import { type GitCommand, gitIn, lastLine, ownershipHint } from './git-command.ts';
+import { readSubmodules, resolveSubmoduleUrl } from './git-submodules.ts';
+import { type Gitlink, readCommitTree, withDirectories } from './git-tree.ts';
+import { readWorktreeStatus, type WorktreeStatus, worktreeTree } from './git-worktree.ts';
+
+/** Where a repository is: a folder with a working tree, or anything that git can fetch from. */
+type RepositoryPlace =
+  | { readonly kind: 'local'; readonly path: string }
+  | { readonly kind: 'remote'; readonly url: string };
+
+/**
+ * Fetches a git input. Throws `flake/unsupported` (LFS, signatures), `flake/no-git`, `flake/fetch-failed` (the
+ * repository cannot be reached), `flake/no-such-revision`, `flake/shallow`, `flake/dirty`, `flake/git-failed`.
+ */
+export async function fetchGit(context: FetchContext, input: InputAttributes): Promise<FetchResult> {
+  refuseUnsupported(input);
+  const place = repositoryPlace(context, input);
+  if (place.kind === 'local' && input.ref === undefined && input.rev === undefined)
+    return fetchWorktree(context, input, place.path);
+  return fetchCommit(context, input, place);
+}
+
+function refuseUnsupported(input: InputAttributes): void {
+  const refuse = (what: string, hint: string) => {
+    throw flakeError('unsupported', `${what} not supported: '${showInput(input)}'`, { hint });
+  };
+  if (input.lfs === true)
+    refuse('Git LFS (lfs = true) is', 'leave `lfs` out, or fetch the large files by URL');
+  if (input.verifyCommit === true || input.publicKey !== undefined || input.publicKeys !== undefined)
+    refuse('verifying commit signatures is', 'leave verifyCommit and publicKeys out and pin `rev` instead');
+  if (input.exportIgnore === true && input.submodules === true)
+    refuse('exportIgnore and submodules together are', 'leave one of them out');
+}
+
+function repositoryPlace(context: FetchContext, input: InputAttributes): RepositoryPlace {
+  const url = parseUrl(requiredString(input, 'url'));
+  if (url.scheme !== 'file') {
+    const query = new Map([...url.query].filter(([name]) => name !== 'dir'));
+    return { kind: 'remote', url: writeUrl({ ...url, query }) };
+  }
+  const path = resolve(context.host.cwd, urlPathToPath(url.path));
+  // A bare repository is fetched from; there is no working tree to look at.
+  const isBare = existsSync(path) && !existsSync(join(path, '.git'));
+  const bare: ParsedUrl = { ...url, query: new Map() };
+  return isBare ? { kind: 'remote', url: writeUrl(bare) } : { kind: 'local', path };
+}
+
+async function fetchWorktree(
+  context: FetchContext,
+  input: InputAttributes,
+  path: string,
+): Promise<FetchResult> {
+  if (!existsSync(path))
+    throw flakeError('not-found', `there is no git repository at '${path}'`, { exitCode: 4 });
+  const git = gitIn(context.host, { directory: path });
+  const status = await readWorktreeStatus(git, path);
+  let tree = worktreeTree(path, status);
+  if (input.exportIgnore === true) {
+    const keeps = await exportIgnoredFilter(git, tree, { kind: 'index' });
+    tree = tree.filter((entry) => keeps(entry.path));
+  }
+  let { isDirty } = status;
+  if (input.submodules === true) {
+    const mounts = new Map<string, FileTree>();
+    for (const submodule of status.submodules) {
+      const inner = inputFromAttributes({
+        type: 'git',
+        url: join(path, Buffer.from(submodule, 'latin1').toString('utf8')),
+        submodules: true,
+      });
+      const fetched = await fetchGit(context, inner);
+      // A submodule that is dirty makes its parent so.
+      if (fetched.input.rev === undefined) isDirty = true;
+      mounts.set(submodule, storedTree(context, fetched));
+    }
+    tree = mountTrees(tree, mounts);
+  }
+  const storePath = addTree(context, input, tree);
+  const lastModified = status.headRev === undefined ? 0 : await lastModifiedOf(context, git, status.headRev);
+  const found = isDirty
+    ? dirtyAttributes(context, status, path)
+    : await cleanAttributes(context, git, { status, path, isShallow: input.shallow === true });
+  return { input: { ...input, ...found, lastModified }, storePath };
+}
+
+function dirtyAttributes(context: FetchContext, status: WorktreeStatus, path: string): InputAttributes {
+  if (!context.settings.allowDirty)
+    throw flakeError('dirty', `Git tree '${path}' is dirty`, {
+      hint: 'commit the changes, or set allow-dirty = true in nix.conf',
+    });
+  if (context.settings.warnDirty) context.warn(`Git tree '${path}' is dirty`);
+  const rev = status.headRev;
+  return rev === undefined ? {} : { dirtyRev: `${rev}-dirty`, dirtyShortRev: `${rev.slice(0, 7)}-dirty` };
+}
+
+async function cleanAttributes(
+  context: FetchContext,
+  git: GitCommand,
+  options: { readonly status: WorktreeStatus; readonly path: string; readonly isShallow: boolean },
+): Promise<InputAttributes> {
+  const { headRev, headRef } = options.status;
+  const rev = headRev ?? '0'.repeat(40);
+  return {
+    ...(headRef === undefined ? {} : { ref: headRef }),
+    rev,
+    ...(options.isShallow
+      ? {}
+      : {
+          revCount: headRev === undefined ? 0 : await revCountOf(context, git, { rev, place: options.path }),
+        }),
+  };
+}
+
+async function fetchCommit(
+  context: FetchContext,
+  input: InputAttributes,
+  place: RepositoryPlace,
+): Promise<FetchResult> {
+  const repository =
+    place.kind === 'local'
+      ? await openLocal(context, input, place.path)
+      : await updateCopy(context, input, place.url);
+  const { git, ref, rev, shown } = repository;
+  const lastModified = integerAttribute(input, 'lastModified') ?? (await lastModifiedOf(context, git, rev));
+  const counted =
+    input.shallow === true
+      ? {}
+      : {
+          revCount:
+            integerAttribute(input, 'revCount') ?? (await revCountOf(context, git, { rev, place: shown })),
+        };
+  const storePath = await commitStorePath(context, { ...repository, input });
+  return { input: { ...input, ref, rev, lastModified, ...counted }, storePath };
+}
+
+interface OpenRepository {
+  readonly git: GitCommand;
+  readonly ref: string;
+  readonly rev: string;
+  /** For messages; no passwords. */
+  readonly shown: string;
+  /** What relative URLs of submodules start from. */
+  readonly base: string;
+}
+
+async function openLocal(
+  context: FetchContext,
+  input: InputAttributes,
+  path: string,
+): Promise<OpenRepository> {
+  const git = gitIn(context.host, { directory: path });
+  let ref = stringAttribute(input, 'ref');
+  if (ref === undefined) {
+    const head = await git.run(['symbolic-ref', '--quiet', 'HEAD']);
+    if (head.exitCode > 1)
+      throw flakeError('git-failed', `cannot read the git repository '${path}': ${lastLine(head.stderr)}`, {
+        hint: ownershipHint(head.stderr),
+        exitCode: 4,
+      });
+    ref = head.stdout.trim();
+    if (ref === '') {
+      context.warn(`could not read HEAD ref from repo at '${path}', using 'master'`);
+      ref = 'master';
+    }
+  }
+  const wanted = stringAttribute(input, 'rev');
+  const rev = await resolveRevision(git, wanted ?? ref);
+  if (rev === undefined) throw noSuchRevision(wanted, ref, path);
+  const origin = await git.run(['config', '--get', 'remote.origin.url']);
+  return { git, ref, rev, shown: path, base: origin.stdout.trim() === '' ? path : origin.stdout.trim() };
+}
+
+function noSuchRevision(rev: string | undefined, ref: string, shown: string): Error {
+  return rev === undefined
+    ? flakeError('no-such-revision', `cannot find Git branch or tag '${ref}' in repository '${shown}'`, {
+        hint: 'see which there are with `git ls-remote`',
+        exitCode: 4,
+      })
+    : flakeError(
+        'no-such-revision',
+        `Cannot find Git revision '${rev}' in ref '${ref}' of repository '${shown}'! Please make sure that the rev ` +
+          "exists on the ref you've specified or add allRefs = true; to fetchGit.",
+        { exitCode: 4 },
+      );
+}
+
+async function resolveRevision(git: GitCommand, name: string): Promise<string | undefined> {
+  const result = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]);
+  const rev = result.stdout.trim();
+  return result.exitCode === 0 && /^[0-9a-f]{40,64}$/.test(rev) ? rev : undefined;
+}
+
+/** Brings the bare copy of a remote repository up to date as far as this input needs it. */
+async function updateCopy(
+  context: FetchContext,
+  input: InputAttributes,
+  url: string,
+): Promise<OpenRepository> {
+  const isShallow = input.shallow === true;
+  const name = writeNixBase32(digestOf('sha256', Buffer.from(url)).bytes) + (isShallow ? '-shallow' : '');
+  const directory = join(context.directory, 'git', name);
+  const shown = redactUrl(url);
+  await mkdir(join(context.directory, 'git'), { recursive: true });
+  return context.store.locks.with({ key: `git-${name}` }, async () => {
+    if (!existsSync(join(directory, 'HEAD')))
+      await gitIn(context.host).text(['init', '--quiet', '--bare', directory]);
+    const git = gitIn(context.host, { directory, bare: true });
+    const ref = stringAttribute(input, 'ref') ?? (await remoteHead(context, git, url));
+    const wanted = stringAttribute(input, 'rev');
+    const local = ref.startsWith('refs/') ? ref : ref === 'HEAD' ? 'refs/remotes/HEAD' : `refs/heads/${ref}`;
+    if (wanted === undefined) {
+      const { tarballTtl } = context.settings;
+      const key = { url, ref, isShallow };
+      const kept = await resolveRevision(git, local);
+      const age = context.cache.get('git-ref', key)?.age ?? Number.POSITIVE_INFINITY;
+      if (kept === undefined || input.allRefs === true || age >= tarballTtl) {
+        const spec =
+          input.allRefs === true
+            ? 'refs/*:refs/*'
+            : `${ref.startsWith('refs/') || ref === 'HEAD' ? ref : `refs/heads/${ref}`}:${local}`;
+        try {
+          await fetchInto(git, { url, spec, isShallow });
+          await context.cache.set('git-ref', key, {});
+        } catch (error) {
+          if (kept === undefined || !isTrimaranError(error)) throw error;
+          context.warn(
+            `could not update local clone of Git repository '${shown}'; continuing with the most recent version`,
+          );
+        }
+      }
+      const rev = await resolveRevision(git, local);
+      if (rev === undefined) throw noSuchRevision(undefined, ref, shown);
+      return { git, ref, rev, shown, base: url };
+    }
+    if ((await resolveRevision(git, wanted)) === undefined)
+      await fetchRevision(git, { url, rev: wanted, ref, isShallow });
+    const rev = await resolveRevision(git, wanted);
+    if (rev === undefined) throw noSuchRevision(wanted, ref, shown);
+    return { git, ref, rev, shown, base: url };
+  });
+}
+
+// Servers may refuse a commit by its hash; then it has to come with the branch it is on.
+async function fetchRevision(
+  git: GitCommand,
+  request: { readonly url: string; readonly rev: string; readonly ref: string; readonly isShallow: boolean },
+): Promise<void> {
+  const { url, rev, ref, isShallow } = request;
+  const branch = ref.startsWith('refs/') || ref === 'HEAD' ? ref : `refs/heads/${ref}`;
+  let failure: unknown;
+  for (const spec of [rev, `+${branch}:refs/fetched/${branch}`, '+refs/*:refs/fetched/*']) {
+    try {
+      await fetchInto(git, { url, spec, isShallow: isShallow && spec === rev });
+    } catch (error) {
+      if (!isTrimaranError(error, 'flake/fetch-failed')) throw error;
+      failure ??= error;
+      continue;
+    }
+    if ((await resolveRevision(git, rev)) !== undefined) return;
+  }
+  // The server answered in the end, so it is the revision that is missing.
+  const probe = await git.run(['ls-remote', '--exit-code', '--', url, 'HEAD']);
+  if (probe.exitCode !== 0 && failure !== undefined) throw failure;
+}
+
+async function fetchInto(
+  git: GitCommand,
+  request: { readonly url: string; readonly spec: string; readonly isShallow: boolean },
+): Promise<void> {
+  const { url, spec, isShallow } = request;
+  const depth = isShallow ? ['--depth', '1'] : [];
+  const result = await git.run([
+    ...['-c', 'gc.auto=0', 'fetch', '--quiet', '--force', '--no-tags', '--update-head-ok', ...depth],
+    ...['--', url, spec],
+  ]);
+  if (result.exitCode !== 0) throw fetchFailed(url, result.stderr);
+}
+
+function fetchFailed(url: string, stderr: string): Error {
+  return flakeError(
+    'fetch-failed',
+    `Failed to fetch git repository '${redactUrl(url)}': ${lastLine(stderr)}`,
+    {
+      hint: ownershipHint(stderr),
+      exitCode: 4,
+    },
+  );
+}
+
+/** The branch that HEAD of a remote points to, asked for at most once in `tarball-ttl`. */
+async function remoteHead(context: FetchContext, git: GitCommand, url: string): Promise<string> {
+  const kept = context.cache.get('git-head', { url });
+  const keptRef = typeof kept?.value.ref === 'string' ? kept.value.ref : undefined;
+  if (kept !== undefined && keptRef !== undefined && kept.age < context.settings.tarballTtl) return keptRef;
+  const result = await git.run(['ls-remote', '--symref', '--', url, 'HEAD']);
+  const match = /^ref: *(\S+)\t+HEAD$/m.exec(result.stdout);
+  if (match !== null) {
+    await context.cache.set('git-head', { url }, { ref: match[1]! });
+    return match[1]!;
+  }
+  if (keptRef !== undefined) {
+    context.warn(
+      `could not get HEAD ref for repository '${redactUrl(url)}'; using expired cached ref '${keptRef}'`,
+    );
+    return keptRef;
+  }
+  if (result.exitCode !== 0) throw fetchFailed(url, result.stderr);
+  // An old server, or a detached HEAD.
+  if (/^[0-9a-f]{40,64}\tHEAD$/m.test(result.stdout)) return 'HEAD';
+  context.warn(`could not read HEAD ref from repo at '${redactUrl(url)}', using 'master'`);
+  return 'master';
+}
+
+async function lastModifiedOf(context: FetchContext, git: GitCommand, rev: string): Promise<number> {
+  const kept = context.cache.get('git-last-modified', { rev })?.value.lastModified;
+  if (typeof kept === 'number') return kept;
+  const lastModified = Number(
+    (await git.text(['log', '-1', '--format=%ct', '--no-show-signature', rev])).trim(),
+  );
+  await context.cache.set('git-last-modified', { rev }, { lastModified });
+  return lastModified;
+}
+
+async function revCountOf(
+  context: FetchContext,
+  git: GitCommand,
+  { rev, place }: { readonly rev: string; readonly place: string },
+): Promise<number> {
+  const kept = context.cache.get('git-rev-count', { rev })?.value.revCount;
+  if (typeof kept === 'number') return kept;
+  const shallow = await git.text(['rev-parse', '--is-shallow-repository']);
+  if (shallow.trim() === 'true')
+    throw flakeError(
+      'shallow',
+      `'${place}' is a shallow Git repository, but shallow repositories are only allowed when \`shallow = true;\` is specified`,
+      { hint: 'add ?shallow=1 to its URL, or fetch the rest with `git fetch --unshallow`' },
+    );
+  const revCount = Number((await git.text(['rev-list', '--count', rev])).trim());
+  await context.cache.set('git-rev-count', { rev }, { revCount });
+  return revCount;
+}
+
+/** The store path of a commit's tree; kept by commit, so that an unchanged one is not read again. */
+async function commitStorePath(
+  context: FetchContext,
+  repository: OpenRepository & { readonly input: InputAttributes },
+): Promise<string> {
+  const { git, rev, input } = repository;
+  const name = typeof input.name === 'string' ? input.name : 'source';
+  const key = { rev, name, submodules: input.submodules === true, exportIgnore: input.exportIgnore === true };
+  const kept = context.cache.get('git-tree', key)?.value.storePath;
+  if (typeof kept === 'string' && isValid(context, kept)) return kept;
+  const commit = await readCommitTree(git, rev, { scratch: join(context.directory, 'scratch') });
+  try {
+    let { tree } = commit;
+    if (input.exportIgnore === true) {
+      const scratch = join(context.directory, 'scratch');
+      const keeps = await exportIgnoredFilter(git, tree, { kind: 'commit', rev, scratch });
+      tree = tree.filter((entry) => keeps(entry.path));
+    }
+    if (input.submodules === true && commit.gitlinks.length > 0)
+      tree = mountTrees(tree, await fetchSubmodules(context, repository, commit.gitlinks));
+    const storePath = addTree(context, input, tree);
+    await context.cache.set('git-tree', key, { storePath });
+    return storePath;
+  } finally {
+    commit.dispose();
+  }
+}
+
+function isValid(context: FetchContext, storePath: string): boolean {
+  try {
+    return context.store.isValid(storePath as Parameters<typeof context.store.isValid>[0]);
+  } catch {
+    return false;
+  }
+}
+
+async function fetchSubmodules(
+  context: FetchContext,
+  repository: OpenRepository,
+  gitlinks: readonly Gitlink[],
+): Promise<ReadonlyMap<string, FileTree>> {
+  const mounts = new Map<string, FileTree>();
+  for (const submodule of await readSubmodules(repository.git, repository.rev)) {
+    const link = gitlinks.find(({ path }) => path === submodule.path);
+    if (link === undefined) continue;
+    const ref = submodule.branch === '.' ? repository.ref : submodule.branch;
+    const inner = inputFromAttributes({
+      type: 'git',
+      url: resolveSubmoduleUrl(submodule.url, repository.base),
+      ...(ref === undefined ? {} : { ref }),
+      rev: link.rev,
+      submodules: true,
+      allRefs: true,
+      shallow: true,
+    });
+    mounts.set(submodule.path, storedTree(context, await fetchGit(context, inner)));
+  }
+  return mounts;
+}
+
+function storedTree(context: FetchContext, fetched: FetchResult): FileTree {
+  return context.store.tree(fetched.storePath as Parameters<typeof context.store.tree>[0]);
+}
+
+function mountTrees(tree: FileTree, mounts: ReadonlyMap<string, FileTree>): FileTree {
+  if (mounts.size === 0) return tree;
+  const entries: TreeEntry[] = tree.filter((entry) => !mounts.has(entry.path));
+  for (const [path, mounted] of mounts)
+    for (const entry of mounted)
+      entries.push({ ...entry, path: entry.path === '' ? path : `${path}/${entry.path}` });
+  return withDirectories(entries);
+}

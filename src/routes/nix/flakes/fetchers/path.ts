@@ -1,0 +1,48 @@
+// Inputs of type `path`: a file or folder of this machine, copied whole. Source: Nix's libfetchers/path.cc.
+import { lstatSync, readdirSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { isStorePath, storePathName } from '../../../../formats/store-path.ts';
+import { toByteString } from '../../../../foundation/byte-string.ts';
+import { systemErrorCode } from '../../../../foundation/error.ts';
+import { flakeError } from '../flake-error.ts';
+import { type InputAttributes, requiredString, showInput } from '../input.ts';
+import type { FetchContext, FetchResult } from './fetch-context.ts';
+
+/**
+ * Copies the path into the store; `lastModified` becomes the newest time below it unless the input says one. Throws
+ * `flake/not-found` and what the store throws.
+ */
+export function fetchPath(context: FetchContext, input: InputAttributes): FetchResult {
+  const path = requiredString(input, 'path');
+  if (!path.startsWith('/'))
+    throw flakeError(
+      'bad-reference',
+      `cannot fetch input '${showInput(input)}' because it uses a relative path`,
+    );
+  const source = posix.normalize(path).replace(/(.)\/$/, '$1');
+  const logical = toByteString(source);
+  if (isStorePath(logical) && storePathName(logical) === 'source' && context.store.isValid(logical))
+    return { input: { ...input, lastModified: input.lastModified ?? 0 }, storePath: logical };
+  try {
+    const lastModified = input.lastModified ?? newestTime(source);
+    const storePath = context.store.addPath({ source, name: 'source', method: 'nar' });
+    return { input: { ...input, lastModified }, storePath };
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === undefined) throw error;
+    throw flakeError(
+      'not-found',
+      code === 'ENOENT' ? `path '${source}' does not exist` : `cannot read '${source}': ${code}`,
+      { cause: error, exitCode: 4 },
+    );
+  }
+}
+
+/** The newest modification time of a path and all below it, in seconds since 1970. */
+function newestTime(path: string): number {
+  const stat = lstatSync(path);
+  let newest = Math.floor(stat.mtimeMs / 1000);
+  if (stat.isDirectory())
+    for (const name of readdirSync(path)) newest = Math.max(newest, newestTime(join(path, name)));
+  return newest;
+}

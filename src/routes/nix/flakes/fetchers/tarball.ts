@@ -1,0 +1,183 @@
+// Inputs of type `tarball` and `file`: something that a URL gives, unpacked or as it is. Source: Nix's
+// libfetchers/tarball.cc, as of 2.34.
+import { lstatSync } from 'node:fs';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryNameFor } from '../../../../foundation/atomic-file.ts';
+import { systemErrorCode } from '../../../../foundation/error.ts';
+import { flakeError } from '../flake-error.ts';
+import { type InputAttributes, inputFromUrl, requiredString } from '../input.ts';
+import { parseUrl, redactUrl, urlPathToPath } from '../url.ts';
+import { addTree, type FetchContext, type FetchResult, storeNameOf } from './fetch-context.ts';
+import { httpDownload } from './http.ts';
+import { unpackArchive } from './unpack.ts';
+
+/** A fetched archive's tree in the store. */
+export interface FetchedArchive {
+  readonly storePath: string;
+  readonly lastModified: number;
+  readonly immutableUrl?: string;
+}
+
+/** Fetches and unpacks a tarball. Throws `flake/fetch-failed`, `flake/bad-archive`, `flake/unsupported-archive`, `flake/not-found`. */
+export async function fetchTarball(context: FetchContext, input: InputAttributes): Promise<FetchResult> {
+  const url = requiredString(input, 'url');
+  const archive = await fetchArchive(context, { url, name: storeNameOf(input) });
+  let found = input;
+  if (archive.immutableUrl !== undefined) {
+    found = inputFromUrl(parseUrl(archive.immutableUrl), { isTree: true });
+    if (found.type !== 'tarball')
+      throw flakeError(
+        'fetch-failed',
+        "tarball 'Link' headers that redirect to non-tarball URLs are not supported",
+        { exitCode: 4 },
+      );
+  }
+  if (archive.lastModified !== 0 && found.lastModified === undefined)
+    found = { ...found, lastModified: archive.lastModified };
+  return { input: found, storePath: archive.storePath };
+}
+
+/**
+ * The tree of an archive. A URL asked for within `tarball-ttl` is not asked again; after that its ETag decides, or
+ * with `isImmutable` nothing at all.
+ */
+export async function fetchArchive(
+  context: FetchContext,
+  request: {
+    readonly url: string;
+    readonly name: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly isImmutable?: boolean;
+  },
+): Promise<FetchedArchive> {
+  const { url, name } = request;
+  const key = { url, name };
+  const cached = context.cache.get('tarball', key);
+  const kept = cached === undefined ? undefined : keptArchive(context, cached.value);
+  if (cached !== undefined && kept !== undefined)
+    if (request.isImmutable === true || cached.age < context.settings.tarballTtl) return kept;
+  const shown = redactUrl(url);
+  const downloaded = temporaryNameFor(join(context.directory, 'scratch', 'download'));
+  try {
+    const result = await downloadTo(context, {
+      url,
+      target: downloaded,
+      headers: request.headers,
+      etag: kept === undefined ? undefined : textOf(cached?.value.etag),
+    });
+    if (result.isUnchanged && kept !== undefined) {
+      await context.cache.set('tarball', key, cached!.value);
+      return kept;
+    }
+    const unpacked = await unpackArchive(downloaded, shown);
+    try {
+      const storePath = addTree(context, { name }, unpacked.tree);
+      const archive: FetchedArchive = {
+        storePath,
+        lastModified: unpacked.lastModified,
+        ...(result.immutableUrl === undefined ? {} : { immutableUrl: result.immutableUrl }),
+      };
+      await context.cache.set('tarball', key, {
+        ...archive,
+        ...(result.etag === undefined ? {} : { etag: result.etag }),
+      });
+      return archive;
+    } finally {
+      unpacked.dispose();
+    }
+  } finally {
+    await rm(downloaded, { force: true });
+  }
+}
+
+function keptArchive(context: FetchContext, value: InputAttributes): FetchedArchive | undefined {
+  const { storePath, lastModified } = value;
+  if (typeof storePath !== 'string' || typeof lastModified !== 'number') return undefined;
+  if (!context.store.isValid(storePath as Parameters<typeof context.store.isValid>[0])) return undefined;
+  const immutableUrl = textOf(value.immutableUrl);
+  return { storePath, lastModified, ...(immutableUrl === undefined ? {} : { immutableUrl }) };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+interface Downloaded {
+  readonly isUnchanged: boolean;
+  readonly etag?: string;
+  readonly immutableUrl?: string;
+}
+
+async function downloadTo(
+  context: FetchContext,
+  request: {
+    readonly url: string;
+    readonly target: string;
+    readonly headers?: Readonly<Record<string, string>> | undefined;
+    readonly etag?: string | undefined;
+  },
+): Promise<Downloaded> {
+  const { url, target, headers, etag } = request;
+  const parsed = parseUrl(url);
+  if (parsed.scheme === 'http' || parsed.scheme === 'https')
+    return httpDownload(context, { url, target, etag, ...(headers === undefined ? {} : { headers }) });
+  if (parsed.scheme !== 'file')
+    throw flakeError(
+      'unsupported',
+      `cannot download '${redactUrl(url)}': only http, https and file URLs are`,
+    );
+  const path = urlPathToPath(parsed.path);
+  if (!path.startsWith('/'))
+    throw flakeError(
+      'bad-url',
+      `tarball '${url}' must use an absolute path. The 'file' scheme does not support relative paths.`,
+    );
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw flakeError('not-found', `tarball '${path}' does not exist`, { exitCode: 4 });
+  if (stat.isDirectory())
+    throw flakeError('not-found', `tarball '${path}' is a directory, not a file`, {
+      hint:
+        lstatSync(join(path, '.git'), { throwIfNoEntry: false }) === undefined
+          ? `use path:${path}`
+          : `use git+file://${path}`,
+    });
+  await mkdir(join(target, '..'), { recursive: true });
+  try {
+    await copyFile(path, target);
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === undefined) throw error;
+    throw flakeError('fetch-failed', `cannot read '${path}': ${code}`, { cause: error, exitCode: 4 });
+  }
+  return { isUnchanged: false };
+}
+
+/** Fetches a single file, kept as it is. Throws `flake/fetch-failed`, `flake/not-found`. */
+export async function fetchFile(context: FetchContext, input: InputAttributes): Promise<FetchResult> {
+  const url = requiredString(input, 'url');
+  const name = storeNameOf(input);
+  const key = { url, name };
+  const cached = context.cache.get('file', key);
+  const kept = textOf(cached?.value.storePath);
+  const isKept =
+    kept !== undefined && context.store.isValid(kept as Parameters<typeof context.store.isValid>[0]);
+  if (isKept && cached!.age < context.settings.tarballTtl) return { input, storePath: kept };
+  const target = temporaryNameFor(join(context.directory, 'scratch', 'download'));
+  try {
+    const result = await downloadTo(context, {
+      url,
+      target,
+      etag: isKept ? textOf(cached?.value.etag) : undefined,
+    });
+    const storePath =
+      result.isUnchanged && isKept ? kept : context.store.addPath({ source: target, name, method: 'flat' });
+    await context.cache.set('file', key, {
+      storePath,
+      ...(result.etag === undefined ? {} : { etag: result.etag }),
+    });
+    return { input, storePath };
+  } finally {
+    await rm(target, { force: true });
+  }
+}
