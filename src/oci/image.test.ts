@@ -9,8 +9,8 @@ const platform = { os: 'linux', architecture: 'amd64' };
 
 describe('canonicalJson', () => {
   it('sorts keys by byte and leaves out undefined', () => {
-    expect(canonicalJson({ b: 1, a: undefined, A: [true, undefined], é: null, z: 'x' }).toString()).toBe(
-      '{"A":[true,null],"b":1,"z":"x","é":null}',
+    expect(canonicalJson({ b: 1, a: undefined, A: [true, undefined], é: null, z: '<&' }).toString()).toBe(
+      '{"A":[true,null],"b":1,"z":"\\u003c\\u0026","é":null}',
     );
   });
 
@@ -33,7 +33,12 @@ describe('canonicalJson', () => {
 
 describe('createImage', () => {
   it('gives the same bytes for the same input', () => {
-    const one = createImage({ platform, layers: [], config: { Env: ['A=1'], Cmd: ['x'] }, names: ['a'] });
+    const one = createImage({
+      platform,
+      layers: [],
+      config: { Env: ['A=1'], Cmd: ['x'], Labels: {} },
+      names: ['a'],
+    });
     const two = createImage({
       layers: [],
       config: { Cmd: ['x'], Env: ['A=1'] },
@@ -42,10 +47,10 @@ describe('createImage', () => {
     });
     expect(two).toEqual(one);
     expect(one.configBytes.toString()).toBe(
-      '{"architecture":"amd64","config":{"Cmd":["x"],"Env":["A=1"]},"created":"1970-01-01T00:00:01Z",' +
-        '"history":[],"os":"linux","rootfs":{"diff_ids":[],"type":"layers"}}',
+      '{"created":"1970-01-01T00:00:01Z","architecture":"amd64","os":"linux","config":{"Env":["A=' +
+        '1"],"Cmd":["x"]},"rootfs":{"type":"layers","diff_ids":[]}}',
     );
-    expect(one.configDigest).toBe('sha256:35604bc0341eb13ff93c6dae2b20ee14acd5a4a4ef17e96971d4d7566c5e5382');
+    expect(one.configDigest).toBe('sha256:68c00252479421a6e1f90ba879ca53f9e484ccbd830c35efcb4857d18fe222ea');
   });
 
   it('writes one history entry for each layer', async () => {
@@ -64,6 +69,15 @@ describe('createImage', () => {
     );
   });
 
+  it.each([
+    ['2020-01-02T03:04:05+00:00', '2020-01-02T03:04:05Z'],
+    ['2020-01-02T03:04:05.100Z', '2020-01-02T03:04:05.1Z'],
+    ['2020-01-02T03:04:00.000+02:00', '2020-01-02T03:04:00+02:00'],
+    ['2020-01-02T03:04:50Z', '2020-01-02T03:04:50Z'],
+  ])('writes the time %s as Go does', (created, written) => {
+    expect(createImage({ platform, layers: [], created }).config.created).toBe(written);
+  });
+
   it('renames without a new identity', () => {
     const image = createImage({ platform, layers: [], names: ['a'] });
     const renamed = renameImage(image, ['b:2']);
@@ -76,6 +90,7 @@ describe('parseImageConfig', () => {
   it('reads what createImage wrote', async () => {
     const image = await exampleImage([exampleTree({ a: '1' })]);
     expect(parseImageConfig(image.configBytes)).toEqual(image.config);
+    expect(image.configBytes.toString()).toMatch(/^\{"created".*"history":\[\{"created":.*"created_by"/);
     const again = imageOfConfigBytes(image.configBytes, { layers: image.layers, names: image.names });
     expect(again.configDigest).toBe(image.configDigest);
     expect(again.layers[0]?.createdBy).toBe('trimaran');

@@ -117,21 +117,93 @@ export function createImage(options: ImageOptions): Image {
   }
   const names = (options.names ?? []).map(parseName);
   const config: ImageConfig = {
+    created: goTime(created),
+    ...(author ? { author } : {}),
     architecture: platform.architecture,
     os: platform.os,
-    ...(platform.variant === undefined ? {} : { variant: platform.variant }),
-    created,
-    ...(author === undefined ? {} : { author }),
-    config: options.config ?? {},
+    ...(platform.variant ? { variant: platform.variant } : {}),
+    config: withoutEmpty(options.config ?? {}),
     rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
     history: layers.map((layer) => ({
-      created,
-      created_by: layer.createdBy ?? 'trimaran',
-      ...(layer.comment === undefined ? {} : { comment: layer.comment }),
+      created: goTime(created),
+      created_by: layer.createdBy || 'trimaran',
+      ...(layer.comment ? { comment: layer.comment } : {}),
     })),
   };
-  const configBytes = canonicalJson(config);
+  const configBytes = writeImageConfig(config);
   return { config, configBytes, configDigest: `sha256:${sha256Hex(configBytes)}`, layers, names };
+}
+
+/** A time as Go writes it: no zeros at the end of a fraction, `Z` for UTC. */
+function goTime(time: string): string {
+  return time
+    .replace(/(\.\d*?)0+(?=[Z+-])/, '$1')
+    .replace(/\.(?=[Z+-])/, '')
+    .replace(/[+-]00:00$/, 'Z');
+}
+
+/** Without fields that say nothing: null, and empty lists, objects and strings. */
+function withoutEmpty(config: ContainerConfig): ContainerConfig {
+  const says = (value: JsonValue | undefined) =>
+    value !== undefined &&
+    value !== null &&
+    value !== '' &&
+    (typeof value !== 'object' || Object.keys(value).length > 0);
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => says(value)));
+}
+
+/** Fields in the order of the specification's Go structs; what they lack follows, sorted. */
+const fieldOrder = {
+  image: [
+    'created',
+    'author',
+    'architecture',
+    'os',
+    'os.version',
+    'os.features',
+    'variant',
+    'config',
+    'rootfs',
+    'history',
+  ],
+  config: [
+    'User',
+    'ExposedPorts',
+    'Env',
+    'Entrypoint',
+    'Cmd',
+    'Volumes',
+    'WorkingDir',
+    'Labels',
+    'StopSignal',
+  ],
+  rootfs: ['type', 'diff_ids'],
+  history: ['created', 'created_by', 'author', 'comment', 'empty_layer'],
+} as const;
+
+function inOrder(value: object, order: readonly string[]): Map<string, unknown> {
+  const fields = new Map(Object.entries(value));
+  const others = [...fields.keys()].filter((key) => !order.includes(key)).sort();
+  const present = order.filter((key) => fields.has(key));
+  return new Map([...present, ...others].map((key) => [key, fields.get(key)]));
+}
+
+/**
+ * The bytes of a configuration: Go's spelling and order, so that skopeo and buildah, which read and write it again when
+ * they convert an image, keep its digest.
+ */
+function writeImageConfig(image: ImageConfig): Buffer {
+  const fields = inOrder(image, fieldOrder.image);
+  fields.set('config', inOrder(image.config ?? {}, fieldOrder.config));
+  fields.set('rootfs', inOrder(image.rootfs, fieldOrder.rootfs));
+  const history = image.history ?? [];
+  if (history.length === 0) fields.delete('history');
+  else
+    fields.set(
+      'history',
+      history.map((entry) => inOrder(entry, fieldOrder.history)),
+    );
+  return canonicalJson(fields);
 }
 
 /** The same image under other names. Throws `oci/bad-reference`. */
