@@ -216,7 +216,8 @@ export class FlakeSession {
       );
     await this.#write(target, locked.lock, changes);
     if (options.outputLockFile === undefined) await this.#trackInGit(reference, target);
-    return this.#afterWriting(outcome, { reference, useRegistries, target });
+    // As in Nix 2.34, this run goes on with the tree as it was before.
+    return { ...outcome, written: target };
   }
 
   async #oldLock(flake: LoadedFlake, referenceLockFile: string | undefined): Promise<LockFile> {
@@ -259,23 +260,6 @@ export class FlakeSession {
     const path = relative(root, target);
     const ignored = await git.run(['check-ignore', '--quiet', path]);
     if (ignored.exitCode !== 0) await git.text(['add', '--intent-to-add', '--', path]);
-  }
-
-  async #afterWriting(
-    outcome: Omit<LockOutcome, 'written'>,
-    request: { readonly reference: FlakeReference; readonly useRegistries: boolean; readonly target: string },
-  ): Promise<LockOutcome> {
-    this.fetcher.forget();
-    const flake = await this.loadFlake(request.reference, request);
-    const nodeLocations = new Map(outcome.nodeLocations);
-    if (flake.location !== undefined) {
-      const before = outcome.flake.location?.tree.storePath;
-      // Relative inputs lie in the root's tree, which has just changed.
-      for (const [node, location] of nodeLocations)
-        if (location.tree.storePath === before)
-          nodeLocations.set(node, { ...location, tree: flake.location.tree });
-    }
-    return { ...outcome, flake, nodeLocations, written: request.target };
   }
 }
 

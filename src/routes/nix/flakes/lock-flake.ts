@@ -210,9 +210,8 @@ class LockComputation {
       path,
       reference,
       isFlake: input.isFlake,
-      location: isRelative
-        ? locate(reference, override === undefined ? task.location : override.location)
-        : undefined,
+      isRelative,
+      base: override === undefined ? task.location : override.location,
       parent: isRelative ? ((override === undefined ? task.prefix : override.parent) ?? []) : undefined,
     };
     this.#updatesUsed.add(text);
@@ -299,7 +298,7 @@ class LockComputation {
   // `declared` is given for an override from the command line: the lock then keeps saying what flake.nix says.
   async #lockInput(site: InputSite, declared: FlakeReference | undefined): Promise<void> {
     const { task, name, path, reference } = site;
-    if (this.#options.allowUnlocked === false && !isLocked(reference.input) && site.location === undefined)
+    if (this.#options.allowUnlocked === false && !isLocked(reference.input) && !site.isRelative)
       throw flakeError(
         'unlocked-input',
         `cannot update unlocked flake input '${writeInputPath(path)}' in pure mode`,
@@ -313,8 +312,8 @@ class LockComputation {
       return node;
     };
     if (!site.isFlake) {
-      if (site.location !== undefined) {
-        addNode(reference, site.location);
+      if (site.isRelative) {
+        addNode(reference, locate(site));
         return;
       }
       const fetched = await fetchInput(this.#context, reference.input, { use: this.#use });
@@ -353,9 +352,9 @@ class LockComputation {
 
   #loadInput(site: InputSite, reference: FlakeReference, options: FetchInputOptions): Promise<LoadedFlake> {
     const prefix = site.path;
-    return site.location === undefined
-      ? loadFlake(this.#context, reference, { ...options, prefix })
-      : loadRelativeFlake(this.#context, reference, { location: site.location, prefix });
+    return site.isRelative
+      ? loadRelativeFlake(this.#context, reference, { location: locate(site), prefix })
+      : loadFlake(this.#context, reference, { ...options, prefix });
   }
 }
 
@@ -365,13 +364,14 @@ interface InputSite {
   readonly path: InputPath;
   readonly reference: FlakeReference;
   readonly isFlake: boolean;
-  /** For a relative `path:` input, the folder it names. */
-  readonly location: TreeLocation | undefined;
+  readonly isRelative: boolean;
+  /** The folder of the flake that says `reference`, where a relative path starts. */
+  readonly base: TreeLocation | undefined;
   /** For a relative `path:` input, the node whose tree holds it. */
   readonly parent: InputPath | undefined;
 }
 
-function locate(reference: FlakeReference, base: TreeLocation | undefined): TreeLocation {
+function locate({ reference, base }: InputSite): TreeLocation {
   const path = relativePathOf(reference.input)!;
   if (base === undefined)
     throw flakeError(
