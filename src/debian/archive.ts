@@ -57,6 +57,8 @@ export interface Archive {
   readonly architecture: string;
   /** The suite's packages for the architecture, those for `all` included. Fetched once, then read from disk. */
   packages(): Promise<PackageIndex>;
+  /** The same index's file, for `openPackageIndex` in another thread. */
+  packageIndexFile(): Promise<string>;
   /**
    * Fetches a file that the release lists, gives its path to `use` and removes it after. `path` is below
    * `dists/SUITE/`. Rejects with `debian/no-such-index` when the release does not list it.
@@ -129,7 +131,8 @@ export async function openArchive(options: ArchiveOptions): Promise<Archive> {
     suite: options.suite,
     components,
     architecture: options.architecture,
-    packages: () => loadIndex(archive, options.cacheDirectory, options.host),
+    packages: async () => openPackageIndex(await archive.packageIndexFile(), options.architecture),
+    packageIndexFile: () => ensureIndex(archive, options.cacheDirectory, options.host),
     withIndexFile: (path, use) => withIndexFile({ ...options, release, path }, use),
   };
   return archive;
@@ -358,11 +361,11 @@ async function withIndexFile<T>(
 /** Raised whenever records or the table change, so that old tables are made anew. */
 const indexFormat = 2;
 
-async function loadIndex(
+async function ensureIndex(
   archive: Archive,
   cacheDirectory: string,
   host: ArchiveOptions['host'],
-): Promise<PackageIndex> {
+): Promise<string> {
   const { release, components, architecture } = archive;
   const binaries = [architecture, 'all'].flatMap((name) =>
     components.map((component) => `${component}/binary-${name}/Packages`),
@@ -381,7 +384,8 @@ async function loadIndex(
   );
   const file = join(cacheDirectory, 'debian', 'indexes', `${name}.table`);
   try {
-    return openPackageIndex(file, architecture);
+    openPackageIndex(file, architecture).close();
+    return file;
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOENT' && !isTrimaranError(error, 'debian/bad-cache')) throw error;
   }
@@ -410,7 +414,7 @@ async function loadIndex(
   } finally {
     task.done();
   }
-  return openPackageIndex(file, architecture);
+  return file;
 }
 
 async function inflate(file: string, name: string, size: number): Promise<Buffer> {
