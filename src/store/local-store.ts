@@ -79,6 +79,8 @@ export interface CommitOptions {
   readonly references: readonly StorePath[];
   readonly deriver?: StorePath | undefined;
   readonly contentAddress?: string | undefined;
+  /** Of the object's NAR, when it is known already. */
+  readonly nar?: { readonly narHash: string; readonly narSize: number } | undefined;
   /** SHA-256 of the tar when the writer knows it (`writeTarFile` does); packed form alone. */
   readonly tarSha256?: string | undefined;
 }
@@ -357,6 +359,11 @@ export class LocalStore {
     return this.#addContents({ name, tree, references, method: 'nar' });
   }
 
+  /** A path on the store's file system that does not exist yet and is swept should this process die. */
+  temporaryPath(): string {
+    return this.#staging.freshPath();
+  }
+
   /** A private place for the object that `path` is to be. */
   stage(path: StorePath): Stage {
     this.#base(path);
@@ -521,11 +528,11 @@ export class LocalStore {
           form: 'plain',
           references,
           contentAddress: `fixed:${method === 'nar' ? 'r:' : ''}${writePrefixedHash(digest, 'nix32')}`,
+          nar:
+            size === undefined || digest.algorithm !== 'sha256'
+              ? undefined
+              : { narHash: writePrefixedHash(digest, 'nix32'), narSize: size },
         });
-        const info = this.info(path);
-        if (method === 'nar' && hashAlgorithm === 'sha256' && info.narHash === undefined) {
-          this.#register({ ...info, narHash: writePrefixedHash(digest, 'nix32'), narSize: size });
-        }
       });
       return path;
     } catch (error) {
@@ -543,6 +550,7 @@ export class LocalStore {
       references: [...new Set(options.references)].sort(),
       deriver: options.deriver,
       contentAddress: options.contentAddress,
+      ...options.nar,
       tarSha256: options.form === 'packed' ? options.tarSha256 : undefined,
     };
     if (options.form === 'packed') {
@@ -655,8 +663,8 @@ function wrongKind(code: string, message: ByteString): TrimaranError {
   return new TrimaranError({ code, message: fromByteString(message) });
 }
 
-/** Says plainly that the disk is full; any other error as it is. */
-function spaceError(error: unknown, root: string): unknown {
+/** Says plainly that the disk is full, as `store/no-space`; any other error as it is. */
+export function spaceError(error: unknown, root: string): unknown {
   const code = systemErrorCode(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new TrimaranError({
