@@ -37,16 +37,22 @@ export class ChunkReader {
 
   /** Exactly `length` bytes, or undefined when the source ends before. */
   async take(length: number): Promise<Buffer | undefined> {
+    const bytes = await this.upTo(length);
+    return bytes.length < length ? undefined : bytes;
+  }
+
+  /** `length` bytes, or as many as come before the source ends. */
+  async upTo(length: number): Promise<Buffer> {
     const atHand = this.takeNow(length);
     if (atHand !== undefined) return atHand;
     const pieces: Buffer[] = [];
     for (let missing = length; missing > 0; ) {
       const piece = await this.some(missing);
-      if (piece === undefined) return undefined;
+      if (piece === undefined) break;
       pieces.push(piece);
       missing -= piece.length;
     }
-    return Buffer.concat(pieces, length);
+    return Buffer.concat(pieces);
   }
 
   /** The bytes up to position `end`, as they come. */

@@ -3,8 +3,9 @@
 import { pipeline } from 'node:stream';
 import { createGunzip, gunzip } from 'node:zlib';
 import { Decompress as ZstdDecoder } from 'fzstd';
-import { XzReadableStream } from 'xz-decompress';
-import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import { XzDecoder } from './xz.ts';
 
 export type CompressionKind = 'none' | 'gzip' | 'xz' | 'zstd';
 
@@ -19,6 +20,7 @@ export interface DecompressOptions {
 }
 
 const defaultName = 'compressed data';
+const noBytes = new Uint8Array(0);
 
 /** The compression that `head`, the first six bytes or more, shows; `none` when it shows no known one. */
 export function detectCompression(head: Uint8Array): CompressionKind | 'bzip2' | 'lzip' {
@@ -47,6 +49,7 @@ export async function decompress(data: Uint8Array, options: DecompressOptions): 
     case 'gzip':
       return await gunzipWhole(data, options);
     case 'xz':
+      return decodeXz(data, options);
     case 'zstd': {
       const chunks: Buffer[] = [];
       for await (const chunk of decompressStream(single(data), { ...options, kind })) chunks.push(chunk);
@@ -174,26 +177,48 @@ async function* xzStream(
   source: AsyncIterable<Uint8Array>,
   options: DecompressOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const iterator = source[Symbol.asyncIterator]();
-  let sourceError: { readonly error: unknown } | undefined;
-  const input = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const next = await iterator.next();
-        if (next.done) controller.close();
-        else controller.enqueue(next.value);
-      } catch (error) {
-        sourceError = { error };
-        controller.error(error);
-      }
-    },
-  });
+  const decoder = idleXzDecoders.pop() ?? new XzDecoder();
+  const chunks = new ChunkReader(source);
   try {
-    for await (const chunk of new XzReadableStream(input)) yield asBuffer(chunk);
-  } catch (error) {
-    throw sourceError === undefined ? damaged(options, error) : sourceError.error;
+    const steps = decoder.steps();
+    const next = (bytes: Uint8Array) => {
+      try {
+        return steps.next(bytes);
+      } catch (error) {
+        throw named(options, error);
+      }
+    };
+    let step = next(noBytes);
+    while (!step.done) {
+      const { value } = step;
+      if (typeof value === 'number') {
+        step = next(await chunks.upTo(value));
+      } else {
+        // The decoder writes over its memory.
+        yield Buffer.from(value);
+        step = next(noBytes);
+      }
+    }
   } finally {
-    await iterator.return?.();
+    idleXzDecoders.push(decoder);
+    await chunks.close();
+  }
+}
+
+/**
+ * Decoders with their memory, for the next one who needs one; nothing of what they decoded matters to them. As many as
+ * ever worked at once.
+ */
+const idleXzDecoders: XzDecoder[] = [];
+
+function decodeXz(data: Uint8Array, options: DecompressOptions): Buffer {
+  const decoder = idleXzDecoders.pop() ?? new XzDecoder();
+  try {
+    return decoder.decode(data, { limit: options.limit, tooLarge: () => tooLarge(options) });
+  } catch (error) {
+    throw named(options, error);
+  } finally {
+    idleXzDecoders.push(decoder);
   }
 }
 
@@ -225,6 +250,21 @@ function tooLarge(options: DecompressOptions): TrimaranError {
     hint: 'check where it comes from',
     exitCode: 4,
   });
+}
+
+/** The same for the errors that the .xz decoder gives. */
+function named(options: DecompressOptions, error: unknown): unknown {
+  if (isTrimaranError(error, 'xz/damaged')) return damaged(options, error);
+  if (isTrimaranError(error, 'xz/unsupported')) {
+    return new TrimaranError({
+      code: 'compression/unsupported',
+      message: `${options.name ?? defaultName}: ${error.message}`,
+      hint: 'compress it again with plain `xz`',
+      exitCode: 4,
+      cause: error,
+    });
+  }
+  return error;
 }
 
 function damaged(options: DecompressOptions, cause: unknown): TrimaranError {
