@@ -1,7 +1,7 @@
 // Inputs of type `tarball` and `file`: something that a URL gives, unpacked or as it is. Source: Nix's
 // libfetchers/tarball.cc, as of 2.34.
 import { lstatSync } from 'node:fs';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryNameFor } from '../../../../foundation/atomic-file.ts';
 import { systemErrorCode } from '../../../../foundation/error.ts';
@@ -145,6 +145,8 @@ async function downloadTo(
   await mkdir(join(target, '..'), { recursive: true });
   try {
     await copyFile(path, target);
+    // What is downloaded has no executable bit, and this is no different.
+    await chmod(target, 0o600);
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === undefined) throw error;
