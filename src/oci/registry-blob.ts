@@ -1,0 +1,215 @@
+// One blob out of a registry into a file: continued where it broke off, bounded, and hashed before anybody sees it.
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryNameFor } from '../foundation/atomic-file.ts';
+import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { type Descriptor, digestHex } from './descriptor.ts';
+import type { RegistryEndpoint, RegistrySession } from './registry-session.ts';
+
+export interface BlobDownload {
+  readonly session: RegistrySession;
+  readonly endpoints: readonly RegistryEndpoint[];
+  readonly repository: string;
+  readonly descriptor: Descriptor;
+  /** Where the file is made. */
+  readonly directory: string;
+  /** Called with the number of new bytes; negative when a useless part is dropped. */
+  readonly onBytes?: (count: number) => void;
+  /** Attempts at each address; 4 unless given. */
+  readonly attempts?: number;
+}
+
+/** Milliseconds without a byte after which a connection is given up. */
+const idleTimeout = 30_000;
+/** Bytes gathered before they are written. */
+const batchSize = 1 << 20;
+
+/** The file while it is made, and what it holds so far. */
+interface Partial {
+  readonly handle: FileHandle;
+  hash: Hash;
+  size: number;
+}
+
+/**
+ * Downloads a blob and gives its file, which the caller moves or removes. What an earlier run left is continued.
+ * Throws `oci/digest-mismatch`, `oci/registry-truncated`, and what `RegistrySession.request` throws.
+ */
+export async function downloadBlob(options: BlobDownload): Promise<string> {
+  const { descriptor, directory } = options;
+  await mkdir(directory, { recursive: true });
+  const left = join(directory, `${digestHex(descriptor.digest)}.partial`);
+  const temporary = temporaryNameFor(join(directory, digestHex(descriptor.digest)));
+  // Renaming claims it: only one process goes on with a partial file.
+  const resumed = await renamed(left, temporary);
+  let keep = false;
+  try {
+    const handle = await open(temporary, 'a+', 0o644);
+    try {
+      const partial: Partial = { handle, hash: createHash('sha256'), size: 0 };
+      if (resumed) await rehash(partial, options);
+      await fillFromAny(partial, options);
+    } finally {
+      await handle.close();
+    }
+    keep = true;
+    return temporary;
+  } catch (error) {
+    keep = isTrimaranError(error) && error.code !== 'oci/digest-mismatch' && (await renamed(temporary, left));
+    throw error;
+  } finally {
+    if (!keep) await rm(temporary, { force: true });
+  }
+}
+
+async function renamed(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function rehash(partial: Partial, { descriptor, onBytes }: BlobDownload): Promise<void> {
+  const { size } = await partial.handle.stat();
+  if (size > descriptor.size) return restart(partial);
+  for await (const chunk of createReadStream('', { fd: partial.handle.fd, start: 0, autoClose: false })) {
+    partial.hash.update(chunk as Buffer);
+    partial.size += (chunk as Buffer).length;
+  }
+  onBytes?.(partial.size);
+}
+
+async function restart(partial: Partial, onBytes?: (count: number) => void): Promise<void> {
+  onBytes?.(-partial.size);
+  await partial.handle.truncate(0);
+  partial.hash = createHash('sha256');
+  partial.size = 0;
+}
+
+async function fillFromAny(partial: Partial, options: BlobDownload): Promise<void> {
+  const { descriptor, endpoints } = options;
+  let failure: unknown;
+  for (const endpoint of endpoints) {
+    const hadBytes = partial.size > 0;
+    for (let round = 0; round < 2; round++) {
+      try {
+        await fill(partial, endpoint, options);
+        const actual = `sha256:${partial.hash.copy().digest('hex')}`;
+        if (actual === descriptor.digest) return;
+        failure = new TrimaranError({
+          code: 'oci/digest-mismatch',
+          message: `${endpoint.domain} gave ${actual} for the blob ${descriptor.digest} of ${options.repository}`,
+          hint: 'it was changed on its way or at its source; try another mirror, or tell the registry’s owner',
+          exitCode: 4,
+        });
+        await restart(partial, options.onBytes);
+        // What was there before may be what is wrong; whole from here tells.
+        if (!hadBytes) break;
+      } catch (error) {
+        if (!isTrimaranError(error)) throw error;
+        failure = error;
+        break;
+      }
+    }
+  }
+  throw failure;
+}
+
+async function fill(partial: Partial, endpoint: RegistryEndpoint, options: BlobDownload): Promise<void> {
+  const attempts = options.attempts ?? 4;
+  for (let attempt = 1; partial.size < options.descriptor.size; attempt++) {
+    const before = partial.size;
+    const cause = await receive(partial, endpoint, options);
+    if (partial.size >= options.descriptor.size) return;
+    // As long as each attempt brings some bytes, it is worth another one; but not for ever.
+    if (attempt >= (partial.size > before ? attempts * 4 : attempts)) {
+      throw new TrimaranError({
+        code: 'oci/registry-truncated',
+        message:
+          `${endpoint.domain} broke off the blob ${options.descriptor.digest} of ${options.repository} ` +
+          `after ${partial.size} of ${options.descriptor.size} bytes`,
+        hint: 'run the command again; it continues where it stopped',
+        exitCode: 4,
+        cause,
+      });
+    }
+  }
+}
+
+/** Takes what one answer gives; gives back why it ended early, if it did. */
+async function receive(
+  partial: Partial,
+  endpoint: RegistryEndpoint,
+  options: BlobDownload,
+): Promise<unknown> {
+  const { descriptor, repository, session, onBytes } = options;
+  const idle = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const response = await session.request({
+    endpoint,
+    repository,
+    access: 'pull',
+    url: `blobs/${descriptor.digest}`,
+    label: `the blob ${descriptor.digest} of ${repository}`,
+    signal: idle.signal,
+    allow: [416],
+    ...(partial.size > 0 ? { headers: { range: `bytes=${partial.size}-` } } : {}),
+  });
+  if (response.status === 416 || (partial.size > 0 && response.status !== 206)) {
+    await restart(partial, onBytes);
+    if (response.status === 416) {
+      await response.body?.cancel();
+      return undefined;
+    }
+  }
+  let batch: Uint8Array[] = [];
+  let batched = 0;
+  const flush = async () => {
+    if (batch.length > 0) await writeAll(partial.handle, batch);
+    batch = [];
+    batched = 0;
+  };
+  try {
+    timer = setTimeout(() => idle.abort(), idleTimeout);
+    for await (const piece of response.body ?? []) {
+      const chunk = piece as Uint8Array;
+      timer.refresh();
+      if (partial.size + chunk.length > descriptor.size) {
+        throw new TrimaranError({
+          code: 'oci/digest-mismatch',
+          message: `${endpoint.domain} gives more than the ${descriptor.size} bytes of the blob ${descriptor.digest}`,
+          hint: 'it was changed on its way or at its source; try another mirror',
+          exitCode: 4,
+        });
+      }
+      partial.hash.update(chunk);
+      partial.size += chunk.length;
+      batch.push(chunk);
+      batched += chunk.length;
+      onBytes?.(chunk.length);
+      if (batched >= batchSize) await flush();
+    }
+    return undefined;
+  } catch (error) {
+    if (isTrimaranError(error) || systemErrorCode(error) === 'ENOSPC') throw error;
+    return error;
+  } finally {
+    clearTimeout(timer);
+    await flush();
+    idle.abort();
+  }
+}
+
+async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const { bytesWritten } = await handle.writev(chunks);
+  if (bytesWritten === total) return;
+  // A short write: what is left goes one chunk at a time.
+  const rest = Buffer.concat(chunks, total);
+  for (let done = bytesWritten; done < total; ) done += (await handle.write(rest, done)).bytesWritten;
+}
