@@ -1,17 +1,17 @@
 // A source archive as a tree: decompressed to one scratch file, of which the tree's contents are regions. A single
 // folder at the top is stripped, as Nix does. Zip and bzip2 are refused by name.
 import { closeSync, createReadStream, createWriteStream, openSync, readSync, rmSync } from 'node:fs';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { decompressStream, detectCompression } from '../../../../formats/compression.ts';
 import { indexTarFile } from '../../../../formats/tar-read.ts';
 import type { ByteString } from '../../../../foundation/byte-string.ts';
-import { isTrimaranError, systemErrorCode } from '../../../../foundation/error.ts';
+import { isTrimaranError } from '../../../../foundation/error.ts';
 import type { FileTree, TreeEntry } from '../../../../foundation/file-tree.ts';
 import { flakeError } from '../flake-error.ts';
 import { withDirectories } from './git-tree.ts';
 
 const sizeLimit = 16 * 2 ** 30;
+const zipMagic = Buffer.from('PK\x03\x04', 'latin1');
 
 /** An unpacked archive; call `dispose` once its contents are no longer needed. */
 export interface UnpackedArchive {
@@ -45,57 +45,33 @@ export async function unpackArchive(file: string, shown: string): Promise<Unpack
   }
 }
 
-const kinds: readonly { readonly name: string; readonly magic: readonly number[] }[] = [
-  { name: 'gzip', magic: [0x1f, 0x8b] },
-  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
-  { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd] },
-  { name: 'zip', magic: [0x50, 0x4b, 0x03, 0x04] },
-  { name: 'bzip2', magic: [0x42, 0x5a, 0x68] },
-  { name: '7z', magic: [0x37, 0x7a, 0xbc, 0xaf] },
-];
-
 async function decompress(file: string, shown: string): Promise<string> {
   const head = Buffer.alloc(8);
   const descriptor = openSync(file, 'r');
   try {
-    readSync(descriptor, head, 0, 8, 0);
+    readSync(descriptor, head, 0, head.length, 0);
   } finally {
     closeSync(descriptor);
   }
-  const kind = kinds.find(({ magic }) => magic.every((byte, i) => head[i] === byte))?.name;
-  if (kind === undefined) return file;
-  if (kind !== 'gzip')
+  const kind = head.subarray(0, 4).equals(zipMagic) ? 'zip' : detectCompression(head);
+  if (kind === 'none') return file;
+  if (kind === 'zip' || kind === 'bzip2' || kind === 'lzip')
     throw flakeError('unsupported-archive', `'${shown}' is a ${kind} archive, which is not supported`, {
       hint: 'name its .tar.gz, .tar.xz or .tar.zst instead',
     });
   const target = `${file}.tar`;
-  let size = 0;
-  const limit = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      size += chunk.length;
-      done(
-        size > sizeLimit
-          ? flakeError('bad-archive', `'${shown}' unpacks to more than ${sizeLimit} bytes`)
-          : null,
-        chunk,
-      );
-    },
-  });
   try {
-    await pipeline(createReadStream(file), createGunzip(), limit, createWriteStream(target, { mode: 0o600 }));
+    const stream = decompressStream(createReadStream(file), { kind, limit: sizeLimit, name: shown });
+    await pipeline(stream, createWriteStream(target, { mode: 0o600 }));
     return target;
   } catch (error) {
     rmSync(target, { force: true });
-    if (isTrimaranError(error) || !isZlibError(error)) throw error;
+    if (!isTrimaranError(error)) throw error;
     throw flakeError('bad-archive', `cannot unpack '${shown}': ${error.message}`, {
       cause: error,
       exitCode: 4,
     });
   }
-}
-
-function isZlibError(error: unknown): error is Error {
-  return systemErrorCode(error)?.startsWith('Z_') === true;
 }
 
 /** Members as files, folders and symlinks; the last of equal names wins, hard links become copies. */
