@@ -4,8 +4,8 @@
 , ...
 }:
 let
+  release = builtins.fromJSON (builtins.readFile ./release.json);
+  debian = builtins.trimaranDebian (release // { inherit system; });
   extend = set: overlay: let final = set // overlay final set; in final;
 in
-builtins.foldl' extend
-  (import ./set.nix { inherit system; debian = builtins.trimaranDebian { source = ./.; inherit system; }; })
-  overlays
+builtins.foldl' extend (import ./set.nix { inherit system debian; }) overlays

@@ -8,29 +8,24 @@ let
   image = arguments:
     let
       contents = lib.filter (path: path != null) (lib.flatten (lib.toList arguments.contents));
-      script = arguments.extraCommands + arguments.rootCommands;
+      hasScript = arguments.extraCommands != "" || arguments.rootCommands != "";
       drv = derivation ({
+        __structuredAttrs = true;
         name = "docker-image-${baseNameOf arguments.name}.tar";
         system = "builtin";
         builder = "builtin:docker-image";
         imageName = lib.toLower arguments.name;
-        imageTag = if arguments.tag == null then "" else arguments.tag;
-        config = builtins.toJSON (if arguments.config == null then { } else arguments.config);
-        inherit contents;
+        imageTag = arguments.tag;
+        config = if arguments.config == null then { } else arguments.config;
+        contents = map (path: "${path}") contents;
         inherit (arguments) created mtime maxLayers includeStorePaths uid gid;
         architecture = if arguments.architecture == null then architectures.${system} else arguments.architecture;
-        requested = lib.unique (lib.concatMap environments.packagesOf contents);
-        inherit (debian) suite timestamp;
       } // lib.optionalAttrs (arguments.fromImage != null) {
-        inherit (arguments) fromImage;
-        fromImageName = if arguments.fromImageName == null then "" else arguments.fromImageName;
-        fromImageTag = if arguments.fromImageTag == null then "" else arguments.fromImageTag;
-      } // lib.optionalAttrs (arguments.extraCommands != "") {
-        inherit (arguments) extraCommands;
-      } // lib.optionalAttrs (arguments.rootCommands != "") {
-        inherit (arguments) rootCommands rootCommandsChroot;
-      } // lib.optionalAttrs (script != "") {
-        tools = (trivial.runCommand "image-commands" { } "").tools;
+        fromImage = "${arguments.fromImage}";
+        inherit (arguments) fromImageName fromImageTag;
+      } // lib.optionalAttrs hasScript {
+        inherit (arguments) extraCommands rootCommands rootCommandsChroot;
+        tools = "${trivial.buildTools}";
       });
     in
     drv // {

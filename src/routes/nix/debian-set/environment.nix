@@ -1,59 +1,51 @@
 # Environments: Debian packages rooted at /, together with store paths linked beside them.
 { lib, debian, system }:
 let
-  # A .deb is a fixed-output fetch. The mirror is the host's business, so the URL names only the archive.
-  fetchDeb = record: derivation {
-    name = lib.storeName (baseNameOf record.path);
-    system = "builtin";
-    builder = "builtin:fetchurl";
-    url = "mirror://debian/${record.path}";
-    suite = debian.suite;
-    timestamp = debian.timestamp;
-    outputHashMode = "flat";
-    outputHashAlgo = "sha256";
-    outputHash = record.sha256;
-    preferLocalBuild = true;
-  };
-
-  # The package's files as an image has them: unpacked, without what slim images leave out.
+  # A package's files as an image has them, and beside them what its maintainer wrote. The .deb is named by its
+  # hash; the mirror is the host's business.
   unpackDeb = record: derivation {
-    name = "${record.name}-${lib.storeName record.version}-deb";
+    name = lib.storeName "${record.name}-${record.version}";
     system = "builtin";
     builder = "builtin:deb";
-    src = fetchDeb record;
-    inherit (record) size;
+    outputs = [ "out" "control" ];
     package = record.name;
-    inherit (record) version architecture;
+    inherit (record) version architecture path size sha256 installedSize;
+    inherit (debian) suite timestamp;
   };
 
   # Python byte code of one package's modules, made by the interpreter of the same release.
   byteCode = interpreter: record: derivation {
-    name = "${record.name}-${lib.storeName record.version}-byte-code";
+    name = lib.storeName "${record.name}-${record.version}-byte-code";
     system = "builtin";
     builder = "builtin:python-byte-code";
-    src = unpackDeb record;
-    interpreter = map unpackDeb interpreter;
-    package = record.name;
+    source = unpackDeb record;
+    inherit interpreter;
   };
 
   hasModules = record: lib.hasPrefix "python3" record.name || lib.hasPrefix "libpython3" record.name;
 
-  rooted = { name, packages, paths, pythonByteCode, pathsToLink, ignoreCollisions, requirements ? null }:
+  rooted = { name, packages, paths, pythonByteCode, pathsToLink, ignoreCollisions }:
     let
       records = debian.resolve packages;
-      interpreter = debian.resolve (lib.filter
-        (package: package == "python3-minimal") (map (record: record.name) records));
-      modules = lib.optionals (pythonByteCode && interpreter != [ ]) (lib.filter hasModules records);
+      compiles = pythonByteCode && lib.any (record: record.name == "python3-minimal") records;
+      interpreter = map unpackDeb (debian.resolve [ "python3-minimal" ]);
+      entry = record:
+        let deb = unpackDeb record;
+        in {
+          inherit (record) name version architecture depends;
+          tree = "${deb.out}";
+          control = "${deb.control}";
+        } // lib.optionalAttrs (compiles && hasModules record) {
+          byteCode = "${byteCode interpreter record}";
+        };
     in
     derivation {
-      inherit name;
+      __structuredAttrs = true;
+      inherit name paths pathsToLink ignoreCollisions;
       system = "builtin";
       builder = "builtin:environment";
-      debs = map unpackDeb records;
-      requested = packages;
-      byteCode = map (byteCode interpreter) modules;
+      packages = map entry records;
       inherit (debian) suite timestamp;
-      inherit paths pathsToLink ignoreCollisions;
     };
 
   # Debian packages of a value that goes into an environment; store paths have none.
@@ -100,7 +92,7 @@ let
     else null;
 in
 {
-  inherit debianEnvironment packagesOf pathsOf wantsByteCode unpackDeb;
+  inherit debianEnvironment packagesOf pathsOf;
 
   buildEnv = given:
     let

@@ -24,6 +24,8 @@ let
 
   runtimeShell = "${pkgs.bash}/bin/bash";
 
+  buildTools = debianEnvironment { name = "build-tools"; packages = stdenvPackages; };
+
   runCommand = name: environment: script:
     let
       inputs = lib.flatten ((environment.nativeBuildInputs or [ ]) ++ (environment.buildInputs or [ ]));
@@ -47,15 +49,15 @@ let
       list = if lib.isAttrs entries then lib.mapAttrsToList (name: path: { inherit name path; }) entries else entries;
     in
     derivation {
+      __structuredAttrs = true;
       inherit name;
       system = "builtin";
       builder = "builtin:link-farm";
-      names = map (entry: entry.name) list;
-      targets = map (entry: entry.path) list;
+      entries = map (entry: { inherit (entry) name; target = "${entry.path}"; }) list;
     };
 in
 rec {
-  inherit writeTextFile runCommand linkFarm runtimeShell;
+  inherit writeTextFile runCommand linkFarm runtimeShell buildTools;
   runCommandLocal = runCommand;
   runCommandCC = name: _: _: throw "runCommandCC: the Debian package set brings no compiler by itself; use runCommand with nativeBuildInputs = [ pkgs.gcc ] for ${name}";
   writeText = name: text: writeTextFile { inherit name text; };

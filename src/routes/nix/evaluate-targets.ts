@@ -1,0 +1,121 @@
+// From what people type to evaluated targets: finds and locks flakes, evaluates, and keeps trimaran.lock up to date.
+import { dirname, resolve } from 'node:path';
+import type { Host } from '../../foundation/host.ts';
+import type { EvaluationAction, EvaluationAnswer, EvaluationTarget } from './evaluation-request.ts';
+import { flakeNodes, type NodeSource, nodeSources } from './flakes/flake-outputs.ts';
+import { parseFlakeReference, showFlakeReference } from './flakes/flake-reference.ts';
+import type { LockOutcome } from './flakes/flake-session.ts';
+import { attributePathsFor, type OutputSelection, parseInstallable } from './flakes/installable.ts';
+import { parseInputPath } from './flakes/lock-file.ts';
+import { NixSession } from './nix-session.ts';
+import { findProjectLock, recordUsedPackages } from './project-lock.ts';
+import type { NixSettings } from './settings.ts';
+
+export interface EvaluateTargetsRequest {
+  readonly host: Host;
+  readonly installables: readonly string[];
+  readonly settings: NixSettings;
+  readonly file?: string | undefined;
+  readonly expression?: string | undefined;
+  readonly action: EvaluationAction;
+  readonly log: ((line: string) => void) | undefined;
+}
+
+/** Evaluates each installable in turn and hands the answer to `use`; results in order. */
+export async function evaluateTargets<Result>(
+  request: EvaluateTargetsRequest,
+  use: (session: NixSession, installable: string, answer: EvaluationAnswer) => Promise<Result>,
+): Promise<Result[]> {
+  const { host, settings, log } = request;
+  const results: Result[] = [];
+  for (const text of request.installables) {
+    const directory = projectDirectory(request, text);
+    const lockPlace = findProjectLock(directory);
+    const session = new NixSession({ host, settings, lock: lockPlace.lock, log });
+    try {
+      const { target, handlers, outputs } = await targetOf(session, request, text);
+      const answer = await session.evaluate({ target, action: request.action }, handlers);
+      if (settings.writeLockFile && settings.overrideInputs.size === 0)
+        recordUsedPackages(host, lockPlace, answer.used);
+      results.push(await use(session, text, selectOutputs(answer, outputs)));
+    } finally {
+      session.close();
+    }
+  }
+  return results;
+}
+
+/** The folder whose trimaran.lock counts: the flake's when that is on this machine, else the current one. */
+function projectDirectory(request: EvaluateTargetsRequest, text: string): string {
+  const { cwd } = request.host;
+  if (request.file !== undefined) return dirname(resolve(cwd, request.file));
+  if (request.expression !== undefined) return cwd;
+  const path = text.replace(/[#?^].*$/s, '').replace(/^path:/, '');
+  return path.startsWith('.') || path.startsWith('/') ? resolve(cwd, path) : cwd;
+}
+
+interface PreparedTarget {
+  readonly target: EvaluationTarget;
+  readonly handlers: Readonly<Record<string, (argument: never) => Promise<unknown>>>;
+  readonly outputs: OutputSelection;
+}
+
+async function targetOf(
+  session: NixSession,
+  request: EvaluateTargetsRequest,
+  text: string,
+): Promise<PreparedTarget> {
+  const { cwd } = request.host;
+  const plain = (kind: 'file' | 'expression', source: string): PreparedTarget => ({
+    target: { kind, text: source, directory: cwd, attributePath: text === '.' ? '' : text },
+    handlers: {},
+    outputs: { kind: 'default' },
+  });
+  if (request.expression !== undefined) return plain('expression', request.expression);
+  if (request.file !== undefined) return plain('file', resolve(cwd, request.file));
+  const { reference, fragment, outputs } = parseInstallable(text, { baseDirectory: cwd });
+  const locked = await lockFlake(session, request, reference);
+  const sources = nodeSources(locked, session.flakes.fetcher);
+  const nodes = flakeNodes(locked);
+  const present = Object.keys(nodes.nodes).flatMap((key): [string, NodeSource][] => {
+    if (nodes.nodes[key]?.debian !== undefined || nodes.nodes[key]?.parent !== undefined) return [];
+    const source = sources.present(key);
+    return source === undefined ? [] : [[key, source]];
+  });
+  return {
+    target: {
+      kind: 'flake',
+      nodes,
+      sources: Object.fromEntries(present),
+      attributePaths: attributePathsFor({
+        fragment,
+        system: session.system,
+        command: request.action.kind === 'derivation' ? 'build' : 'eval',
+      }),
+      shown: showFlakeReference(locked.flake.locked),
+    },
+    handlers: { fetchNode: (key: string) => sources.fetch(key) },
+    outputs,
+  };
+}
+
+function lockFlake(
+  session: NixSession,
+  { settings, host }: EvaluateTargetsRequest,
+  reference: Parameters<NixSession['flakes']['lockFlake']>[0],
+): Promise<LockOutcome> {
+  const overrides = [...settings.overrideInputs].map(([path, text]) => ({
+    path: parseInputPath(path),
+    reference: parseFlakeReference(text, { baseDirectory: host.cwd }),
+  }));
+  return session.flakes.lockFlake(reference, {
+    overrides,
+    writeLockFile: settings.writeLockFile && overrides.length === 0,
+    updateLockFile: settings.updateLockFile,
+  });
+}
+
+function selectOutputs(answer: EvaluationAnswer, selection: OutputSelection): EvaluationAnswer {
+  if (answer.result.kind !== 'derivation' || selection.kind !== 'names') return answer;
+  return { ...answer, result: { ...answer.result, outputs: selection.names } };
+}

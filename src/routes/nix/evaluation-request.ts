@@ -1,0 +1,71 @@
+// What the main thread asks of the thread that evaluates, and what that answers: plain data, since it is sent.
+import type { StorePath } from '../../formats/store-path.ts';
+import type { LockedPackage } from '../../sets/lock-file.ts';
+import type { FlakeNodes, NodeSource } from './flakes/flake-outputs.ts';
+
+/** What to evaluate. */
+export type EvaluationTarget =
+  | {
+      readonly kind: 'flake';
+      readonly nodes: FlakeNodes;
+      /** Trees at hand, by node. */
+      readonly sources: Readonly<Record<string, NodeSource>>;
+      /** Attribute paths to try in order, as people write them. */
+      readonly attributePaths: readonly string[];
+      /** The flake as errors name it. */
+      readonly shown: string;
+    }
+  | {
+      readonly kind: 'file' | 'expression';
+      /** An absolute path, or the expression itself. */
+      readonly text: string;
+      /** What relative paths of an expression start from. */
+      readonly directory: string;
+      readonly attributePath: string;
+    };
+
+/** What to do with the value. */
+export type EvaluationAction =
+  | { readonly kind: 'derivation' }
+  | { readonly kind: 'value'; readonly apply: string | undefined; readonly form: 'json' | 'raw' | 'nix' };
+
+export interface EvaluationRequest {
+  /** The physical root of stores. */
+  readonly root: string;
+  readonly storeDirectory: string;
+  readonly system: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Seconds since 1970. */
+  readonly currentTime: number;
+  readonly pure: boolean;
+  readonly showTrace: boolean;
+  readonly target: EvaluationTarget;
+  readonly action: EvaluationAction;
+}
+
+/** What was used of a Debian release, to be locked. */
+export interface UsedRelease {
+  readonly suite: string;
+  readonly timestamp: string;
+  readonly releaseSha256: string;
+  readonly architecture: string;
+  readonly packages: readonly (readonly [string, LockedPackage])[];
+  readonly python: readonly (readonly [string, string])[];
+}
+
+export interface EvaluatedDerivation {
+  readonly kind: 'derivation';
+  readonly attributePath: string;
+  readonly drvPath: StorePath;
+  readonly outputs: readonly string[];
+}
+
+export interface EvaluatedValue {
+  readonly kind: 'value';
+  readonly text: string;
+}
+
+export interface EvaluationAnswer {
+  readonly result: EvaluatedDerivation | EvaluatedValue;
+  readonly used: readonly UsedRelease[];
+}

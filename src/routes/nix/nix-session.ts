@@ -1,0 +1,181 @@
+// Everything one nix command works with: store, flakes, builders, and the thread that evaluates.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { StorePath } from '../../formats/store-path.ts';
+import { TrimaranError } from '../../foundation/error.ts';
+import type { Host } from '../../foundation/host.ts';
+import type { RealiseRequest } from '../../languages/nix/host.ts';
+import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
+import { trimaranRoot } from '../../sets/cache-root.ts';
+import { openRelease, prepareRelease, type ReleaseRequest } from '../../sets/debian/prepared-release.ts';
+import { debBuilder, realisePackages } from '../../sets/debian/unpacked-packages.ts';
+import type { LockFile } from '../../sets/lock-file.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import { Realiser } from '../../store/realise.ts';
+import { answerCalls, type CallHandlers, receiveError, type SentError } from './blocking-calls.ts';
+import { debianArchitecture, nixSystem } from './debian-systems.ts';
+import type { EvaluationAnswer, EvaluationRequest } from './evaluation-request.ts';
+import { FlakeSession } from './flakes/flake-session.ts';
+import { type InputAttributes, requiredString, stringAttribute } from './flakes/input.ts';
+import { readFlake } from './flakes/read-flake.ts';
+import type { NixSettings } from './settings.ts';
+
+/** Megabytes of stack: deep recursion is ordinary in Nix. */
+const stackSizeMb = 900;
+
+export interface NixSessionOptions {
+  readonly host: Host;
+  readonly settings: NixSettings;
+  /** The project's lock, when there is one. */
+  readonly lock: LockFile | undefined;
+  /** Lines of build logs as they come. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+/** One session. `close` it when done. */
+export class NixSession {
+  readonly host: Host;
+  readonly store: LocalStore;
+  readonly flakes: FlakeSession;
+  readonly system: string;
+  readonly #settings: NixSettings;
+  readonly #lock: LockFile | undefined;
+  readonly #setBuilders: SetBuilders;
+  readonly #realiser: Realiser;
+
+  constructor({ host, settings, lock, log }: NixSessionOptions) {
+    this.host = host;
+    this.#settings = settings;
+    this.#lock = lock;
+    this.system = nixSystem(process.arch);
+    this.store = new LocalStore({ root: trimaranRoot(host), storeDirectory: '/nix/store' });
+    this.#setBuilders = createSetBuilders({ host, store: this.store });
+    this.#realiser = new Realiser({
+      store: this.store,
+      host,
+      builders: this.#setBuilders.builders,
+      ...(log === undefined ? {} : { log }),
+    });
+    this.flakes = new FlakeSession({
+      host,
+      store: this.store,
+      readFlake,
+      lockDebian: (input) => this.#lockDebian(input),
+      ...(settings.refresh ? { settings: { tarballTtl: 0 } } : {}),
+    });
+  }
+
+  close(): void {
+    this.#setBuilders.close();
+  }
+
+  /** Makes outputs of a derivation exist; Debian packages first and together. Rejects as `Realiser.realise`. */
+  async realise(drvPath: StorePath, outputs?: readonly string[]): Promise<ReadonlyMap<string, StorePath>> {
+    await this.#realisePackagesOf(drvPath);
+    return this.#realiser.realise(drvPath, outputs);
+  }
+
+  /** Evaluates in a thread of its own with a large stack. Rejects with what evaluation throws. */
+  async evaluate(
+    request: Pick<EvaluationRequest, 'target' | 'action'>,
+    handlers: CallHandlers = {},
+  ): Promise<EvaluationAnswer> {
+    const { port1, port2 } = new MessageChannel();
+    const signal = new Int32Array(new SharedArrayBuffer(4));
+    answerCalls(port1, signal, { ...this.#handlers(), ...handlers });
+    const whole: EvaluationRequest = {
+      ...request,
+      root: this.store.root,
+      storeDirectory: this.store.storeDirectory,
+      system: this.system,
+      env: this.#settings.impure ? { ...this.host.env } : {},
+      currentTime: Math.floor(this.host.now() / 1000),
+      pure: !this.#settings.impure,
+      showTrace: this.#settings.showTrace,
+    };
+    const worker = new Worker(workerFile(), {
+      workerData: { request: whole, port: port2, signal },
+      transferList: [port2],
+      resourceLimits: { stackSizeMb, maxOldGenerationSizeMb: 8192 },
+    });
+    try {
+      return await new Promise<EvaluationAnswer>((resolve, reject) => {
+        worker.on(
+          'message',
+          (message: { note: string } | { answer: EvaluationAnswer } | { error: SentError }) => {
+            if ('note' in message) this.host.progress.note(message.note);
+            else if ('answer' in message) resolve(message.answer);
+            else reject(receiveError(message.error));
+          },
+        );
+        worker.once('error', reject);
+        worker.once('exit', (code) => reject(new Error(`the evaluating thread ended with code ${code}`)));
+      });
+    } finally {
+      port1.close();
+      void worker.terminate();
+    }
+  }
+
+  #handlers(): CallHandlers {
+    return {
+      realise: async (requests: readonly RealiseRequest[]) => {
+        for (const { drvPath, output } of requests) await this.realise(drvPath, [output]);
+      },
+      ensurePath: (path: StorePath) => this.#realiser.ensurePath(path),
+      debianRelease: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
+        prepareRelease(this.#releaseSource(), request, debianArchitecture(system)),
+    };
+  }
+
+  #releaseSource() {
+    return { host: this.host, cacheDirectory: this.store.root, lock: this.#lock };
+  }
+
+  async #lockDebian(input: InputAttributes): Promise<InputAttributes> {
+    const request = {
+      suite: requiredString(input, 'suite'),
+      timestamp: stringAttribute(input, 'timestamp'),
+      releaseSha256: stringAttribute(input, 'release'),
+    };
+    const { release } = await openRelease(this.#releaseSource(), request, debianArchitecture(this.system));
+    return { ...input, timestamp: release.timestamp, release: release.sha256 };
+  }
+
+  /** Fetching and unpacking many packages at once is quicker than one by one as their turn comes. */
+  async #realisePackagesOf(drvPath: StorePath): Promise<void> {
+    const seen = new Set<StorePath>();
+    const packages = [];
+    const pending = [drvPath];
+    for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      const derivation = this.store.readDerivation(path);
+      if (
+        [...derivation.outputs.values()].every(
+          (output) => output.path !== '' && this.store.isValid(output.path),
+        )
+      )
+        continue;
+      if (derivation.builder === debBuilder) packages.push(derivation);
+      pending.push(...derivation.inputDrvs.keys());
+    }
+    await realisePackages({ host: this.host, store: this.store }, packages);
+  }
+}
+
+/** The bundled worker: beside the bundle, or in dist/ when run from sources. */
+function workerFile(): URL {
+  const beside = new URL('./evaluation-worker.js', import.meta.url);
+  if (existsSync(fileURLToPath(beside))) return beside;
+  const built = join(import.meta.dirname, '../../../dist/evaluation-worker.js');
+  if (existsSync(built)) return new URL(`file://${built}`);
+  throw new TrimaranError({
+    code: 'nix/not-built',
+    message: 'the evaluator is not built',
+    hint: 'run `npm run build`',
+    exitCode: 4,
+  });
+}

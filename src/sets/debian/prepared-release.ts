@@ -1,0 +1,125 @@
+// A Debian release made ready for recipes: verified, its index on disk, in a form that can be sent to the thread that
+// evaluates. What the lock says decides which release it is.
+import { existsSync, readFileSync } from 'node:fs';
+import { type Archive, findMirrors, openArchive } from '../../debian/archive.ts';
+import { openPackageIndex } from '../../debian/package-index.ts';
+import { isTrimaranError } from '../../foundation/error.ts';
+import type { Host } from '../../foundation/host.ts';
+import { type LockedArchitecture, type LockFile, parseLockFile } from '../lock-file.ts';
+import { type ContentsNames, ReleaseFacts, type ReleaseIdentity } from './release-facts.ts';
+
+/** What a recipe says of the release it wants. */
+export interface ReleaseRequest {
+  readonly suite: string;
+  readonly timestamp?: string | undefined;
+  readonly releaseSha256?: string | undefined;
+}
+
+/** Plain data: may be sent to another thread. */
+export interface PreparedRelease {
+  readonly identity: ReleaseIdentity;
+  /** The table of the package index; undefined when it cannot be had and the lock must do. */
+  readonly indexFile: string | undefined;
+  readonly locked: LockedArchitecture | undefined;
+}
+
+export interface ReleaseSource {
+  readonly host: Host;
+  /** Trimaran's cache. */
+  readonly cacheDirectory: string;
+  /** The project's lock, if it has one. */
+  readonly lock: LockFile | undefined;
+}
+
+/** The lock file at a path; undefined when there is none. Throws `lock/…`. */
+export function readLockFile(file: string): LockFile | undefined {
+  return existsSync(file) ? parseLockFile(readFileSync(file, 'utf8'), file) : undefined;
+}
+
+/**
+ * The release that a recipe means: as pinned by itself, else by the lock, else what the mirror has now. Rejects with the
+ * errors of `openArchive`.
+ */
+export async function openRelease(
+  source: ReleaseSource,
+  request: ReleaseRequest,
+  architecture: string,
+): Promise<Archive> {
+  const { host, cacheDirectory, lock } = source;
+  const locked = lock?.debian.get(request.suite);
+  const pinned = request.timestamp !== undefined || request.releaseSha256 !== undefined;
+  const timestamp = pinned ? request.timestamp : locked?.timestamp;
+  const sha256 = pinned ? request.releaseSha256 : locked?.releaseSha256;
+  return openArchive({
+    host,
+    cacheDirectory,
+    architecture,
+    suite: request.suite,
+    mirrors: await findMirrors({
+      env: host.env,
+      suite: request.suite,
+      ...(locked?.mirror === undefined ? {} : { locked: [locked.mirror] }),
+    }),
+    ...(locked === undefined ? {} : { components: locked.components }),
+    ...(timestamp === undefined ? {} : { timestamp }),
+    ...(sha256 === undefined ? {} : { expectedReleaseSha256: sha256 }),
+  });
+}
+
+/**
+ * Makes a release ready for an architecture. Where the pinned release cannot be had any more, what the lock holds of it
+ * must do. Rejects with the errors of `openArchive` and of fetching the index.
+ */
+export async function prepareRelease(
+  source: ReleaseSource,
+  request: ReleaseRequest,
+  architecture: string,
+): Promise<PreparedRelease> {
+  const suite = source.lock?.debian.get(request.suite);
+  const sameRelease =
+    suite !== undefined &&
+    (request.releaseSha256 === undefined || request.releaseSha256 === suite.releaseSha256);
+  const locked = sameRelease ? suite.architectures.get(architecture) : undefined;
+  try {
+    const archive = await openRelease(source, request, architecture);
+    const { release } = archive;
+    return {
+      identity: {
+        suite: request.suite,
+        timestamp: release.timestamp,
+        releaseSha256: release.sha256,
+        architecture,
+      },
+      indexFile: await archive.packageIndexFile(),
+      locked,
+    };
+  } catch (error) {
+    const unreachable =
+      isTrimaranError(error) && (error.code === 'debian/release-gone' || error.code.startsWith('download/'));
+    if (!unreachable || locked === undefined || suite === undefined) throw error;
+    source.host.progress.note(
+      `the index of debian:${request.suite} cannot be had; using what trimaran.lock has of it`,
+    );
+    return {
+      identity: {
+        suite: request.suite,
+        timestamp: suite.timestamp,
+        releaseSha256: suite.releaseSha256,
+        architecture,
+      },
+      indexFile: undefined,
+      locked,
+    };
+  }
+}
+
+/** The facts of a prepared release, in whatever thread. Throws `debian/bad-cache` and system errors. */
+export function releaseFacts(prepared: PreparedRelease, loadContents: () => ContentsNames): ReleaseFacts {
+  const { identity, indexFile, locked } = prepared;
+  return new ReleaseFacts({
+    identity,
+    locked,
+    index: indexFile === undefined ? undefined : openPackageIndex(indexFile, identity.architecture),
+    loadContents,
+  });
+}

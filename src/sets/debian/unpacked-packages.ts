@@ -1,0 +1,129 @@
+// Debian packages as store objects. A package's derivation names its .deb by path and hash; its output `out` is the
+// packed tree, `control` the fields and scripts. Many are made at once, which spreads them over connections and threads.
+import { writeFileSync } from 'node:fs';
+import { findMirrors } from '../../debian/archive.ts';
+import type { DebControl } from '../../debian/deb.ts';
+import { fetchDebs } from '../../debian/fetch-debs.ts';
+import type { PackageRecord } from '../../debian/package-index.ts';
+import { unpackDebs } from '../../debian/unpack.ts';
+import type { Derivation } from '../../formats/derivation.ts';
+import type { StorePath } from '../../formats/store-path.ts';
+import { TrimaranError } from '../../foundation/error.ts';
+import type { Host } from '../../foundation/host.ts';
+import type { LocalStore } from '../../store/local-store.ts';
+
+/** The builder of derivations that this file realises. */
+export const debBuilder = 'builtin:deb';
+
+export interface PackageSource {
+  readonly host: Host;
+  readonly store: LocalStore;
+  /** Mirror that the project's lock or a flag names; the host's own otherwise. */
+  readonly mirrors?: readonly string[] | undefined;
+}
+
+/**
+ * Makes the outputs of these derivations exist, all of which must have {@link debBuilder}. Those that exist already cost
+ * nothing. Rejects with the errors of fetching (`download/…`, `debian/…`) and unpacking (`tar/…`, `ar/…`, `debian/…`).
+ */
+export async function realisePackages(
+  source: PackageSource,
+  derivations: readonly Derivation[],
+): Promise<void> {
+  const { store, host } = source;
+  const missing = derivations.filter((derivation) =>
+    outputsOf(derivation).some((path) => !store.isValid(path)),
+  );
+  if (missing.length === 0) return;
+  const packages = missing.map(recordOfDerivation);
+  const bySuite = new Map<string, typeof packages>();
+  for (const item of packages) bySuite.set(item.suite, [...(bySuite.get(item.suite) ?? []), item]);
+  for (const [suite, items] of bySuite) {
+    await fetchDebs({
+      host,
+      cacheDirectory: store.root,
+      packages: items.map((item) => item.record),
+      mirrors: source.mirrors ?? (await findMirrors({ env: host.env, suite })),
+      timestamp: items[0]!.timestamp,
+    });
+  }
+  const files = await fetchDebs({
+    host,
+    cacheDirectory: store.root,
+    packages: packages.map((item) => item.record),
+    mirrors: [],
+  });
+  const stages = missing.map((derivation) => {
+    const [out, control] = outputsOf(derivation);
+    return { out: store.stage(out), control: store.stage(control) };
+  });
+  try {
+    const unpacked = await unpackDebs({
+      host,
+      jobs: packages.map(({ record }, index) => ({
+        file: files[index]!,
+        expected: record,
+        target: stages[index]!.out.tar,
+        ...(record.installedSize === undefined ? {} : { installedSize: record.installedSize }),
+      })),
+    });
+    for (const [index, made] of unpacked.entries()) {
+      const { out, control } = stages[index]!;
+      writeFileSync(control.plain, JSON.stringify(made.control), { mode: 0o444 });
+      control.commit({ form: 'plain', references: [] });
+      out.commit({ form: 'packed', references: [], tarSha256: made.sha256 });
+    }
+  } finally {
+    for (const { out, control } of stages) {
+      out.discard();
+      control.discard();
+    }
+  }
+}
+
+/** What the store keeps of a package beside its files: the `control` output of its derivation. */
+export function readControl(store: LocalStore, path: StorePath): DebControl {
+  return JSON.parse(store.readFile(path).toString('utf8')) as DebControl;
+}
+
+function outputsOf(derivation: Derivation): [StorePath, StorePath] {
+  const out = derivation.outputs.get('out')?.path;
+  const control = derivation.outputs.get('control')?.path;
+  if (out === undefined || control === undefined)
+    throw badDerivation('its outputs must be `out` and `control`');
+  return [out as StorePath, control as StorePath];
+}
+
+function recordOfDerivation(derivation: Derivation): {
+  readonly record: PackageRecord;
+  readonly suite: string;
+  readonly timestamp: string;
+} {
+  const field = (name: string) => {
+    const value = derivation.env.get(name);
+    if (value === undefined) throw badDerivation(`it has no \`${name}\``);
+    return value;
+  };
+  const installedSize = Number(derivation.env.get('installedSize') ?? 0);
+  return {
+    suite: field('suite'),
+    timestamp: field('timestamp'),
+    record: {
+      name: field('package'),
+      version: field('version'),
+      architecture: field('architecture'),
+      filename: field('path'),
+      size: Number(field('size')),
+      sha256: field('sha256'),
+      ...(installedSize > 0 ? { installedSize } : {}),
+    },
+  };
+}
+
+function badDerivation(why: string): TrimaranError {
+  return new TrimaranError({
+    code: 'debian/bad-derivation',
+    message: `a derivation is not of a Debian package: ${why}`,
+    hint: 'use the packages of the Debian set instead of calling `derivation` with its builders',
+  });
+}
