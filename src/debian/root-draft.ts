@@ -1,0 +1,241 @@
+// A root file system in the making: the packages' united tree, and over it what is declared. Also the few commands and
+// tmpfiles.d(5) lines that make directories and change owners.
+import type { ByteString } from '../foundation/byte-string.ts';
+import { toByteString } from '../foundation/byte-string.ts';
+import type { FileTree, TreeEntry } from '../foundation/file-tree.ts';
+import { mergedPath, packageTime } from './package-tree.ts';
+import type { ScriptCommand } from './script-reader.ts';
+
+export interface Metadata {
+  readonly mode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+}
+
+/** Numbers of accounts by name; undefined for names that nobody has. */
+export interface AccountIds {
+  uid(name: string): number | undefined;
+  gid(name: string): number | undefined;
+}
+
+/** See the head of this file. Paths are relative byte strings unless said otherwise. */
+export class RootDraft {
+  private readonly base: ReadonlyMap<ByteString, TreeEntry>;
+  private readonly sortedBase: FileTree;
+  private readonly over = new Map<ByteString, TreeEntry>();
+
+  constructor(base: FileTree) {
+    this.sortedBase = base;
+    this.base = new Map(base.map((entry) => [entry.path, entry]));
+  }
+
+  get(path: ByteString): TreeEntry | undefined {
+    return this.over.get(path) ?? this.base.get(path);
+  }
+
+  /** Entries whose paths start with `prefix`, sorted; those of the packages alone. */
+  below(prefix: ByteString): TreeEntry[] {
+    return this.sortedBase.filter((entry) => entry.path.startsWith(prefix));
+  }
+
+  put(entry: TreeEntry): void {
+    this.over.set(entry.path, entry);
+  }
+
+  putLink(path: ByteString, target: ByteString): void {
+    this.put({ kind: 'symlink', path, mode: 0o777, uid: 0, gid: 0, mtime: packageTime, target });
+  }
+
+  putFile(path: ByteString, text: string | Buffer, metadata: Metadata = {}): void {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+    this.put({
+      kind: 'file',
+      path,
+      mode: metadata.mode ?? 0o644,
+      uid: metadata.uid ?? 0,
+      gid: metadata.gid ?? 0,
+      mtime: packageTime,
+      content: { kind: 'bytes', bytes },
+    });
+  }
+
+  /**
+   * Where an absolute path of the image lies: merged, `/var/run` as `/run`, its parent without symlinks. Undefined for a path
+   * that is not absolute and plain, or goes through a link.
+   */
+  pathOf(absolute: string): ByteString | undefined {
+    if (!absolute.startsWith('/')) return undefined;
+    const parts = toByteString(absolute)
+      .split('/')
+      .filter((part) => part !== '' && part !== '.');
+    if (parts.length === 0 || parts.includes('..')) return undefined;
+    const path = mergedPath(parts.join('/')).replace(/^var\/(run|lock)(?=\/|$)/, (_, name: string) =>
+      name === 'run' ? 'run' : 'run/lock',
+    );
+    for (let slash = path.indexOf('/'); slash > 0; slash = path.indexOf('/', slash + 1)) {
+      const parent = this.get(path.slice(0, slash));
+      if (parent !== undefined && parent.kind !== 'directory') return undefined;
+    }
+    return path;
+  }
+
+  /** The entry at an absolute path, or undefined. */
+  resolve(absolute: string): TreeEntry | undefined {
+    const path = this.pathOf(absolute);
+    return path === undefined ? undefined : this.get(path);
+  }
+
+  /** Makes a directory at an absolute path, or changes the one there; anything else there stays as it is. */
+  makeDirectory(absolute: string, metadata: Metadata): void {
+    const path = this.pathOf(absolute);
+    if (path === undefined) return;
+    const present = this.get(path);
+    if (present !== undefined && present.kind !== 'directory') return;
+    this.put({
+      kind: 'directory',
+      path,
+      mode: metadata.mode ?? present?.mode ?? 0o755,
+      uid: metadata.uid ?? present?.uid ?? 0,
+      gid: metadata.gid ?? present?.gid ?? 0,
+      mtime: packageTime,
+    });
+  }
+
+  /** Changes mode and owner of what is at an absolute path, and with `deep` of all below it. Links stay as they are. */
+  change(absolute: string, metadata: Metadata, options: { readonly deep?: boolean } = {}): void {
+    const path = this.pathOf(absolute);
+    if (path === undefined) return;
+    const changed = [path];
+    if (options.deep === true) {
+      for (const source of [this.base, this.over]) {
+        for (const other of source.keys()) if (other.startsWith(`${path}/`)) changed.push(other);
+      }
+    }
+    for (const other of changed) {
+      const entry = this.get(other);
+      if (entry === undefined || entry.kind === 'symlink' || entry.kind === 'hardlink') continue;
+      this.put({
+        ...entry,
+        mode: metadata.mode ?? entry.mode,
+        uid: metadata.uid ?? entry.uid,
+        gid: metadata.gid ?? entry.gid,
+      });
+    }
+  }
+
+  /** What was put or changed, with the directories above it. */
+  changes(): TreeEntry[] {
+    const entries = new Map(this.over);
+    for (const path of this.over.keys()) {
+      for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
+        const parent = path.slice(0, slash);
+        if (entries.has(parent)) break;
+        const present = this.base.get(parent);
+        entries.set(
+          parent,
+          present ?? { kind: 'directory', path: parent, mode: 0o755, uid: 0, gid: 0, mtime: packageTime },
+        );
+      }
+    }
+    return [...entries.values()];
+  }
+}
+
+/** Takes up a command that makes directories or changes modes and owners; others are passed over. */
+export function applyCommand(draft: RootDraft, command: ScriptCommand, ids: AccountIds): void {
+  const [program, ...words] = command;
+  const options = words.filter((word) => word.startsWith('-'));
+  const rest = words.filter((word) => !word.startsWith('-'));
+  const deep = options.some((option) => /^-[a-zA-Z]*R/.test(option) || option === '--recursive');
+  switch (program) {
+    case 'mkdir': {
+      const { mode, paths } = readDirectoryWords(words, ids);
+      for (const path of paths) if (draft.resolve(path) === undefined) draft.makeDirectory(path, { mode });
+      return;
+    }
+    case 'install': {
+      const { isDirectory, paths, ...metadata } = readDirectoryWords(words, ids);
+      if (isDirectory) for (const path of paths) draft.makeDirectory(path, metadata);
+      return;
+    }
+    case 'chown': {
+      const [owner, ...paths] = rest;
+      const metadata = owner === undefined ? undefined : ownerOf(owner, ids);
+      if (metadata !== undefined) for (const path of paths) draft.change(path, metadata, { deep });
+      return;
+    }
+    case 'chgrp': {
+      const [group, ...paths] = rest;
+      const gid = group === undefined ? undefined : ids.gid(group);
+      if (gid !== undefined) for (const path of paths) draft.change(path, { gid }, { deep });
+      return;
+    }
+    case 'chmod': {
+      const [mode, ...paths] = rest;
+      // A recursive mode would make files executable or directories closed; symbolic modes depend on what is there.
+      if (mode === undefined || deep || !isMode(mode)) return;
+      for (const path of paths) draft.change(path, { mode: Number.parseInt(mode, 8) });
+      return;
+    }
+    case 'dpkg-statoverride': {
+      const [owner, group, mode, path] = rest;
+      if (!options.includes('--add') || path === undefined || !isMode(mode ?? '')) return;
+      draft.change(path, { uid: ids.uid(owner!), gid: ids.gid(group!), mode: Number.parseInt(mode!, 8) });
+      return;
+    }
+  }
+}
+
+const isMode = (text: string) => /^[0-7]{3,5}$/.test(text);
+
+function ownerOf(owner: string, ids: AccountIds): Metadata | undefined {
+  const [user = '', group] = owner.split(/[:.]/);
+  const uid = user === '' ? undefined : ids.uid(user);
+  const gid = group === undefined || group === '' ? undefined : ids.gid(group);
+  if ((user !== '' && uid === undefined) || (group !== undefined && group !== '' && gid === undefined))
+    return undefined;
+  return { uid, gid };
+}
+
+function readDirectoryWords(words: readonly string[], ids: AccountIds) {
+  let mode: number | undefined;
+  let uid: number | undefined;
+  let gid: number | undefined;
+  let isDirectory = false;
+  const paths: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    const [option, inline] = word.startsWith('--') ? word.split(/=(.*)/s) : [word, undefined];
+    const value = () => inline ?? words[++i] ?? '';
+    if (option === '--mode' || /^-[a-zA-Z]*m$/.test(word)) {
+      const text = value();
+      if (isMode(text)) mode = Number.parseInt(text, 8);
+      if (/^-[a-zA-Z]*d/.test(word)) isDirectory = true;
+    } else if (option === '--owner' || option === '-o') uid = ids.uid(value());
+    else if (option === '--group' || option === '-g') gid = ids.gid(value());
+    else if (option === '--directory' || /^-[a-zA-Z]*d/.test(word)) isDirectory = true;
+    else if (!word.startsWith('-')) paths.push(word);
+  }
+  return { isDirectory, mode, uid, gid, paths };
+}
+
+/** Takes up the lines of a tmpfiles.d file that make directories and links; specifiers (`%…`) and other types are passed over. */
+export function applyTmpfiles(draft: RootDraft, text: string, ids: AccountIds): void {
+  for (const line of text.split('\n')) {
+    if (line.startsWith('#') || line.trim() === '') continue;
+    const [type = '', path = '', mode = '-', user = '-', group = '-', , argument] = line.trim().split(/\s+/);
+    if (path.includes('%') || argument?.includes('%')) continue;
+    const kind = type.replace(/[!+=^~$-]/g, '');
+    if (/^[dDvqQ]$/.test(kind)) {
+      const digits = mode.replace(/^[~:]+/, '');
+      draft.makeDirectory(path, {
+        mode: isMode(digits) ? Number.parseInt(digits, 8) : 0o755,
+        uid: user === '-' ? 0 : ids.uid(user.replace(/^:/, '')),
+        gid: group === '-' ? 0 : ids.gid(group.replace(/^:/, '')),
+      });
+    } else if (kind === 'L' && argument !== undefined && argument !== '-') {
+      const at = draft.pathOf(path);
+      if (at !== undefined && draft.get(at) === undefined) draft.putLink(at, toByteString(argument));
+    }
+  }
+}

@@ -1,0 +1,373 @@
+// Reads the commands of maintainer scripts without running them: enough of the POSIX shell's grammar to split words,
+// follow assignments and unroll `for` over known words. Branches are all read, since nothing is known of the machine a
+// script would run on; what depends on command output or arguments stays unknown, and commands with an unknown word are
+// left out. Functions are read where they are defined.
+
+/** A command's words, all known: `['adduser', '--system', 'postgres']`. */
+export type ScriptCommand = readonly string[];
+
+type Token =
+  | { readonly kind: 'word'; readonly parts: readonly Part[] }
+  | { readonly kind: 'operator'; readonly text: string };
+
+/** A piece of a word: known text, a variable with its default, or something only a shell could tell. */
+type Part =
+  | { readonly kind: 'text'; readonly text: string; readonly quoted: boolean }
+  | {
+      readonly kind: 'variable';
+      readonly name: string;
+      readonly fallback: string | undefined;
+      readonly quoted: boolean;
+    }
+  | { readonly kind: 'unknown' };
+
+/** Commands past this are not read: no honest script unrolls to so many. */
+const maximumCommands = 20_000;
+
+/**
+ * The commands of a script, in its order. `variables` are those set from outside. Never throws: what cannot be
+ * understood is passed over.
+ *
+ * @example
+ * readScript('D=/etc\nfor i in a b; do mkdir -p $D/$i; done'); // [['mkdir', '-p', '/etc/a'], ['mkdir', '-p', '/etc/b']]
+ */
+export function readScript(
+  script: string,
+  variables: Readonly<Record<string, string>> = {},
+): ScriptCommand[] {
+  const commands: ScriptCommand[] = [];
+  const tokens = tokenize(script);
+  walk(tokens, { start: 0, end: tokens.length }, new Map(Object.entries(variables)), commands);
+  return commands;
+}
+
+/** Words that stand where a command may begin and are none themselves. */
+const keywords = new Set([
+  'if',
+  'then',
+  'elif',
+  'else',
+  'fi',
+  'while',
+  'until',
+  'do',
+  'done',
+  'esac',
+  '{',
+  '}',
+  '!',
+  'time',
+]);
+/** Commands that run the command after them. */
+const prefixes = new Set(['command', 'exec', 'sudo', 'env', 'nice', 'ionice', 'setpriv', 'builtin', 'eval']);
+
+function walk(
+  tokens: readonly Token[],
+  range: { readonly start: number; readonly end: number },
+  variables: Map<string, string | undefined>,
+  commands: ScriptCommand[],
+): void {
+  let position = range.start;
+  while (position < range.end && commands.length < maximumCommands) {
+    const token = tokens[position]!;
+    const plain = plainText(token);
+    if (token.kind === 'operator' || (plain !== undefined && keywords.has(plain))) {
+      position++;
+    } else if (plain === 'for') {
+      position = walkLoop(tokens, { start: position, end: range.end }, variables, commands);
+    } else if (plain === 'case') {
+      // `case WORD in`: the word is no command. Patterns end in `)`, see below.
+      position = skipPast(tokens, position, range.end, 'in');
+    } else if (plain === 'function') {
+      position += 2;
+    } else {
+      position = walkCommand(tokens, { start: position, end: range.end }, variables, commands);
+    }
+  }
+}
+
+function plainText(token: Token | undefined): string | undefined {
+  if (token?.kind !== 'word' || token.parts.length !== 1) return undefined;
+  const part = token.parts[0]!;
+  return part.kind === 'text' && !part.quoted ? part.text : undefined;
+}
+
+function skipPast(tokens: readonly Token[], from: number, end: number, word: string): number {
+  for (let position = from; position < end; position++) {
+    if (plainText(tokens[position]) === word) return position + 1;
+  }
+  return end;
+}
+
+function walkLoop(
+  tokens: readonly Token[],
+  range: { readonly start: number; readonly end: number },
+  variables: Map<string, string | undefined>,
+  commands: ScriptCommand[],
+): number {
+  const name = plainText(tokens[range.start + 1]);
+  let position = range.start + 2;
+  const values: (string | undefined)[] = [];
+  if (plainText(tokens[position]) === 'in') {
+    for (position++; position < range.end && tokens[position]!.kind === 'word'; position++) {
+      values.push(...expand(tokens[position]!, variables));
+    }
+  } else {
+    values.push(undefined);
+  }
+  const bodyStart = skipPast(tokens, position, range.end, 'do');
+  let depth = 1;
+  let bodyEnd = bodyStart;
+  for (; bodyEnd < range.end; bodyEnd++) {
+    const word = plainText(tokens[bodyEnd]);
+    if (word === 'do') depth++;
+    if (word === 'done' && --depth === 0) break;
+  }
+  if (name !== undefined) {
+    for (const value of values) {
+      variables.set(name, value);
+      walk(tokens, { start: bodyStart, end: bodyEnd }, variables, commands);
+    }
+  }
+  return bodyEnd + 1;
+}
+
+/** Reads one simple command, or the pattern of a `case` branch, or the head of a function; gives where the next begins. */
+function walkCommand(
+  tokens: readonly Token[],
+  range: { readonly start: number; readonly end: number },
+  variables: Map<string, string | undefined>,
+  commands: ScriptCommand[],
+): number {
+  const words: (string | undefined)[] = [];
+  let position = range.start;
+  let assigning = true;
+  for (; position < range.end; position++) {
+    const token = tokens[position]!;
+    if (token.kind === 'operator') {
+      if (token.text === '<' || token.text === '>') {
+        // A redirection takes the next word; a number before it is a descriptor, no argument.
+        if (/^\d$/.test(words.at(-1) ?? '')) words.pop();
+        position++;
+        continue;
+      }
+      break;
+    }
+    const assignment = assigning ? assignmentOf(token) : undefined;
+    if (assignment !== undefined) {
+      const value = expandParts(assignment.parts, variables);
+      // What one branch computes does not make unknown what another has set.
+      if (value !== undefined || !variables.has(assignment.name)) variables.set(assignment.name, value);
+      continue;
+    }
+    const expanded = expand(token, variables);
+    if (assigning && (expanded[0] === 'local' || expanded[0] === 'export' || expanded[0] === 'readonly'))
+      continue;
+    assigning = false;
+    words.push(...expanded);
+  }
+  const end = tokens[position];
+  // `configure|upgrade)` is a pattern, `name()` the head of a function.
+  const isPattern =
+    end?.kind === 'operator' && (end.text === ')' || (end.text === '(' && words.length === 1));
+  while (words[0] !== undefined && prefixes.has(words[0])) words.shift();
+  if (!isPattern && words.length > 0 && words.every((word) => word !== undefined)) {
+    commands.push(words as string[]);
+  }
+  return Math.max(position, range.start + 1);
+}
+
+function assignmentOf(token: Token): { name: string; parts: readonly Part[] } | undefined {
+  if (token.kind !== 'word') return undefined;
+  const first = token.parts[0];
+  if (first?.kind !== 'text' || first.quoted) return undefined;
+  const match = /^([A-Za-z_][A-Za-z0-9_]*)=/.exec(first.text);
+  if (match === null) return undefined;
+  const rest = first.text.slice(match[0].length);
+  return { name: match[1]!, parts: [{ kind: 'text', text: rest, quoted: false }, ...token.parts.slice(1)] };
+}
+
+/** A word as the words it becomes: an unquoted variable alone splits at blanks, an unknown part makes all unknown. */
+function expand(token: Token, variables: ReadonlyMap<string, string | undefined>): (string | undefined)[] {
+  if (token.kind !== 'word') return [];
+  const only = token.parts.length === 1 ? token.parts[0]! : undefined;
+  // A variable that is never set leaves no word, when it stands alone and unquoted.
+  if (only?.kind === 'variable' && !only.quoted && !variables.has(only.name) && only.fallback === undefined)
+    return [];
+  const value = expandParts(token.parts, variables);
+  if (value === undefined) return [undefined];
+  if (only?.kind === 'variable' && !only.quoted) return value.split(/\s+/).filter((word) => word !== '');
+  return [value];
+}
+
+function expandParts(
+  parts: readonly Part[],
+  variables: ReadonlyMap<string, string | undefined>,
+): string | undefined {
+  let text = '';
+  for (const part of parts) {
+    if (part.kind === 'unknown') return undefined;
+    if (part.kind === 'text') {
+      text += part.text;
+      continue;
+    }
+    const value = variables.get(part.name) ?? part.fallback;
+    if (value === undefined) return undefined;
+    text += value;
+  }
+  return text;
+}
+
+function tokenize(script: string): Token[] {
+  const tokens: Token[] = [];
+  const hereDocuments: string[] = [];
+  let position = 0;
+  while (position < script.length) {
+    const unit = script[position]!;
+    if (unit === '\n') {
+      tokens.push({ kind: 'operator', text: '\n' });
+      position = skipHereDocuments(script, position + 1, hereDocuments.splice(0));
+    } else if (unit === ' ' || unit === '\t' || unit === '\r') {
+      position++;
+    } else if (unit === '\\' && script[position + 1] === '\n') {
+      position += 2;
+    } else if (unit === '#') {
+      position = endOfLine(script, position);
+    } else if (unit === '<' && script[position + 1] === '<') {
+      const match = /^<<-?\s*(['"]?)([A-Za-z0-9_.!-]+)\1/.exec(script.slice(position, position + 80));
+      if (match !== null) hereDocuments.push(match[2]!);
+      position += match?.[0].length ?? 2;
+    } else if (unit === '<' || unit === '>') {
+      position++;
+      while (script[position] === '>' || script[position] === '<' || script[position] === '&') position++;
+      tokens.push({ kind: 'operator', text: unit });
+    } else if (';&|()'.includes(unit)) {
+      tokens.push({ kind: 'operator', text: unit });
+      position++;
+    } else {
+      const word = readWord(script, position);
+      tokens.push({ kind: 'word', parts: word.parts });
+      position = word.end;
+    }
+  }
+  return tokens;
+}
+
+function endOfLine(script: string, from: number): number {
+  const end = script.indexOf('\n', from);
+  return end < 0 ? script.length : end;
+}
+
+function skipHereDocuments(script: string, from: number, delimiters: readonly string[]): number {
+  let position = from;
+  for (const delimiter of delimiters) {
+    while (position < script.length) {
+      const end = endOfLine(script, position);
+      const line = script.slice(position, end).trim();
+      position = end + 1;
+      if (line === delimiter) break;
+    }
+  }
+  return position;
+}
+
+function readWord(script: string, start: number): { parts: Part[]; end: number } {
+  const parts: Part[] = [];
+  let position = start;
+  const text = (value: string, quoted: boolean) => {
+    const last = parts.at(-1);
+    if (last?.kind === 'text' && last.quoted === quoted)
+      parts[parts.length - 1] = { ...last, text: last.text + value };
+    else parts.push({ kind: 'text', text: value, quoted });
+  };
+  while (position < script.length) {
+    const unit = script[position]!;
+    if (' \t\r\n;&|()<>'.includes(unit)) break;
+    if (unit === '\\') {
+      if (script[position + 1] !== '\n') text(script[position + 1] ?? '', true);
+      position += 2;
+    } else if (unit === "'") {
+      const end = script.indexOf("'", position + 1);
+      text(script.slice(position + 1, end < 0 ? script.length : end), true);
+      position = end < 0 ? script.length : end + 1;
+    } else if (unit === '"') {
+      position++;
+      text('', true);
+      while (position < script.length && script[position] !== '"') {
+        if (script[position] === '\\') {
+          if (script[position + 1] !== '\n') text(script[position + 1] ?? '', true);
+          position += 2;
+        } else if (script[position] === '$' || script[position] === '`') {
+          const substitution = readSubstitution(script, position, true);
+          parts.push(substitution.part);
+          position = substitution.end;
+        } else {
+          text(script[position]!, true);
+          position++;
+        }
+      }
+      position++;
+    } else if (unit === '$' || unit === '`') {
+      const substitution = readSubstitution(script, position, false);
+      parts.push(substitution.part);
+      position = substitution.end;
+    } else if (unit === '*' || unit === '?' || (unit === '[' && position > start)) {
+      // What a pattern stands for depends on the machine.
+      parts.push({ kind: 'unknown' });
+      position++;
+    } else {
+      text(unit, false);
+      position++;
+    }
+  }
+  return { parts, end: Math.max(position, start + 1) };
+}
+
+function readSubstitution(script: string, start: number, quoted: boolean): { part: Part; end: number } {
+  const unknown: Part = { kind: 'unknown' };
+  if (script[start] === '`') {
+    const end = script.indexOf('`', start + 1);
+    return { part: unknown, end: end < 0 ? script.length : end + 1 };
+  }
+  const rest = script.slice(start + 1, start + 200);
+  const name = /^[A-Za-z_][A-Za-z0-9_]*/.exec(rest)?.[0];
+  if (name !== undefined) {
+    return { part: { kind: 'variable', name, fallback: undefined, quoted }, end: start + 1 + name.length };
+  }
+  const braced = /^\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+])([^{}$`'"]*))?\}/.exec(rest);
+  if (braced !== null) {
+    const end = start + 1 + braced[0].length;
+    // `${quiet:+--quiet}` with an unset variable is nothing.
+    if (braced[2]?.endsWith('+')) return { part: { kind: 'text', text: '', quoted: false }, end };
+    return {
+      part: {
+        kind: 'variable',
+        name: braced[1]!,
+        fallback: braced[2] === undefined ? undefined : braced[3]!,
+        quoted,
+      },
+      end,
+    };
+  }
+  if (rest.startsWith('(') || rest.startsWith('{')) {
+    return { part: unknown, end: endOfBracket(script, start + 1) };
+  }
+  return { part: unknown, end: start + 2 };
+}
+
+/** Past the bracket that closes the one at `open`, quotes considered. */
+function endOfBracket(script: string, open: number): number {
+  const [opening, closing] = script[open] === '(' ? ['(', ')'] : ['{', '}'];
+  let depth = 0;
+  let quote: string | undefined;
+  for (let position = open; position < script.length; position++) {
+    const unit = script[position]!;
+    if (unit === '\\') position++;
+    else if (quote !== undefined) {
+      if (unit === quote) quote = undefined;
+    } else if (unit === "'" || unit === '"') quote = unit;
+    else if (unit === opening) depth++;
+    else if (unit === closing && --depth === 0) return position + 1;
+  }
+  return script.length;
+}
