@@ -1,4 +1,11 @@
 // Trimaran as a library. Named exports only; everything the command line does goes through here.
+export {
+  type BuiltService,
+  buildProject,
+  type RecipeKind,
+  type ServiceRecipe,
+} from './compose/build-project.ts';
+export { type ComposeProject, loadComposeProject } from './compose/load.ts';
 export { type PublishedPort, parsePublishedPort } from './containers/port-forward.ts';
 export {
   findRuntime,
@@ -12,8 +19,9 @@ export type { Host, ProcessOptions, ProcessResult, Progress, ProgressTask } from
 export { describeImage, type ImageDescription, type ImagePackage } from './inspect/describe-image.ts';
 export { examineMachine, type MachineFinding } from './inspect/machine.ts';
 export { openImage } from './inspect/open-image.ts';
+export { connectEngine, type Engine, loadImages } from './oci/engine.ts';
 export type { Image } from './oci/image.ts';
 export { buildNix, linkResults, type NixBuildRequest, type NixBuildResult } from './routes/nix/build.ts';
 export { evaluateNix, type NixEvaluateRequest } from './routes/nix/evaluate.ts';
-export type { NixSettings } from './routes/nix/settings.ts';
+export { defaultNixSettings, type NixSettings } from './routes/nix/settings.ts';
 export { trimaranRoot } from './sets/cache-root.ts';

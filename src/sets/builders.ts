@@ -10,13 +10,13 @@ import type { Host } from '../foundation/host.ts';
 import type { BuildContext, Builder, BuildOutput } from '../store/builder.ts';
 import type { LocalStore } from '../store/local-store.ts';
 import { ByteCodeBuilder } from './debian/byte-code-builder.ts';
-import { debBuilder, realisePackages } from './debian/unpacked-packages.ts';
+import { realisePackages } from './debian/unpacked-packages.ts';
 import { environmentFile } from './image/environment.ts';
 import { buildImageArchive } from './image/image-builder.ts';
 import { linkUnion } from './link-union.ts';
 
 export interface SetBuilders {
-  /** By builder name, for `realise`. */
+  /** By builder name without `builtin:`, for `Realiser`. */
   readonly builders: ReadonlyMap<string, Builder>;
   /** Ends what was started; call it when no more is built. */
   close(): void;
@@ -26,13 +26,13 @@ export interface SetBuilders {
 export function createSetBuilders(options: { readonly host: Host; readonly store: LocalStore }): SetBuilders {
   const byteCode = new ByteCodeBuilder(options);
   const builders = new Map<string, Builder>([
-    [debBuilder, (context) => realisePackages(options, [context.derivation])],
-    ['builtin:python-byte-code', (context) => compileByteCode(byteCode, context)],
-    ['builtin:environment', buildEnvironment],
-    ['builtin:write-file', writeTextFile],
-    ['builtin:link-farm', buildLinkFarm],
-    ['builtin:docker-image', buildImageArchive],
-    ['builtin:stream-image', writeStreamScript],
+    ['deb', (context) => realisePackages(options, [context.derivation])],
+    ['python-byte-code', (context) => compileByteCode(byteCode, context)],
+    ['environment', buildEnvironment],
+    ['write-file', writeTextFile],
+    ['link-farm', buildLinkFarm],
+    ['docker-image', buildImageArchive],
+    ['stream-image', writeStreamScript],
   ]);
   return { builders, close: () => byteCode.close() };
 }

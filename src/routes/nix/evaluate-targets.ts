@@ -18,6 +18,8 @@ export interface EvaluateTargetsRequest {
   readonly file?: string | undefined;
   readonly expression?: string | undefined;
   readonly action: EvaluationAction;
+  /** In place of those that the installable stands for; `''` is the flake itself. */
+  readonly attributePaths?: readonly string[];
   readonly log: ((line: string) => void) | undefined;
 }
 
@@ -87,11 +89,13 @@ async function targetOf(
       kind: 'flake',
       nodes,
       sources: Object.fromEntries(present),
-      attributePaths: attributePathsFor({
-        fragment,
-        system: session.system,
-        command: request.action.kind === 'derivation' ? 'build' : 'eval',
-      }),
+      attributePaths:
+        request.attributePaths ??
+        attributePathsFor({
+          fragment,
+          system: session.system,
+          command: request.action.kind === 'derivation' ? 'build' : 'eval',
+        }),
       shown: showFlakeReference(locked.flake.locked),
     },
     handlers: { fetchNode: (key: string) => sources.fetch(key) },

@@ -19,7 +19,7 @@ export interface AssembleOptions {
   readonly layerDirectory: string;
   readonly contents: ImageContents;
   /** What maintainer scripts would have made for these packages; called only when it is not in the cache. */
-  readonly declareRoot: (packages: readonly EnvironmentPackage[]) => Promise<FileTree>;
+  readonly declareRoot: (packages: readonly EnvironmentPackage[]) => FileTree;
   /** An image to build upon. */
   readonly base?: Image | undefined;
   readonly config: ContainerConfig;

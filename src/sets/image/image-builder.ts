@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { TrimaranError } from '../../foundation/error.ts';
-import type { FileTree } from '../../foundation/file-tree.ts';
 import { writeArchive } from '../../oci/archive-write.ts';
 import type { ContainerConfig } from '../../oci/image.ts';
 import type { BuildContext } from '../../store/builder.ts';
@@ -41,7 +40,7 @@ export async function buildImageArchive(context: BuildContext): Promise<void> {
     store,
     layerDirectory: join(store.root, 'layers'),
     contents,
-    declareRoot: (packages): Promise<FileTree> => declaredRootOf(store, packages),
+    declareRoot: (packages) => declaredRootOf(store, packages),
     config: attributes.config,
     architecture: attributes.architecture,
     created: attributes.created,

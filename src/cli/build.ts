@@ -1,0 +1,95 @@
+// `trimaran build`: the project's images, loaded into the engine when there is one.
+import { copyFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  buildProject,
+  connectEngine,
+  defaultNixSettings,
+  isTrimaranError,
+  loadComposeProject,
+  loadImages,
+  type RecipeKind,
+  TrimaranError,
+} from '../index.ts';
+import type { CommandContext } from './context.ts';
+
+export async function run(
+  context: CommandContext,
+  args: readonly string[],
+  options: Record<string, unknown>,
+): Promise<number> {
+  const { host } = context;
+  const project = await loadComposeProject({
+    directory: host.cwd,
+    environment: host.env,
+    ...(options.file === undefined ? {} : { files: options.file as string[] }),
+    ...(options.projectName === undefined ? {} : { projectName: options.projectName as string }),
+  });
+  const output = options.output as string | undefined;
+  if (output !== undefined && args.length !== 1) {
+    throw new TrimaranError({
+      code: 'cli/one-service',
+      message: '--output takes the image of one service',
+      hint: 'name the service',
+      exitCode: 2,
+    });
+  }
+  const built = await buildProject({
+    host,
+    project,
+    services: args,
+    kind: recipeKind(options.recipe as string | undefined),
+    settings: defaultNixSettings,
+  });
+  if (output !== undefined) copyFileSync(built[0]!.archive, resolve(host.cwd, output));
+  else if (options.load !== false) await load(context, built);
+  if (context.json) {
+    context.print(
+      JSON.stringify(
+        built.map((item) => ({
+          service: item.service.name,
+          recipe: item.recipe,
+          names: item.service.imageNames,
+          configDigest: item.image.configDigest,
+          archive: item.archive,
+        })),
+        null,
+        2,
+      ),
+    );
+  } else {
+    for (const item of built)
+      context.print(`${item.service.name}  ${item.image.configDigest}  ${item.recipe.command}`);
+  }
+  return 0;
+}
+
+function recipeKind(text: string | undefined): RecipeKind | undefined {
+  if (text === undefined || text === 'nix' || text === 'guix' || text === 'dockerfile') return text;
+  throw new TrimaranError({
+    code: 'cli/unknown-recipe',
+    message: `there is no recipe \`${text}\``,
+    hint: 'choose nix, guix or dockerfile',
+    exitCode: 2,
+  });
+}
+
+async function load(context: CommandContext, built: Awaited<ReturnType<typeof buildProject>>): Promise<void> {
+  try {
+    const engine = await connectEngine(context.host);
+    const { bytesSent } = await loadImages(
+      engine,
+      built.map((item) => item.image),
+      { progress: context.host.progress },
+    );
+    context.say(
+      bytesSent === 0
+        ? 'the engine has them already'
+        : `loaded ${(bytesSent / 1e6).toFixed(1)} MB into ${engine.product}`,
+    );
+  } catch (error) {
+    if (!isTrimaranError(error, 'oci/no-engine')) throw error;
+    context.say('there is no engine here; the archives stay where they are:');
+    for (const item of built) context.say(`  docker load < ${item.archive}`);
+  }
+}

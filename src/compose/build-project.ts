@@ -1,0 +1,132 @@
+// Builds the images of a project's services from their recipes, under the names that docker-compose looks for.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { TrimaranError } from '../foundation/error.ts';
+import type { Host } from '../foundation/host.ts';
+import { didYouMean } from '../foundation/nearest.ts';
+import { readArchive } from '../oci/archive-read.ts';
+import { type Image, renameImage } from '../oci/image.ts';
+import { buildNix } from '../routes/nix/build.ts';
+import { type ImageOutput, listImageOutputs } from '../routes/nix/image-outputs.ts';
+import type { NixSettings } from '../routes/nix/settings.ts';
+import { trimaranRoot } from '../sets/cache-root.ts';
+import type { ComposeProject } from './load.ts';
+import type { Service } from './service.ts';
+import { splitCommand } from './split-command.ts';
+
+export type RecipeKind = 'nix' | 'guix' | 'dockerfile';
+
+/** A recipe that a service can be built from. */
+export interface ServiceRecipe {
+  readonly kind: RecipeKind;
+  /** As one would type it. */
+  readonly command: string;
+}
+
+export interface BuiltService {
+  readonly service: Service;
+  readonly recipe: ServiceRecipe;
+  /** Named as both docker-compose 1.29 and Compose 2 would name it. */
+  readonly image: Image;
+  /** The archive on this machine. */
+  readonly archive: string;
+}
+
+export interface BuildProjectRequest {
+  readonly host: Host;
+  readonly project: ComposeProject;
+  /** Names; all that have a recipe when empty. */
+  readonly services: readonly string[];
+  readonly kind?: RecipeKind | undefined;
+  readonly settings: NixSettings;
+}
+
+/** Builds services in turn. Rejects with `compose/unknown-service`, `compose/no-recipe` and the errors of the routes. */
+export async function buildProject(request: BuildProjectRequest): Promise<BuiltService[]> {
+  const { project, services } = request;
+  for (const name of services) {
+    if (project.services.some((service) => service.name === name)) continue;
+    throw new TrimaranError({
+      code: 'compose/unknown-service',
+      message: `the project has no service \`${name}\``,
+      hint:
+        didYouMean(
+          name,
+          project.services.map((service) => service.name),
+        ) ?? `it has ${project.services.map((service) => service.name).join(', ')}`,
+      exitCode: 2,
+    });
+  }
+  const wanted = project.services.filter((service) =>
+    services.length === 0 ? service.enabled : services.includes(service.name),
+  );
+  const built: BuiltService[] = [];
+  const outputs = await flakeOutputs(request);
+  for (const service of wanted) {
+    const recipe = findRecipe(service, outputs, request.kind);
+    if (recipe === undefined) {
+      if (services.length === 0 && service.build === undefined) continue;
+      throw noRecipe(service, request.kind);
+    }
+    built.push(await buildService(request, service, recipe));
+  }
+  return built;
+}
+
+/** The images of the project's own flake, if it has one. */
+async function flakeOutputs({
+  project,
+  host,
+  settings,
+  kind,
+}: BuildProjectRequest): Promise<readonly ImageOutput[]> {
+  if (kind !== undefined && kind !== 'nix') return [];
+  if (!existsSync(join(project.directory, 'flake.nix'))) return [];
+  return listImageOutputs({ host, directory: project.directory, settings });
+}
+
+function findRecipe(
+  service: Service,
+  outputs: readonly ImageOutput[],
+  kind: RecipeKind | undefined,
+): ServiceRecipe | undefined {
+  for (const candidate of ['nix', 'guix'] as const) {
+    if (kind !== undefined && kind !== candidate) continue;
+    const command = service.recipes.get(candidate)?.value;
+    if (command !== undefined) return { kind: candidate, command };
+  }
+  const output = outputs.find((candidate) => service.imageNames.includes(candidate.imageName));
+  return output === undefined ? undefined : { kind: 'nix', command: `nix build .#${output.attributePath}` };
+}
+
+async function buildService(
+  request: BuildProjectRequest,
+  service: Service,
+  recipe: ServiceRecipe,
+): Promise<BuiltService> {
+  const { project, settings } = request;
+  if (recipe.kind !== 'nix') throw noRecipe(service, recipe.kind);
+  const host = { ...request.host, cwd: project.directory };
+  const [result] = await buildNix({ host, installables: [installableOf(recipe.command)], settings });
+  const archive = result!.outputs.get('out')?.physicalPath ?? [...result!.outputs.values()][0]!.physicalPath;
+  const [image] = await readArchive(archive, { cacheDirectory: join(trimaranRoot(host), 'layers') });
+  return { service, recipe, archive, image: renameImage(image!, service.imageNames) };
+}
+
+/** The installable of `nix build INSTALLABLE`, options aside. */
+function installableOf(command: string): string {
+  const words = splitCommand(command) ?? [];
+  const rest = words
+    .slice(words[0] === 'nix' && words[1] === 'build' ? 2 : 0)
+    .filter((word) => !word.startsWith('-'));
+  return rest[0] ?? '.';
+}
+
+function noRecipe(service: Service, kind: RecipeKind | undefined): TrimaranError {
+  return new TrimaranError({
+    code: 'compose/no-recipe',
+    message: `the service \`${service.name}\` has no ${kind === undefined ? 'recipe' : `${kind} recipe`} that Trimaran can build`,
+    span: service.span,
+    hint: `name one in the compose file: x-trimaran: { ${service.name}: { nix: nix build .#${service.name} } }`,
+  });
+}

@@ -1,0 +1,51 @@
+// Which outputs of a flake are images, and what they are called: how a service's flake output is found by itself.
+import type { Host } from '../../foundation/host.ts';
+import { evaluateTargets } from './evaluate-targets.ts';
+import type { NixSettings } from './settings.ts';
+
+export interface ImageOutput {
+  /** As one would type it after `#`. */
+  readonly attributePath: string;
+  /** `areas_api` */
+  readonly imageName: string;
+}
+
+/** Looks one and three levels deep, as flakes keep their outputs; what fails to evaluate is no image. */
+const findImages = `
+flake:
+let
+  system = builtins.currentSystem or "x86_64-linux";
+  nameOf = value:
+    let found = builtins.tryEval (if builtins.isAttrs value && value ? imageName then value.imageName else null);
+    in if found.success then found.value else null;
+  imagesIn = prefix: set: builtins.concatMap
+    (name:
+      let imageName = nameOf set.\${name};
+      in if builtins.isString imageName then [ { attributePath = prefix + name; inherit imageName; } ] else [ ])
+    (builtins.attrNames set);
+  outputs = flake.outputs or flake;
+  packages = outputs.packages.\${system} or { };
+in
+imagesIn "" (removeAttrs outputs [ "packages" "legacyPackages" ]) ++ imagesIn "packages.\${system}." packages
+`;
+
+/** The images among the outputs of the flake in a folder. Rejects with the errors of flakes and evaluation. */
+export async function listImageOutputs(request: {
+  readonly host: Host;
+  readonly directory: string;
+  readonly settings: NixSettings;
+}): Promise<ImageOutput[]> {
+  const [found] = await evaluateTargets(
+    {
+      host: { ...request.host, cwd: request.directory },
+      installables: ['.'],
+      settings: request.settings,
+      action: { kind: 'value', apply: findImages, form: 'json' },
+      attributePaths: [''],
+      log: undefined,
+    },
+    async (_session, _installable, { result }) =>
+      result.kind === 'value' ? (JSON.parse(result.text) as ImageOutput[]) : [],
+  );
+  return found ?? [];
+}

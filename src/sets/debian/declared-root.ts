@@ -1,0 +1,17 @@
+// What maintainer scripts would have made for the packages of an image, from store objects.
+
+import { declareRoot } from '../../debian/declared-root.ts';
+import type { FileTree } from '../../foundation/file-tree.ts';
+import type { LocalStore } from '../../store/local-store.ts';
+import type { EnvironmentPackage } from '../image/environment.ts';
+import { readControl } from './unpacked-packages.ts';
+
+/** The tree to lay over the packages. Throws `debian/…` and `store/…`. */
+export function declaredRootOf(store: LocalStore, packages: readonly EnvironmentPackage[]): FileTree {
+  return declareRoot({
+    packages: packages.map(({ tree, control }) => ({
+      tree: store.tree(tree),
+      control: readControl(store, control),
+    })),
+  });
+}
