@@ -127,6 +127,10 @@ function layOutDirectories(draft: RootDraft): void {
     const isNeeded = ['bin', 'lib', 'sbin'].includes(name) || draft.get(`usr/${name}`) !== undefined;
     if (isNeeded && draft.get(name) === undefined) draft.putLink(name, `usr/${name}`);
   }
+  // What bash's script does where there is no other shell; system() and popen() need it.
+  if (draft.get('usr/bin/sh') === undefined && draft.get('usr/bin/bash') !== undefined) {
+    draft.putLink('usr/bin/sh', 'bash');
+  }
   if (draft.get('var/run') === undefined) draft.putLink('var/run', '/run');
   if (draft.get('var/lock') === undefined) draft.putLink('var/lock', '/run/lock');
 }

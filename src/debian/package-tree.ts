@@ -29,10 +29,15 @@ export const mergedDirectories: readonly string[] = [
 export const packageTime = 1;
 
 const mergedPattern = /^(?:bin|lib|lib32|lib64|libo32|libx32|sbin)\//;
+/** Where `/var/run` and `/var/lock` have pointed since before Debian 7. */
+const runPattern = /^var\/(run|lock)\//;
+/** Directories that are symlinks of the root, which is not a package's to make. */
+const rootLinks: ReadonlySet<ByteString> = new Set([...mergedDirectories, 'var/run', 'var/lock']);
 
-/** A path as it is where /usr is merged: `bin/sh` is `usr/bin/sh`. */
+/** A path as it is where the root's links lead: `bin/sh` is `usr/bin/sh`, `var/run/x` is `run/x`. */
 export function mergedPath(path: ByteString): ByteString {
-  return mergedPattern.test(path) ? `usr/${path}` : path;
+  if (mergedPattern.test(path)) return `usr/${path}`;
+  return path.replace(runPattern, (_, name: string) => (name === 'run' ? 'run/' : 'run/lock/'));
 }
 
 function isLeftOut(path: ByteString, kind: TreeEntry['kind'], keep: KeepOptions): boolean {
@@ -68,8 +73,7 @@ export function packageTree(options: {
   const links: { path: ByteString; target: ByteString; entry: TreeEntry }[] = [];
   for (const original of options.entries) {
     const path = mergedPath(original.path);
-    // The directories themselves are links of the root, which is not a package's to make.
-    if (path === '' || (original.kind === 'directory' && mergedDirectories.includes(path))) continue;
+    if (path === '' || (original.kind === 'directory' && rootLinks.has(path))) continue;
     if (isLeftOut(path, original.kind, keep)) {
       if (original.kind === 'file') leftOut.set(path, original);
       continue;

@@ -60,7 +60,7 @@ export class RootDraft {
   }
 
   /**
-   * Where an absolute path of the image lies: merged, `/var/run` as `/run`, its parent without symlinks. Undefined for a path
+   * Where an absolute path of the image lies: as {@link mergedPath} gives it, its parent without symlinks. Undefined for a path
    * that is not absolute and plain, or goes through a link.
    */
   pathOf(absolute: string): ByteString | undefined {
@@ -69,9 +69,7 @@ export class RootDraft {
       .split('/')
       .filter((part) => part !== '' && part !== '.');
     if (parts.length === 0 || parts.includes('..')) return undefined;
-    const path = mergedPath(parts.join('/')).replace(/^var\/(run|lock)(?=\/|$)/, (_, name: string) =>
-      name === 'run' ? 'run' : 'run/lock',
-    );
+    const path = mergedPath(parts.join('/'));
     for (let slash = path.indexOf('/'); slash > 0; slash = path.indexOf('/', slash + 1)) {
       const parent = this.get(path.slice(0, slash));
       if (parent !== undefined && parent.kind !== 'directory') return undefined;
