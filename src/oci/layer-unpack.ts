@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, type ZlibOptions } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
@@ -68,7 +68,12 @@ function damaged(label: string, cause: unknown): TrimaranError {
 
 async function* gunzipped(chunks: AsyncIterable<Buffer>, label: string): AsyncGenerator<Buffer> {
   const source = Readable.from(chunks, { objectMode: false, highWaterMark: 1 << 20 });
-  const gunzip = createGunzip({ chunkSize: 1 << 18 });
+  // Room ahead lets inflating go on in its thread while the last piece is hashed and written.
+  const room: ZlibOptions & { readableHighWaterMark: number } = {
+    chunkSize: 1 << 18,
+    readableHighWaterMark: 1 << 21,
+  };
+  const gunzip = createGunzip(room);
   let sourceError: unknown;
   source.once('error', (error) => {
     sourceError = error;
@@ -164,19 +169,17 @@ export async function unpackLayer(content: readonly Content[], options: UnpackOp
   try {
     const handle = await open(temporary, 'wx', 0o644);
     try {
+      let writing = Promise.resolve();
       for await (const chunk of uncompressed(content, label)) {
         size += chunk.length;
-        if (size > maximumSize) {
-          throw new TrimaranError({
-            code: 'oci/layer-too-large',
-            message: `${label} unpacks to more than the ${maximumSize} bytes that are allowed`,
-            hint: 'do not use this image unless you know who made it',
-            exitCode: 4,
-          });
-        }
+        if (size > maximumSize) throw tooLarge(label, maximumSize);
+        // One piece is written while the next is hashed.
+        await writing;
+        writing = writeAll(handle, chunk);
+        writing.catch(() => {});
         hash.update(chunk);
-        await writeAll(handle, chunk);
       }
+      await writing;
     } finally {
       await handle.close();
     }
@@ -203,6 +206,15 @@ export function diffIdMismatch(
   });
 }
 
+function tooLarge(label: string, maximumSize: number): TrimaranError {
+  return new TrimaranError({
+    code: 'oci/layer-too-large',
+    message: `${label} unpacks to more than the ${maximumSize} bytes that are allowed`,
+    hint: 'do not use this image unless you know who made it',
+    exitCode: 4,
+  });
+}
+
 async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
   for (let done = 0; done < chunk.length; ) {
     done += (await handle.write(chunk, done, chunk.length - done)).bytesWritten;
@@ -225,14 +237,7 @@ export async function uncompressToTemporary(
     let size = 0;
     for await (const chunk of uncompressed(content, label)) {
       size += chunk.length;
-      if (size > maximumSize) {
-        throw new TrimaranError({
-          code: 'oci/layer-too-large',
-          message: `${label} unpacks to more than the ${maximumSize} bytes that are allowed`,
-          hint: 'do not use this image unless you know who made it',
-          exitCode: 4,
-        });
-      }
+      if (size > maximumSize) throw tooLarge(label, maximumSize);
       await writeAll(handle, chunk);
     }
   } catch (error) {

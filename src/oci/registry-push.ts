@@ -67,7 +67,10 @@ export async function pushImage(session: RegistrySession, options: PushOptions):
       exitCode: 2,
     });
   }
-  const unique = [...new Map(image.layers.map((layer) => [layer.diffId, layer])).values()];
+  // The largest first: nothing then waits for one that was begun last.
+  const unique = [...new Map(image.layers.map((layer) => [layer.diffId, layer])).values()].sort(
+    (a, b) => b.size - a.size,
+  );
   const total = unique.reduce((sum, layer) => sum + layer.size, 0);
   const task = session.host.progress.start({ label: `pushing ${label}`, total, unit: 'bytes' });
   const target: Target = {
