@@ -1,0 +1,248 @@
+// Builtins on attribute sets and on the arguments of functions.
+import { positionValue } from '../compile.ts';
+import type { Interpreter } from '../interpreter.ts';
+import type { Position } from '../positions.ts';
+import type { SymbolId } from '../symbols.ts';
+import {
+  Attrs,
+  attrsFromEntries,
+  emptyAttrs,
+  findAttr,
+  Lambda,
+  type List,
+  lexicographicOrder,
+  PrimOp,
+  PrimOpApplication,
+  type Slot,
+  type Value,
+} from '../values.ts';
+import type { Builtin } from './builtin.ts';
+
+/** The attributes at some indexes. */
+function pick(attrs: Attrs, indexes: readonly number[]): Attrs {
+  if (indexes.length === attrs.names.length) return attrs;
+  if (indexes.length === 0) return emptyAttrs;
+  const names: SymbolId[] = new Array(indexes.length);
+  const values: Slot[] = new Array(indexes.length);
+  const positions: Position[] = new Array(indexes.length);
+  for (let i = 0; i < indexes.length; i++) {
+    const index = indexes[i]!;
+    names[i] = attrs.names[index]!;
+    values[i] = attrs.values[index]!;
+    positions[i] = attrs.positions[index]!;
+  }
+  return new Attrs(names, values, positions, 0);
+}
+
+function intersect(left: Attrs, right: Attrs): Attrs {
+  const indexes: number[] = [];
+  if (left.names.length < right.names.length) {
+    for (const name of left.names) {
+      const index = findAttr(right.names, name);
+      if (index >= 0) indexes.push(index);
+    }
+  } else {
+    for (let index = 0; index < right.names.length; index++) {
+      if (findAttr(left.names, right.names[index]!) >= 0) indexes.push(index);
+    }
+  }
+  return pick(right, indexes);
+}
+
+function functionArgs(it: Interpreter, slot: Slot): Value {
+  const fn = it.force(slot, 0);
+  if (fn instanceof PrimOp || fn instanceof PrimOpApplication) return emptyAttrs;
+  if (!(fn instanceof Lambda)) throw it.error('type', "'functionArgs' requires a function");
+  return attrsFromEntries(
+    (fn.code.formals ?? []).map((formal) => [formal.name, formal.hasDefault, formal.position] as const),
+  );
+}
+
+function listToAttrs(it: Interpreter, slot: Slot): Value {
+  const list = it.forceList(slot, 0, 'while evaluating the argument passed to builtins.listToAttrs');
+  const { symbols } = it;
+  const found = new Map<SymbolId, Attrs>();
+  const pair = 'in a {name=...; value=...;} pair';
+  for (const element of list) {
+    const attrs = it.forceAttrs(
+      element,
+      0,
+      'while evaluating an element of the list passed to builtins.listToAttrs',
+    );
+    const index = it.requireAttr(attrs, symbols.name, pair);
+    const name = symbols.intern(
+      it.forceStringNoContext(
+        attrs.values[index]!,
+        attrs.positions[index]!,
+        'while evaluating the `name` attribute of an element of the list passed to builtins.listToAttrs',
+      ),
+    );
+    // Of two elements with one name the first wins.
+    if (!found.has(name)) found.set(name, attrs);
+  }
+  const entries: [SymbolId, Slot, Position][] = [];
+  for (const [name, attrs] of found) {
+    const index = it.requireAttr(attrs, symbols.value, pair);
+    entries.push([name, attrs.values[index]!, attrs.positions[index]!]);
+  }
+  return attrsFromEntries(entries);
+}
+
+function zipAttrsWith(it: Interpreter, [fn, list]: readonly Slot[]): Value {
+  it.forceFunction(fn!, 0, 'while evaluating the first argument passed to builtins.zipAttrsWith');
+  const sets = it.forceList(list!, 0, 'while evaluating the second argument passed to builtins.zipAttrsWith');
+  const collected = new Map<SymbolId, List>();
+  for (const element of sets) {
+    const attrs = it.forceAttrs(
+      element,
+      0,
+      'while evaluating a value of the list passed as second argument to builtins.zipAttrsWith',
+    );
+    for (let i = 0; i < attrs.names.length; i++) {
+      const values = collected.get(attrs.names[i]!);
+      if (values === undefined) collected.set(attrs.names[i]!, [attrs.values[i]!]);
+      else values.push(attrs.values[i]!);
+    }
+  }
+  return attrsFromEntries(
+    [...collected].map(
+      ([name, values]) => [name, it.suspendCall(fn!, it.symbols.names[name]!, values)] as const,
+    ),
+  );
+}
+
+export function attrsBuiltins(it: Interpreter): Builtin[] {
+  const { symbols } = it;
+  const nameArg = (slot: Slot, builtin: string): SymbolId =>
+    symbols.intern(
+      it.forceStringNoContext(slot, 0, `while evaluating the first argument passed to builtins.${builtin}`),
+    );
+  const attrsArg = (slot: Slot, which: string, builtin: string): Attrs =>
+    it.forceAttrs(slot, 0, `while evaluating the ${which} argument passed to builtins.${builtin}`);
+  return [
+    {
+      name: '__attrNames',
+      arity: 1,
+      call: ([set]) => {
+        const attrs = it.forceAttrs(set!, 0, 'while evaluating the argument passed to builtins.attrNames');
+        return attrs.names.map((name) => symbols.names[name]!).sort(byBytes);
+      },
+    },
+    {
+      name: '__attrValues',
+      arity: 1,
+      call: ([set]) => {
+        const attrs = it.forceAttrs(set!, 0, 'while evaluating the argument passed to builtins.attrValues');
+        return lexicographicOrder(attrs, symbols.names).map((index) => attrs.values[index]!);
+      },
+    },
+    {
+      name: '__getAttr',
+      arity: 2,
+      call: ([name, set]) => {
+        const symbol = nameArg(name!, 'getAttr');
+        const attrs = attrsArg(set!, 'second', 'getAttr');
+        const index = it.requireAttr(attrs, symbol, 'in the attribute set under consideration');
+        return it.force(attrs.values[index]!, 0);
+      },
+    },
+    {
+      name: '__hasAttr',
+      arity: 2,
+      call: ([name, set]) => {
+        const symbol = nameArg(name!, 'hasAttr');
+        return findAttr(attrsArg(set!, 'second', 'hasAttr').names, symbol) >= 0;
+      },
+    },
+    {
+      name: '__unsafeGetAttrPos',
+      arity: 2,
+      call: ([name, set]) => {
+        const symbol = nameArg(name!, 'unsafeGetAttrPos');
+        const attrs = attrsArg(set!, 'second', 'unsafeGetAttrPos');
+        const index = findAttr(attrs.names, symbol);
+        return index < 0 ? null : positionValue(it, attrs.positions[index]!);
+      },
+    },
+    {
+      name: 'removeAttrs',
+      arity: 2,
+      call: ([set, list]) => {
+        const attrs = attrsArg(set!, 'first', 'removeAttrs');
+        const names = it.forceList(
+          list!,
+          0,
+          'while evaluating the second argument passed to builtins.removeAttrs',
+        );
+        const removed = new Set<SymbolId>();
+        for (const name of names) {
+          const text = it.forceStringNoContext(
+            name,
+            0,
+            'while evaluating the values of the second argument passed to builtins.removeAttrs',
+          );
+          removed.add(symbols.find(text));
+        }
+        const kept: number[] = [];
+        for (let i = 0; i < attrs.names.length; i++) if (!removed.has(attrs.names[i]!)) kept.push(i);
+        return pick(attrs, kept);
+      },
+    },
+    { name: '__listToAttrs', arity: 1, call: ([list]) => listToAttrs(it, list!) },
+    {
+      name: '__intersectAttrs',
+      arity: 2,
+      call: ([left, right]) => {
+        const first = attrsArg(left!, 'first', 'intersectAttrs');
+        return intersect(first, attrsArg(right!, 'second', 'intersectAttrs'));
+      },
+    },
+    {
+      name: '__catAttrs',
+      arity: 2,
+      call: ([name, list]) => {
+        const symbol = nameArg(name!, 'catAttrs');
+        const sets = it.forceList(
+          list!,
+          0,
+          'while evaluating the second argument passed to builtins.catAttrs',
+        );
+        const result: List = [];
+        for (const set of sets) {
+          const attrs = it.forceAttrs(
+            set,
+            0,
+            'while evaluating an element in the list passed as second argument to builtins.catAttrs',
+          );
+          const index = findAttr(attrs.names, symbol);
+          if (index >= 0) result.push(attrs.values[index]!);
+        }
+        return result;
+      },
+    },
+    { name: '__functionArgs', arity: 1, call: ([fn]) => functionArgs(it, fn!) },
+    {
+      name: '__mapAttrs',
+      arity: 2,
+      call: ([fn, set]) => {
+        const attrs = attrsArg(set!, 'second', 'mapAttrs');
+        const count = attrs.names.length;
+        if (count === 0) return emptyAttrs;
+        const values: Slot[] = new Array(count);
+        for (let i = 0; i < count; i++) {
+          values[i] = it.suspendCall(fn!, symbols.names[attrs.names[i]!]!, attrs.values[i]!);
+        }
+        return new Attrs(attrs.names, values, noPositions(count), 0);
+      },
+    },
+    { name: '__zipAttrsWith', arity: 2, call: (args) => zipAttrsWith(it, args) },
+  ];
+}
+
+function noPositions(count: number): Position[] {
+  return new Array<Position>(count).fill(0);
+}
+
+function byBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,256 @@
+// Builtins on strings: pieces, patterns, replacements, versions.
+import type { ByteString } from '../../../foundation/byte-string.ts';
+import { coerceToString } from '../coerce.ts';
+import { ContextBuilder } from '../context.ts';
+import type { Interpreter } from '../interpreter.ts';
+import { compileRegex, type NixRegex, RegexError } from '../regex.ts';
+import {
+  attrsFromEntries,
+  isString,
+  type List,
+  makeString,
+  NixString,
+  type Slot,
+  textOf,
+  type Value,
+} from '../values.ts';
+import { compareVersions, parsePackageName, splitVersion } from '../versions.ts';
+import type { Builtin } from './builtin.ts';
+
+function substring(it: Interpreter, [startSlot, lengthSlot, text]: readonly Slot[]): Value {
+  const start = it.forceInteger(
+    startSlot!,
+    0,
+    'while evaluating the first argument (the start offset) passed to builtins.substring',
+  );
+  if (start < 0) throw it.error('eval', "negative start position in 'substring'");
+  const length = it.forceInteger(
+    lengthSlot!,
+    0,
+    'while evaluating the second argument (the substring length) passed to builtins.substring',
+  );
+  if (length === 0) {
+    const value = it.force(text!, 0);
+    if (isString(value)) return makeString('', value instanceof NixString ? value.context : undefined);
+  }
+  const context = new ContextBuilder();
+  const whole = coerceToString(it, text!, context, {
+    position: 0,
+    errorContext: 'while evaluating the third argument (the string) passed to builtins.substring',
+  });
+  const from = Number(start);
+  const to = length < 0 ? whole.length : from + Number(length);
+  return makeString(from >= whole.length ? '' : whole.slice(from, to), context.context);
+}
+
+function replaceStrings(it: Interpreter, [fromSlot, toSlot, textSlot]: readonly Slot[]): Value {
+  const builtin = 'builtins.replaceStrings';
+  const fromList = it.forceList(fromSlot!, 0, `while evaluating the first argument passed to ${builtin}`);
+  const toList = it.forceList(toSlot!, 0, `while evaluating the second argument passed to ${builtin}`);
+  if (fromList.length !== toList.length) {
+    throw it.error('eval', `'from' and 'to' arguments passed to ${builtin} have different lengths`);
+  }
+  const from = fromList.map((slot) =>
+    textOf(
+      it.forceStringValue(slot, 0, `while evaluating one of the strings to replace passed to ${builtin}`),
+    ),
+  );
+  const context = new ContextBuilder();
+  const value = it.forceStringValue(textSlot!, 0, `while evaluating the third argument passed to ${builtin}`);
+  if (value instanceof NixString) context.addAll(value.context);
+  const text = textOf(value);
+  const replacements: (ByteString | undefined)[] = [];
+  const replacement = (index: number): ByteString => {
+    const known = replacements[index];
+    if (known !== undefined) return known;
+    const to = it.forceStringValue(
+      toList[index]!,
+      0,
+      `while evaluating one of the replacement strings passed to ${builtin}`,
+    );
+    if (to instanceof NixString) context.addAll(to.context);
+    replacements[index] = textOf(to);
+    return textOf(to);
+  };
+  // Patterns by first character, in the order given; the empty one fits everywhere.
+  const empty = from.indexOf('');
+  const byFirst = new Map<number, number[]>();
+  for (const [index, pattern] of from.entries()) {
+    if (pattern === '') continue;
+    const first = pattern.charCodeAt(0);
+    const list = byFirst.get(first);
+    if (list === undefined) byFirst.set(first, [index]);
+    else list.push(index);
+  }
+  let result = '';
+  let copied = 0;
+  for (let at = 0; at <= text.length; ) {
+    let found = empty;
+    if (at < text.length) {
+      for (const index of byFirst.get(text.charCodeAt(at)) ?? []) {
+        if (empty >= 0 && index > empty) break;
+        if (text.startsWith(from[index]!, at)) {
+          found = index;
+          break;
+        }
+      }
+    }
+    if (found < 0) {
+      at++;
+      continue;
+    }
+    result += text.slice(copied, at) + replacement(found);
+    const { length } = from[found]!;
+    if (length === 0) {
+      result += text.slice(at, at + 1);
+      at++;
+      copied = Math.min(at, text.length);
+    } else {
+      at += length;
+      copied = at;
+    }
+  }
+  return makeString(result + text.slice(copied), context.context);
+}
+
+/** A text split by `match.index` would be: captured groups, null where a group took no part. */
+function groupsOf(match: RegExpExecArray): List {
+  const groups: List = [];
+  for (let i = 1; i < match.length; i++) groups.push(match[i] ?? null);
+  return groups;
+}
+
+export function stringBuiltins(it: Interpreter): Builtin[] {
+  const regexes = new Map<ByteString, NixRegex>();
+  const regex = (pattern: ByteString): NixRegex => {
+    let compiled = regexes.get(pattern);
+    if (compiled === undefined) {
+      try {
+        compiled = compileRegex(pattern);
+      } catch (error) {
+        if (!(error instanceof RegexError)) throw error;
+        throw it.error(
+          'eval',
+          error.tooBig
+            ? `memory limit exceeded by regular expression '${pattern}'`
+            : `invalid regular expression '${pattern}'`,
+        );
+      }
+      regexes.set(pattern, compiled);
+    }
+    return compiled;
+  };
+  const textArg = (slot: Slot, which: string, builtin: string): ByteString =>
+    it.forceStringNoContext(slot, 0, `while evaluating the ${which} argument passed to builtins.${builtin}`);
+  const looseTextArg = (slot: Slot, which: string, builtin: string): ByteString =>
+    textOf(
+      it.forceStringValue(slot, 0, `while evaluating the ${which} argument passed to builtins.${builtin}`),
+    );
+  return [
+    {
+      name: 'toString',
+      arity: 1,
+      call: ([slot]) => {
+        const context = new ContextBuilder();
+        const text = coerceToString(it, slot!, context, {
+          position: 0,
+          errorContext: 'while evaluating the first argument passed to builtins.toString',
+          more: true,
+          copyToStore: false,
+        });
+        return makeString(text, context.context);
+      },
+    },
+    { name: '__substring', arity: 3, call: (args) => substring(it, args) },
+    {
+      name: '__stringLength',
+      arity: 1,
+      call: ([slot]) =>
+        coerceToString(it, slot!, new ContextBuilder(), {
+          position: 0,
+          errorContext: 'while evaluating the argument passed to builtins.stringLength',
+        }).length,
+    },
+    {
+      name: '__match',
+      arity: 2,
+      call: ([pattern, text]) => {
+        const { whole } = regex(textArg(pattern!, 'first', 'match'));
+        const match = whole.exec(looseTextArg(text!, 'second', 'match'));
+        return match === null ? null : groupsOf(match);
+      },
+    },
+    {
+      name: '__split',
+      arity: 2,
+      call: ([pattern, slot]) => {
+        const { global } = regex(textArg(pattern!, 'first', 'split'));
+        const text = looseTextArg(slot!, 'second', 'split');
+        const result: List = [];
+        let copied = 0;
+        for (const match of text.matchAll(global)) {
+          result.push(text.slice(copied, match.index), groupsOf(match));
+          copied = match.index + match[0].length;
+        }
+        if (result.length === 0) return [slot!];
+        result.push(text.slice(copied));
+        return result;
+      },
+    },
+    {
+      name: '__concatStringsSep',
+      arity: 2,
+      call: ([separatorSlot, list]) => {
+        const context = new ContextBuilder();
+        const separatorValue = it.forceStringValue(
+          separatorSlot!,
+          0,
+          'while evaluating the first argument (the separator string) passed to builtins.concatStringsSep',
+        );
+        if (separatorValue instanceof NixString) context.addAll(separatorValue.context);
+        const separator = textOf(separatorValue);
+        const elements = it.forceList(
+          list!,
+          0,
+          'while evaluating the second argument (the list of strings to concat) passed to builtins.concatStringsSep',
+        );
+        const options = {
+          position: 0,
+          errorContext:
+            'while evaluating one element of the list of strings to concat passed to builtins.concatStringsSep',
+        };
+        let text = '';
+        for (let i = 0; i < elements.length; i++) {
+          if (i > 0) text += separator;
+          text += coerceToString(it, elements[i]!, context, options);
+        }
+        return makeString(text, context.context);
+      },
+    },
+    { name: '__replaceStrings', arity: 3, call: (args) => replaceStrings(it, args) },
+    {
+      name: '__parseDrvName',
+      arity: 1,
+      call: ([slot]) => {
+        const { name, version } = parsePackageName(textArg(slot!, 'first', 'parseDrvName'));
+        return attrsFromEntries([
+          [it.symbols.name, name],
+          [it.symbols.intern('version'), version],
+        ]);
+      },
+    },
+    {
+      name: '__compareVersions',
+      arity: 2,
+      call: ([first, second]) => {
+        const left = textArg(first!, 'first', 'compareVersions');
+        return compareVersions(left, textArg(second!, 'second', 'compareVersions'));
+      },
+    },
+    {
+      name: '__splitVersion',
+      arity: 1,
+      call: ([slot]) => splitVersion(textArg(slot!, 'first', 'splitVersion')),
+    },
+  ];
+}

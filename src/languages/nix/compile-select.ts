@@ -1,0 +1,175 @@
+// `a.b.c`, `a.b or c` and `a ? b`.
+import type { ByteString } from '../../foundation/byte-string.ts';
+import { compileEval, type Unit } from './compile.ts';
+import { NixError, toNixError } from './errors.ts';
+import type { Position } from './positions.ts';
+import { printSymbol } from './print-names.ts';
+import type { SymbolId } from './symbols.ts';
+import { Attrs, type Env, type Eval, findAttr, type Slot, Thunk, type Value } from './values.ts';
+
+/** A part of an attribute path: a name, or an expression for one. */
+interface Part {
+  readonly symbol: SymbolId;
+  readonly expression: Eval | undefined;
+  readonly position: Position;
+}
+
+function compilePath(unit: Unit, at: number): Part[] {
+  const { words } = unit;
+  const parts: Part[] = [];
+  for (let i = 0; i < words[at]!; i++) {
+    const reference = words[at + 2 + i * 2]!;
+    parts.push(
+      words[at + 1 + i * 2] === 0
+        ? { symbol: unit.symbol(reference), expression: undefined, position: 0 }
+        : { symbol: -1, expression: compileEval(unit, reference), position: unit.position(reference) },
+    );
+  }
+  return parts;
+}
+
+function nameOf(unit: Unit, part: Part, env: Env): SymbolId {
+  if (part.expression === undefined) return part.symbol;
+  const { it } = unit;
+  const name = it.forceStringNoContext(
+    part.expression(env),
+    part.position,
+    'while evaluating an attribute name',
+  );
+  return it.symbols.intern(name);
+}
+
+/** The path for a trace; a name that cannot be worked out is shown as its expression would be. */
+function showPath(unit: Unit, parts: readonly Part[], env: Env): ByteString {
+  const { it } = unit;
+  const depth = it.depth;
+  return parts
+    .map((part) => {
+      try {
+        return printSymbol(it.symbols.names[nameOf(unit, part, env)]!);
+      } catch (thrown) {
+        if (!(thrown instanceof NixError)) throw thrown;
+        it.depth = depth;
+        return '"${...}"';
+      }
+    })
+    .join('.');
+}
+
+export function compileSelect(unit: Unit, node: number): Eval {
+  const { words, it } = unit;
+  const ofNode = words[node + 2]!;
+  const of = compileEval(unit, ofNode);
+  const ofPosition = unit.position(ofNode);
+  const parts = compilePath(unit, node + 4);
+  const position = unit.position(node);
+  const fallbackNode = words[node + 3]!;
+  const selecting = 'while selecting an attribute';
+
+  const failed = (
+    thrown: unknown,
+    state: { env: Env; selected: number; attrPosition: Position },
+  ): NixError => {
+    const error = toNixError(thrown);
+    if (state.selected < 0) return error.addTrace(ofPosition, selecting);
+    if (state.attrPosition !== 0) {
+      const origin = it.positions.originOf(state.attrPosition);
+      if (origin === undefined || !origin.label.endsWith('/derivation-internal.nix')) {
+        const path = showPath(unit, parts.slice(0, state.selected), state.env);
+        error.addTrace(state.attrPosition, `from the definition of '${path}'`);
+      }
+    }
+    return error.addTrace(position, `while evaluating the attribute '${showPath(unit, parts, state.env)}'`);
+  };
+
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined && only.expression === undefined && fallbackNode < 0) {
+    const { symbol } = only;
+    let cachedNames: readonly SymbolId[] | undefined;
+    let cachedIndex = -1;
+    return (env) => {
+      // -1 while the set is evaluated, 0 while the attribute is looked up, 1 while it is evaluated.
+      let selected = -1;
+      let attrPosition: Position = 0;
+      try {
+        const attrs = of(env);
+        selected = 0;
+        if (!(attrs instanceof Attrs)) {
+          it.forceAttrs(attrs, position, selecting);
+          throw new Error('not reached');
+        }
+        let index = cachedIndex;
+        if (attrs.names !== cachedNames) {
+          index = findAttr(attrs.names, symbol);
+          if (index < 0) throw it.missingAttribute(attrs, symbol);
+          cachedNames = attrs.names;
+          cachedIndex = index;
+        }
+        const slot = attrs.values[index]!;
+        if (!(slot instanceof Thunk)) return slot;
+        if (slot.code === null) return slot.value;
+        attrPosition = attrs.positions[index]!;
+        selected = 1;
+        return it.forceThunk(slot, attrPosition !== 0 ? attrPosition : position);
+      } catch (thrown) {
+        throw failed(thrown, { env, selected, attrPosition });
+      }
+    };
+  }
+
+  const fallback = fallbackNode < 0 ? undefined : compileEval(unit, fallbackNode);
+  const count = parts.length;
+  return (env) => {
+    let selected = -1;
+    let attrPosition: Position = 0;
+    try {
+      let slot: Slot = of(env);
+      selected = 0;
+      for (let i = 0; i < count; i++) {
+        const part = parts[i]!;
+        const name = part.expression === undefined ? part.symbol : nameOf(unit, part, env);
+        let attrs: Value;
+        if (fallback !== undefined) {
+          attrs = it.force(slot, position);
+          if (!(attrs instanceof Attrs)) return fallback(env);
+        } else attrs = it.forceAttrs(slot, position, selecting);
+        const index = findAttr(attrs.names, name);
+        if (index < 0) {
+          if (fallback !== undefined) return fallback(env);
+          throw it.missingAttribute(attrs, name);
+        }
+        slot = attrs.values[index]!;
+        attrPosition = attrs.positions[index]!;
+        selected = i + 1;
+      }
+      return it.force(slot, attrPosition !== 0 ? attrPosition : position);
+    } catch (thrown) {
+      throw failed(thrown, { env, selected, attrPosition });
+    }
+  };
+}
+
+export function compileHasAttr(unit: Unit, node: number): Eval {
+  const { words, it } = unit;
+  const ofNode = words[node + 2]!;
+  const of = compileEval(unit, ofNode);
+  const ofPosition = unit.position(ofNode);
+  const parts = compilePath(unit, node + 3);
+  return (env) => {
+    let slot: Slot;
+    try {
+      slot = of(env);
+    } catch (thrown) {
+      throw toNixError(thrown).addTrace(ofPosition, "in the argument of '?'");
+    }
+    for (const part of parts) {
+      const attrs = it.force(slot, ofPosition);
+      const name = nameOf(unit, part, env);
+      if (!(attrs instanceof Attrs)) return false;
+      const index = findAttr(attrs.names, name);
+      if (index < 0) return false;
+      slot = attrs.values[index]!;
+    }
+    return true;
+  };
+}

@@ -1,0 +1,823 @@
+// The parser of the Nix language: recursive descent with precedence climbing, for the grammar of Nix 2.34. What a
+// syntax error says was expected comes from syntax-error.ts, which knows the grammar as tables.
+import type { ByteString } from '../../foundation/byte-string.ts';
+import {
+  AttrKind,
+  type AttrName,
+  type AttrsNode,
+  type BinaryKind,
+  type CallNode,
+  type ConcatStringsNode,
+  type FormalNode,
+  Kind,
+  type LambdaNode,
+  type LocalPosition,
+  type Node,
+} from './ast.ts';
+import { type AttrPath, AttrsBuilder } from './attrs-builder.ts';
+import { NixError } from './errors.ts';
+import { type IndentedPart, stripIndentation } from './indentation.ts';
+import { Lexer } from './lexer.ts';
+import { syntaxErrorMessage } from './syntax-error.ts';
+import { Token } from './tokens.ts';
+
+export type LintLevel = 'ignore' | 'warn' | 'fatal';
+
+/** Style checks that Nix can be asked for. */
+export interface Lints {
+  readonly urlLiterals?: LintLevel;
+  readonly absolutePathLiterals?: LintLevel;
+  readonly shortPathLiterals?: LintLevel;
+}
+
+export interface ParseOptions {
+  /** Position of the text's first byte, from a PositionTable. */
+  readonly base: number;
+  readonly pipeOperators: boolean;
+  readonly lints?: Lints;
+  /** Gets what a lint at level `warn` has to say. */
+  readonly warn?: (message: ByteString, position: number) => void;
+  /** How a position is written inside a message ("already defined at …"). */
+  readonly showPosition: (position: number) => ByteString;
+}
+
+const Level = {
+  implies: 1,
+  or: 2,
+  and: 3,
+  equality: 4,
+  compare: 5,
+  update: 6,
+  not: 7,
+  sum: 8,
+  product: 9,
+  concat: 10,
+  hasAttr: 11,
+};
+
+interface Operator {
+  readonly level: number;
+  readonly associativity: 'left' | 'right' | 'none';
+}
+
+const operators: (Operator | undefined)[] = [];
+function operator(token: Token, level: number, associativity: Operator['associativity']): void {
+  operators[token] = { level, associativity };
+}
+operator(Token.implies, Level.implies, 'right');
+operator(Token.or, Level.or, 'left');
+operator(Token.and, Level.and, 'left');
+operator(Token.equal, Level.equality, 'none');
+operator(Token.notEqual, Level.equality, 'none');
+operator(Token.less, Level.compare, 'none');
+operator(Token.greater, Level.compare, 'none');
+operator(Token.lessOrEqual, Level.compare, 'none');
+operator(Token.greaterOrEqual, Level.compare, 'none');
+operator(Token.update, Level.update, 'right');
+operator(Token.plus, Level.sum, 'left');
+operator(Token.minus, Level.sum, 'left');
+operator(Token.times, Level.product, 'left');
+operator(Token.divide, Level.product, 'left');
+operator(Token.concat, Level.concat, 'right');
+operator(Token.question, Level.hasAttr, 'none');
+
+const binaryKinds = new Map<Token, BinaryKind>([
+  [Token.equal, Kind.equal],
+  [Token.notEqual, Kind.notEqual],
+  [Token.and, Kind.and],
+  [Token.or, Kind.or],
+  [Token.implies, Kind.implies],
+  [Token.update, Kind.update],
+  [Token.concat, Kind.concatLists],
+]);
+
+const integer = (value: bigint): Node => ({ kind: Kind.integer, position: 0, value });
+const variable = (name: ByteString, position: LocalPosition = 0): Node => ({
+  kind: Kind.variable,
+  position,
+  name,
+});
+const string = (text: ByteString): Node => ({ kind: Kind.string, position: 0, text });
+
+/** Adds an argument to a call, or makes one. `(f a) b` is one call of two arguments, as in Nix. */
+function makeCall(position: LocalPosition, fn: Node, argument: Node): Node {
+  if (fn.kind === Kind.call) {
+    fn.args.push(argument);
+    return fn;
+  }
+  return { kind: Kind.call, position, fn, args: [argument] };
+}
+
+class Parser {
+  private readonly lexer: Lexer;
+  private readonly options: ParseOptions;
+  private readonly text: ByteString;
+  private token: Token = Token.end;
+
+  constructor(text: ByteString, options: ParseOptions) {
+    this.text = text;
+    this.options = options;
+    this.lexer = new Lexer(text, options);
+    this.advance();
+  }
+
+  parseFile(): Node {
+    const node = this.parseExpression();
+    if (!this.is(Token.end)) this.unexpected();
+    return node;
+  }
+
+  private advance(): void {
+    this.token = this.lexer.next();
+  }
+
+  /** Whether the current token is `token` (a call, so that the compiler does not take it for settled). */
+  private is(token: Token): boolean {
+    return this.token === token;
+  }
+
+  /** Position of the current token. */
+  private here(): LocalPosition {
+    return this.lexer.start + 1;
+  }
+
+  private fail(message: ByteString, position: LocalPosition): never {
+    throw new NixError('parse', message, { position: this.options.base + position - 1 });
+  }
+
+  private unexpected(): never {
+    // At the end of the file Nix points just past it.
+    const offset = this.is(Token.end) ? this.lexer.end : this.lexer.start;
+    this.fail(syntaxErrorMessage(this.text, this.options), offset + 1);
+  }
+
+  private expect(token: Token): void {
+    if (!this.is(token)) this.unexpected();
+    this.advance();
+  }
+
+  private lint(
+    level: LintLevel | undefined,
+    name: string,
+    message: ByteString,
+    position: LocalPosition,
+  ): void {
+    if (level === undefined || level === 'ignore') return;
+    const text = `${message} (${name})`;
+    if (level === 'fatal') this.fail(text, position);
+    this.options.warn?.(text, this.options.base + position - 1);
+  }
+
+  private parseExpression(): Node {
+    const start = this.here();
+    switch (this.token) {
+      case Token.identifier: {
+        const name = this.lexer.value;
+        this.advance();
+        if (this.is(Token.colon)) {
+          this.advance();
+          return this.lambda({ position: start, argument: name });
+        }
+        if (this.is(Token.at)) {
+          this.advance();
+          if (!this.is(Token.leftBrace)) this.unexpected();
+          this.advance();
+          const formals = this.parseFormals(undefined);
+          return this.finishFormals(start, formals, name);
+        }
+        return this.continueExpression(this.identifier(name, start), start);
+      }
+      case Token.leftBrace: {
+        this.advance();
+        return this.parseBraces(start, true);
+      }
+      case Token.assert: {
+        this.advance();
+        const condition = this.parseExpression();
+        this.expect(Token.semicolon);
+        return { kind: Kind.assert, position: start, condition, body: this.parseExpression() };
+      }
+      case Token.with: {
+        this.advance();
+        const attrs = this.parseExpression();
+        this.expect(Token.semicolon);
+        return { kind: Kind.with, position: start, attrs, body: this.parseExpression() };
+      }
+      case Token.let: {
+        this.advance();
+        if (this.is(Token.leftBrace)) {
+          const node = this.oldLet(start);
+          return this.continueExpression(node, start);
+        }
+        const bindings = this.parseBindings(Token.in);
+        this.advance();
+        const body = this.parseExpression();
+        if (bindings.dynamic.length > 0) this.fail('dynamic attributes not allowed in let', start);
+        return { kind: Kind.let, position: 0, attrs: bindings, body };
+      }
+      case Token.if: {
+        this.advance();
+        const condition = this.parseExpression();
+        this.expect(Token.then);
+        const then = this.parseExpression();
+        this.expect(Token.else);
+        const otherwise = this.parseExpression();
+        return { kind: Kind.if, position: start, condition, then, otherwise };
+      }
+      default:
+        return this.finishOperators(this.parseOperand(), start);
+    }
+  }
+
+  /** The rest of an expression whose first simple part has been read. */
+  private continueExpression(simple: Node, start: LocalPosition): Node {
+    const selected = this.parseSelection(simple, start);
+    return this.finishOperators(this.parseArguments(selected, start), start);
+  }
+
+  /** Operators and pipes after a first operand. */
+  private finishOperators(first: Node, start: LocalPosition): Node {
+    let left = this.parseOperators(first, start, 0);
+    if (this.is(Token.pipeInto)) {
+      while (this.is(Token.pipeInto)) {
+        const position = this.here();
+        this.advance();
+        const argumentStart = this.here();
+        const fn = this.parseOperators(this.parseOperand(), argumentStart, 0);
+        left = makeCall(position, fn, left);
+      }
+    } else if (this.is(Token.pipeFrom)) {
+      const position = this.here();
+      this.advance();
+      const rightStart = this.here();
+      const first2 = this.parseOperand();
+      left = makeCall(position, left, this.finishPipeFrom(first2, rightStart));
+    }
+    return left;
+  }
+
+  private finishPipeFrom(first: Node, start: LocalPosition): Node {
+    const left = this.parseOperators(first, start, 0);
+    if (!this.is(Token.pipeFrom)) return left;
+    const position = this.here();
+    this.advance();
+    const rightStart = this.here();
+    return makeCall(position, left, this.finishPipeFrom(this.parseOperand(), rightStart));
+  }
+
+  private parseOperators(first: Node, start: LocalPosition, minimum: number): Node {
+    let left = first;
+    let forbidden = -1;
+    for (;;) {
+      const op = operators[this.token];
+      if (op === undefined || op.level < minimum) return left;
+      if (op.level === forbidden) this.unexpected();
+      const token = this.token;
+      const position = this.here();
+      this.advance();
+      if (token === Token.question) {
+        const path = this.parseAttrPath();
+        left = { kind: Kind.hasAttr, position: left.position, of: left, path };
+      } else {
+        const rightStart = this.here();
+        const right = this.parseOperators(
+          this.parseOperand(),
+          rightStart,
+          op.associativity === 'right' ? op.level : op.level + 1,
+        );
+        left = this.binary({ token, position, left, leftStart: start, right, rightStart });
+      }
+      // An operator of the same level, when it associates neither way, is an error.
+      forbidden = op.associativity === 'none' ? op.level : -1;
+    }
+  }
+
+  private binary(parts: {
+    token: Token;
+    position: LocalPosition;
+    left: Node;
+    leftStart: LocalPosition;
+    right: Node;
+    rightStart: LocalPosition;
+  }): Node {
+    const { token, position, left, right } = parts;
+    const call = (name: string, args: Node[]): CallNode => ({
+      kind: Kind.call,
+      position,
+      fn: variable(name),
+      args,
+    });
+    switch (token) {
+      case Token.plus:
+        return {
+          kind: Kind.concatStrings,
+          position,
+          forceString: false,
+          parts: [
+            { position: parts.leftStart, value: left },
+            { position: parts.rightStart, value: right },
+          ],
+        };
+      case Token.minus:
+        return call('__sub', [left, right]);
+      case Token.times:
+        return call('__mul', [left, right]);
+      case Token.divide:
+        return call('__div', [left, right]);
+      case Token.less:
+        return call('__lessThan', [left, right]);
+      case Token.greater:
+        return call('__lessThan', [right, left]);
+      case Token.lessOrEqual:
+        return this.not(call('__lessThan', [right, left]));
+      case Token.greaterOrEqual:
+        return this.not(call('__lessThan', [left, right]));
+      default:
+        return { kind: binaryKinds.get(token)!, position, left, right };
+    }
+  }
+
+  private not(operand: Node): Node {
+    return { kind: Kind.not, position: operand.position, operand };
+  }
+
+  /** An operand of a binary operator: unary operators, then an application. */
+  private parseOperand(): Node {
+    const start = this.here();
+    if (this.is(Token.not)) {
+      this.advance();
+      const operandStart = this.here();
+      return this.not(this.parseOperators(this.parseOperand(), operandStart, Level.not + 1));
+    }
+    if (this.is(Token.minus)) {
+      this.advance();
+      const operand = this.parseOperand();
+      return { kind: Kind.call, position: start, fn: variable('__sub'), args: [integer(0n), operand] };
+    }
+    return this.parseArguments(this.parseSelection(this.parseSimple(), start), start);
+  }
+
+  private startsSimple(): boolean {
+    switch (this.token) {
+      case Token.identifier:
+      case Token.integer:
+      case Token.float:
+      case Token.quote:
+      case Token.indentedOpen:
+      case Token.path:
+      case Token.homePath:
+      case Token.searchPath:
+      case Token.uri:
+      case Token.leftParen:
+      case Token.leftBrace:
+      case Token.leftBracket:
+      case Token.rec:
+      case Token.let:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  private parseArguments(fn: Node, start: LocalPosition): Node {
+    let node = fn;
+    while (this.startsSimple()) {
+      const argumentStart = this.here();
+      node = makeCall(start, node, this.parseSelection(this.parseSimple(), argumentStart));
+    }
+    return node;
+  }
+
+  private parseSelection(simple: Node, start: LocalPosition): Node {
+    if (this.is(Token.dot)) {
+      this.advance();
+      const path = this.parseAttrPath();
+      let fallback: Node | undefined;
+      if (this.is(Token.orKeyword)) {
+        this.advance();
+        const fallbackStart = this.here();
+        fallback = this.parseSelection(this.parseSimple(), fallbackStart);
+      }
+      return { kind: Kind.select, position: start, of: simple, path, fallback };
+    }
+    if (this.is(Token.orKeyword)) {
+      this.advance();
+      // A call of its own even after another call: `f or` applies f to the variable `or`.
+      return { kind: Kind.call, position: start, fn: simple, args: [variable('or', start)] };
+    }
+    return simple;
+  }
+
+  private identifier(name: ByteString, position: LocalPosition): Node {
+    return name === '__curPos' ? { kind: Kind.currentPosition, position } : variable(name, position);
+  }
+
+  private parseSimple(): Node {
+    const start = this.here();
+    switch (this.token) {
+      case Token.identifier: {
+        const name = this.lexer.value;
+        this.advance();
+        return this.identifier(name, start);
+      }
+      case Token.integer: {
+        const value = BigInt(this.lexer.value);
+        this.advance();
+        return integer(value);
+      }
+      case Token.float: {
+        const text = this.lexer.value;
+        this.advance();
+        return { kind: Kind.float, position: 0, text };
+      }
+      case Token.quote:
+        return this.parseString();
+      case Token.indentedOpen:
+        return this.parseIndentedString();
+      case Token.path:
+      case Token.homePath:
+        return this.parsePath();
+      case Token.searchPath: {
+        const path = this.lexer.value;
+        this.advance();
+        return {
+          kind: Kind.call,
+          position: start,
+          fn: variable('__findFile'),
+          args: [variable('__nixPath'), string(path)],
+        };
+      }
+      case Token.uri: {
+        const uri = this.lexer.value;
+        const level = this.options.lints?.urlLiterals;
+        this.lint(
+          level,
+          'lint-url-literals',
+          `URL literals are ${level === 'fatal' ? 'disallowed' : 'discouraged'}. Consider using a string literal "${uri}" instead`,
+          start,
+        );
+        this.advance();
+        return string(uri);
+      }
+      case Token.leftParen: {
+        this.advance();
+        const node = this.parseExpression();
+        this.expect(Token.rightParen);
+        return node;
+      }
+      case Token.leftBracket: {
+        this.advance();
+        const items: Node[] = [];
+        while (!this.is(Token.rightBracket)) {
+          if (!this.startsSimple()) this.unexpected();
+          const itemStart = this.here();
+          items.push(this.parseSelection(this.parseSimple(), itemStart));
+        }
+        this.advance();
+        return { kind: Kind.list, position: items[0]?.position ?? 0, items };
+      }
+      case Token.rec: {
+        this.advance();
+        this.expect(Token.leftBrace);
+        const attrs = this.parseBindings(Token.rightBrace);
+        this.advance();
+        attrs.recursive = true;
+        attrs.position = start;
+        return attrs;
+      }
+      case Token.let:
+        this.advance();
+        if (!this.is(Token.leftBrace)) this.unexpected();
+        return this.oldLet(start);
+      case Token.leftBrace:
+        this.advance();
+        return this.parseBraces(start, false);
+      default:
+        return this.unexpected();
+    }
+  }
+
+  /** `let { …; body = …; }`, after `let`. */
+  private oldLet(start: LocalPosition): Node {
+    this.advance();
+    const attrs = this.parseBindings(Token.rightBrace);
+    this.advance();
+    attrs.recursive = true;
+    attrs.position = start;
+    return { kind: Kind.select, position: start, of: attrs, path: [{ name: 'body' }], fallback: undefined };
+  }
+
+  /**
+   * After `{`: an attribute set, or, where a function may stand, the formal arguments of one. In the latter case
+   * the whole expression is read, operators and all.
+   */
+  private parseBraces(start: LocalPosition, functionAllowed: boolean): Node {
+    if (this.is(Token.rightBrace)) {
+      this.advance();
+      if (functionAllowed && (this.is(Token.colon) || this.is(Token.at))) {
+        return this.finishFormals(start, { formals: [], ellipsis: false }, undefined);
+      }
+      const empty: AttrsNode = {
+        kind: Kind.attrs,
+        position: start,
+        recursive: false,
+        attrs: new Map(),
+        dynamic: [],
+        from: [],
+      };
+      return functionAllowed ? this.continueExpression(empty, start) : empty;
+    }
+    let first: { name: ByteString; position: LocalPosition } | undefined;
+    if (functionAllowed) {
+      if (this.is(Token.ellipsis)) {
+        return this.finishFormals(start, this.parseFormals(undefined), undefined);
+      }
+      if (this.is(Token.identifier)) {
+        first = { name: this.lexer.value, position: this.here() };
+        this.advance();
+        if (this.is(Token.comma) || this.is(Token.question) || this.is(Token.rightBrace)) {
+          return this.finishFormals(start, this.parseFormals(first), undefined);
+        }
+      }
+    }
+    const attrs = this.parseBindings(Token.rightBrace, first);
+    this.advance();
+    attrs.position = start;
+    return functionAllowed ? this.continueExpression(attrs, start) : attrs;
+  }
+
+  private parseFormals(first: { name: ByteString; position: LocalPosition } | undefined): {
+    formals: FormalNode[];
+    ellipsis: boolean;
+  } {
+    const formals: FormalNode[] = [];
+    let name = first;
+    for (;;) {
+      if (name === undefined) {
+        if (this.is(Token.ellipsis)) {
+          this.advance();
+          if (!this.is(Token.rightBrace)) this.unexpected();
+          this.advance();
+          return { formals, ellipsis: true };
+        }
+        if (this.is(Token.rightBrace)) {
+          this.advance();
+          return { formals, ellipsis: false };
+        }
+        if (!this.is(Token.identifier)) this.unexpected();
+        name = { name: this.lexer.value, position: this.here() };
+        this.advance();
+      }
+      let fallback: Node | undefined;
+      if (this.is(Token.question)) {
+        this.advance();
+        fallback = this.parseExpression();
+      }
+      formals.push({ ...name, fallback });
+      name = undefined;
+      if (this.is(Token.comma)) this.advance();
+      else if (!this.is(Token.rightBrace)) this.unexpected();
+    }
+  }
+
+  /** After a formal set: `: body` or `@ name : body`. */
+  private finishFormals(
+    start: LocalPosition,
+    set: { formals: FormalNode[]; ellipsis: boolean },
+    nameBefore: ByteString | undefined,
+  ): Node {
+    let argument = nameBefore;
+    if (argument === undefined && this.is(Token.at)) {
+      this.advance();
+      if (!this.is(Token.identifier)) this.unexpected();
+      argument = this.lexer.value;
+      this.advance();
+    }
+    this.expect(Token.colon);
+    const lambda = this.lambda({ position: start, argument, ...set });
+    this.checkFormals(lambda);
+    return lambda;
+  }
+
+  private checkFormals(lambda: LambdaNode): void {
+    const seen = new Set<ByteString>();
+    for (const formal of lambda.formals ?? []) {
+      if (seen.has(formal.name)) {
+        this.fail(`duplicate formal function argument '${formal.name}'`, formal.position);
+      }
+      seen.add(formal.name);
+    }
+    if (lambda.argument !== undefined && seen.has(lambda.argument)) {
+      this.fail(`duplicate formal function argument '${lambda.argument}'`, lambda.position);
+    }
+  }
+
+  private lambda(parts: {
+    position: LocalPosition;
+    argument: ByteString | undefined;
+    formals?: FormalNode[];
+    ellipsis?: boolean;
+  }): LambdaNode {
+    const body = this.parseExpression();
+    return {
+      kind: Kind.lambda,
+      position: parts.position,
+      name: undefined,
+      argument: parts.argument,
+      formals: parts.formals,
+      ellipsis: parts.ellipsis ?? false,
+      body,
+    };
+  }
+
+  /** Bindings up to (not past) `end`. `first` is an identifier that has been read already. */
+  private parseBindings(end: Token, first?: { name: ByteString; position: LocalPosition }): AttrsNode {
+    const builder = new AttrsBuilder(
+      (message, position) => this.fail(message, position),
+      (position) => this.options.showPosition(this.options.base + position - 1),
+    );
+    let pending = first;
+    while (pending !== undefined || !this.is(end)) {
+      if (pending === undefined && this.is(Token.inherit)) {
+        this.advance();
+        this.parseInherit(builder);
+        continue;
+      }
+      const position = pending?.position ?? this.here();
+      const path = this.parseAttrPath(pending?.name);
+      pending = undefined;
+      if (!this.is(Token.assign)) this.unexpected();
+      this.advance();
+      const value = this.parseExpression();
+      this.expect(Token.semicolon);
+      builder.add(path, position, value);
+    }
+    return builder.node;
+  }
+
+  private parseInherit(builder: AttrsBuilder): void {
+    let from: { node: Node; position: LocalPosition } | undefined;
+    if (this.is(Token.leftParen)) {
+      this.advance();
+      const position = this.here();
+      from = { node: this.parseExpression(), position };
+      this.expect(Token.rightParen);
+    }
+    const source = from === undefined ? undefined : builder.addSource(from.node, from.position);
+    const names: { name: ByteString; position: LocalPosition }[] = [];
+    while (!this.is(Token.semicolon)) {
+      const position = this.here();
+      const attr = this.parseAttr();
+      if ('expr' in attr) this.fail('dynamic attributes not allowed in inherit', position);
+      names.push({ name: attr.name, position });
+    }
+    this.advance();
+    for (const { name, position } of names) {
+      if (source === undefined) {
+        builder.inherit(name, position, {
+          value: variable(name, position),
+          position,
+          kind: AttrKind.inherited,
+        });
+      } else {
+        builder.inherit(name, position, {
+          value: { kind: Kind.select, position, of: source, path: [{ name }], fallback: undefined },
+          position,
+          kind: AttrKind.inheritedFrom,
+        });
+      }
+    }
+  }
+
+  private parseAttrPath(first?: ByteString): AttrPath {
+    const path: AttrName[] = [first === undefined ? this.parseAttr() : { name: first }];
+    while (this.is(Token.dot)) {
+      this.advance();
+      path.push(this.parseAttr());
+    }
+    return path;
+  }
+
+  private parseAttr(): AttrName {
+    switch (this.token) {
+      case Token.identifier:
+      case Token.orKeyword: {
+        const name = this.lexer.value;
+        this.advance();
+        return { name };
+      }
+      case Token.quote:
+        return this.staticName(this.parseString());
+      case Token.dollarCurly: {
+        this.advance();
+        const expr = this.parseExpression();
+        this.expect(Token.rightBrace);
+        return this.staticName(expr);
+      }
+      default:
+        return this.unexpected();
+    }
+  }
+
+  private staticName(expr: Node): AttrName {
+    return expr.kind === Kind.string ? { name: expr.text } : { expr };
+  }
+
+  private parseString(): Node {
+    this.advance();
+    const start = this.here();
+    const parts: { position: LocalPosition; value: Node }[] = [];
+    while (!this.is(Token.quote)) {
+      const position = this.here();
+      if (this.is(Token.string)) {
+        parts.push({ position, value: string(this.lexer.value) });
+        this.advance();
+      } else if (this.is(Token.dollarCurly)) {
+        this.advance();
+        const value = this.parseExpression();
+        this.expect(Token.rightBrace);
+        parts.push({ position, value });
+      } else this.unexpected();
+    }
+    this.advance();
+    if (parts.length === 0) return string('');
+    if (parts.length === 1 && parts[0]!.value.kind === Kind.string && this.isLiteral(parts[0]!.position)) {
+      return parts[0]!.value;
+    }
+    return { kind: Kind.concatStrings, position: start, forceString: true, parts };
+  }
+
+  /** Whether the part at a position is text, not `${"text"}`. */
+  private isLiteral(position: LocalPosition): boolean {
+    return !this.text.startsWith('${', position - 1);
+  }
+
+  private parseIndentedString(): Node {
+    const start = this.here();
+    this.advance();
+    const parts: IndentedPart[] = [];
+    while (!this.is(Token.indentedClose)) {
+      const position = this.here();
+      if (this.is(Token.indentedString)) {
+        parts.push({ position, text: this.lexer.value, hasIndentation: this.lexer.hasIndentation });
+        this.advance();
+      } else if (this.is(Token.dollarCurly)) {
+        this.advance();
+        const value = this.parseExpression();
+        this.expect(Token.rightBrace);
+        parts.push({ position, value });
+      } else this.unexpected();
+    }
+    this.advance();
+    return stripIndentation(start, parts);
+  }
+
+  private parsePath(): Node {
+    const start = this.here();
+    const home = this.is(Token.homePath);
+    const literal = this.lexer.value;
+    const advice = (kind: string) =>
+      `${kind} path literals are not portable. Consider replacing path literal '${literal}' by a string, relative path, or parameter`;
+    const lints = this.options.lints;
+    const absoluteLint = 'lint-absolute-path-literals';
+    if (home) this.lint(lints?.absolutePathLiterals, absoluteLint, advice('home'), start);
+    else if (literal.startsWith('/')) {
+      this.lint(lints?.absolutePathLiterals, absoluteLint, advice('absolute'), start);
+    } else if (!literal.startsWith('.')) {
+      this.lint(
+        lints?.shortPathLiterals,
+        'lint-short-path-literals',
+        `relative path literal '${literal}' should be prefixed with '.' for clarity: './${literal}'`,
+        start,
+      );
+    }
+    const path: Node = { kind: Kind.path, position: 0, literal };
+    this.advance();
+    if (this.is(Token.pathEnd)) {
+      this.advance();
+      return path;
+    }
+    const parts: ConcatStringsNode['parts'][number][] = [{ position: start, value: path }];
+    while (!this.is(Token.pathEnd)) {
+      const position = this.here();
+      if (this.is(Token.string)) {
+        parts.push({ position, value: string(this.lexer.value) });
+        this.advance();
+      } else if (this.is(Token.dollarCurly)) {
+        this.advance();
+        const value = this.parseExpression();
+        this.expect(Token.rightBrace);
+        parts.push({ position, value });
+      } else this.unexpected();
+    }
+    this.advance();
+    return { kind: Kind.concatStrings, position: start, forceString: false, parts };
+  }
+}
+
+/**
+ * Parses a whole text. Throws a NixError of kind `parse`.
+ */
+export function parse(text: ByteString, options: ParseOptions): Node {
+  return new Parser(text, options).parseFile();
+}

@@ -1,0 +1,266 @@
+// Values of the Nix language as V8 likes them. null, booleans, strings without context and integers up to 2^53 are
+// JavaScript's own; the rest are small classes with one shape each. A slot holds a value or a thunk.
+import type { ByteString } from '../../foundation/byte-string.ts';
+import type { NixError } from './errors.ts';
+import type { Position } from './positions.ts';
+import type { SymbolId } from './symbols.ts';
+
+/**
+ * An environment: slot 0 is the enclosing environment, the others are variables (undefined until bound).
+ * `any` because a slot is both; the compiler knows which is which.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: slot 0 is an environment, the others are values
+export type Env = any[];
+
+/** Code that yields a value in weak head normal form. */
+export type Eval = (env: Env) => Value;
+
+/** The code of a thunk; `run` is replaced by compiled code the first time. */
+export class Code {
+  run: Eval;
+  constructor(run: Eval) {
+    this.run = run;
+  }
+}
+
+/** A suspended computation. `code` is null once `value` holds its result. */
+export class Thunk {
+  code: Code | null;
+  env: Env | null;
+  value: Value;
+  constructor(code: Code, env: Env) {
+    this.code = code;
+    this.env = env;
+    this.value = null;
+  }
+}
+
+/** A 64-bit float; integers are JavaScript numbers, so floats are boxed. */
+export class NixFloat {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/**
+ * What a string depends on. Elements are encoded as Nix does: `path`, `=drvPath` (with its whole closure) and
+ * `!output!drvPath`. Never changed once made.
+ */
+export type StringContext = ReadonlySet<ByteString>;
+
+/** A string with a non-empty context. */
+export class NixString {
+  readonly text: ByteString;
+  readonly context: StringContext;
+  constructor(text: ByteString, context: StringContext) {
+    this.text = text;
+    this.context = context;
+  }
+}
+
+/** A path value: absolute and normalised. */
+export class NixPath {
+  readonly path: ByteString;
+  constructor(path: ByteString) {
+    this.path = path;
+  }
+}
+
+/**
+ * An attribute set: parallel arrays sorted by symbol id. `names` is shared between sets of the same literal, so
+ * code that selects an attribute remembers where it found it.
+ */
+export class Attrs {
+  readonly names: readonly SymbolId[];
+  readonly values: Slot[];
+  readonly positions: readonly Position[];
+  readonly position: Position;
+  constructor(
+    names: readonly SymbolId[],
+    values: Slot[],
+    positions: readonly Position[],
+    position: Position,
+  ) {
+    this.names = names;
+    this.values = values;
+    this.positions = positions;
+    this.position = position;
+  }
+}
+
+/** The part of a function that its closures share. */
+export interface LambdaCode {
+  /** Name for traces; -1 when it has none. */
+  name: SymbolId;
+  readonly position: Position;
+  readonly argument: SymbolId;
+  readonly formals: readonly Formal[] | undefined;
+  readonly ellipsis: boolean;
+  /** Makes the environment of a call; throws when the argument does not fit. */
+  readonly bind: (closure: Env, argument: Slot, callPosition: Position) => Env;
+  body: Eval;
+  /** The function this one's body is, when the body is a function: named together. */
+  readonly inner: LambdaCode | undefined;
+}
+
+export interface Formal {
+  readonly name: SymbolId;
+  readonly position: Position;
+  readonly hasDefault: boolean;
+}
+
+export class Lambda {
+  readonly code: LambdaCode;
+  readonly env: Env;
+  constructor(code: LambdaCode, env: Env) {
+    this.code = code;
+    this.env = env;
+  }
+}
+
+/** A function of the evaluator. `call` gets exactly `arity` slots and the position of the call. */
+export class PrimOp {
+  readonly name: string;
+  readonly arity: number;
+  readonly call: (args: readonly Slot[], position: Position) => Value;
+  /** Whether errors get "while calling the … builtin". */
+  readonly traced: boolean;
+  constructor(
+    name: string,
+    arity: number,
+    call: (args: readonly Slot[], position: Position) => Value,
+    traced: boolean,
+  ) {
+    this.name = name;
+    this.arity = arity;
+    this.call = call;
+    this.traced = traced;
+  }
+}
+
+/** A primop with some, not all, of its arguments. */
+export class PrimOpApplication {
+  readonly primOp: PrimOp;
+  readonly args: readonly Slot[];
+  constructor(primOp: PrimOp, args: readonly Slot[]) {
+    this.primOp = primOp;
+    this.args = args;
+  }
+}
+
+/** Lists are arrays, never changed once made. */
+export type List = Slot[];
+
+/** A value in weak head normal form. Integers are numbers, or bigints beyond ±2^53. */
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | ByteString
+  | NixFloat
+  | NixString
+  | NixPath
+  | Attrs
+  | List
+  | Lambda
+  | PrimOp
+  | PrimOpApplication;
+
+/** What variables, list elements and attributes hold. */
+export type Slot = Value | Thunk;
+
+/** Marks a thunk whose evaluation failed; its `value` is then a {@link NixError}. */
+export interface FailedThunk {
+  readonly error: NixError;
+}
+
+export const emptyAttrs = new Attrs([], [], [], 0);
+export const emptyList: List = [];
+
+/** Index of a symbol in a set's arrays, or -1. */
+export function findAttr(names: readonly SymbolId[], symbol: SymbolId): number {
+  let low = 0;
+  let high = names.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = names[middle]!;
+    if (found === symbol) return middle;
+    if (found < symbol) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}
+
+/** The slot of an attribute, or undefined. */
+export function getAttr(attrs: Attrs, symbol: SymbolId): Slot | undefined {
+  const index = findAttr(attrs.names, symbol);
+  return index < 0 ? undefined : attrs.values[index];
+}
+
+/** The string inside a string value. */
+export function textOf(value: ByteString | NixString): ByteString {
+  return typeof value === 'string' ? value : value.text;
+}
+
+export function isString(value: Value): value is ByteString | NixString {
+  return typeof value === 'string' || value instanceof NixString;
+}
+
+export function isInteger(value: Value): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint';
+}
+
+export function isFunction(value: Value): value is Lambda | PrimOp | PrimOpApplication {
+  return value instanceof Lambda || value instanceof PrimOp || value instanceof PrimOpApplication;
+}
+
+/** A string value, boxed only when it has a context. */
+export function makeString(text: ByteString, context: StringContext | undefined): ByteString | NixString {
+  return context === undefined || context.size === 0 ? text : new NixString(text, context);
+}
+
+const minInt = -(2n ** 63n);
+const maxInt = 2n ** 63n - 1n;
+
+/** An integer in its canonical form, or undefined when it does not fit 64 bits. */
+export function makeInteger(value: bigint): number | bigint | undefined {
+  if (value >= -9007199254740991n && value <= 9007199254740991n) return Number(value);
+  return value < minInt || value > maxInt ? undefined : value;
+}
+
+/** The attributes' indexes in the order of their names' bytes. */
+export function lexicographicOrder(attrs: Attrs, symbolNames: readonly ByteString[]): number[] {
+  const { names } = attrs;
+  const order = names.map((_, index) => index);
+  return order.sort((a, b) => {
+    const left = symbolNames[names[a]!]!;
+    const right = symbolNames[names[b]!]!;
+    return left < right ? -1 : left > right ? 1 : 0;
+  });
+}
+
+/** A set from entries in any order; of two entries with one name the last wins. */
+export function attrsFromEntries(
+  entries: Iterable<readonly [SymbolId, Slot, Position?]>,
+  position: Position = 0,
+): Attrs {
+  const sorted = [...entries];
+  if (sorted.length === 0) return emptyAttrs;
+  sorted.sort((a, b) => a[0] - b[0]);
+  const names: SymbolId[] = [];
+  const values: Slot[] = [];
+  const positions: Position[] = [];
+  for (const [name, value, at] of sorted) {
+    if (names.length > 0 && names[names.length - 1] === name) {
+      values[values.length - 1] = value;
+      positions[positions.length - 1] = at ?? 0;
+      continue;
+    }
+    names.push(name);
+    values.push(value);
+    positions.push(at ?? 0);
+  }
+  return new Attrs(names, values, positions, position);
+}
