@@ -2,8 +2,8 @@
 // (`nixpkgs/unstable`), a path (`./x`), or as attributes. Source: Nix's libflake, as of 2.34.
 import { existsSync, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { isTrimaranError, systemErrorCode } from '../../../foundation/error.ts';
-import { flakeError } from './flake-error.ts';
+import { isTrimaranError } from '../../../foundation/error.ts';
+import { flakeError, systemCode } from './flake-error.ts';
 import {
   type InputAttributes,
   inputFromAttributes,
@@ -168,7 +168,7 @@ function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
-    if (systemErrorCode(error) === undefined) throw error;
+    if (systemCode(error) === undefined) throw error;
     return path;
   }
 }
@@ -197,7 +197,7 @@ function findFlake(
       path = dirname(path);
     }
   } catch (error) {
-    if (systemErrorCode(error) === undefined) throw error;
+    if (systemCode(error) === undefined) throw error;
     throw flakeError('not-found', `path '${path}' does not exist`, {
       cause: error,
       hint: options.text.includes(':') ? options.urlProblem : hint,

@@ -23,6 +23,10 @@ export function parseGitUrl(text: string): ParsedUrl {
   const scp = parseScpUrl(text);
   if (scp !== undefined) return scp;
   const parsed = parseUrl(text);
+  if (parsed.authority === undefined && transportOf(parsed.scheme) !== 'file')
+    throw flakeError('bad-url', `the Git URL '${text}' names no host`, {
+      hint: 'write two slashes before the host, as in git+https://host/path',
+    });
   return applicationOf(parsed.scheme) === 'git' ? { ...parsed, scheme: transportOf(parsed.scheme) } : parsed;
 }
 

@@ -1,8 +1,8 @@
 // Registries: tables from indirect references (`nixpkgs`) to real ones. Flags come first, then the user's, the
 // system's and the global table. Format: Nix's registry.json, version 2.
 import { readFileSync } from 'node:fs';
-import { systemErrorCode, TrimaranError } from '../../../foundation/error.ts';
-import { flakeError } from './flake-error.ts';
+import { TrimaranError } from '../../../foundation/error.ts';
+import { flakeError, systemCode } from './flake-error.ts';
 import {
   type InputAttribute,
   type InputAttributes,
@@ -118,7 +118,7 @@ export function readRegistryFile(
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const code = systemErrorCode(error);
+    const code = systemCode(error);
     if (code === undefined) throw error;
     if (code !== 'ENOENT' && code !== 'ENOTDIR')
       options.warn(`cannot read flake registry '${file}': ${(error as Error).message}`);

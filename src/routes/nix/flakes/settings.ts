@@ -1,9 +1,10 @@
 // Settings of nix.conf that fetching and locking heed, from the files and the variable that Nix reads:
 // /etc/nix/nix.conf, the user's nix.conf, NIX_CONFIG, later ones winning. Everything else in them is passed over.
+
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { systemErrorCode } from '../../../foundation/error.ts';
 import type { Host } from '../../../foundation/host.ts';
+import { systemCode } from './flake-error.ts';
 
 /** What fetching and locking heed. Tokens are secrets: never put them into messages. */
 export interface FlakeSettings {
@@ -88,7 +89,7 @@ function readOptionalFile(file: string, warn: (message: string) => void): string
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const code = systemErrorCode(error);
+    const code = systemCode(error);
     if (code === undefined) throw error;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') warn(`cannot read '${file}': ${code}`);
     return undefined;

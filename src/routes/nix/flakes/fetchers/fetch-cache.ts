@@ -1,10 +1,11 @@
 // Answers of the outside world, kept between runs: which commit a branch was at, what a URL gave. One small JSON file
 // each; one that is damaged counts as absent. Entries expire for references that may move, never for fixed ones.
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../../../foundation/digest.ts';
-import { systemErrorCode } from '../../../../foundation/error.ts';
+import { systemCode } from '../flake-error.ts';
 import { type InputAttribute, type InputAttributes, sortedAttributes } from '../input.ts';
 import { writeJson } from '../json.ts';
 
@@ -32,7 +33,7 @@ export class FetchCache {
       if (!isEntry(entry)) return undefined;
       return { value: entry.value, age: (this.#now() - entry.time) / 1000 };
     } catch (error) {
-      if (error instanceof SyntaxError || systemErrorCode(error) !== undefined) return undefined;
+      if (error instanceof SyntaxError || systemCode(error) !== undefined) return undefined;
       throw error;
     }
   }

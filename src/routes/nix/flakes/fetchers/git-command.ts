@@ -1,7 +1,6 @@
 // Runs the `git` binary for the fetchers: no prompts, no colours, no configuration of an enclosing repository.
-import { systemErrorCode } from '../../../../foundation/error.ts';
 import type { Host } from '../../../../foundation/host.ts';
-import { flakeError } from '../flake-error.ts';
+import { flakeError, systemCode } from '../flake-error.ts';
 import { redactUrl } from '../url.ts';
 
 /** Runs git in one repository (`directory`), or outside of any. */
@@ -53,7 +52,7 @@ export function gitIn(
         ...(more.onStdout === undefined ? {} : { onStdout: more.onStdout }),
       })
       .catch((error: unknown) => {
-        if (systemErrorCode(error) === undefined) throw error;
+        if (systemCode(error) === undefined) throw error;
         throw flakeError('git-failed', `cannot run git: ${(error as Error).message}`, {
           cause: error,
           exitCode: 4,

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isTrimaranError, systemErrorCode } from '../../../../foundation/error.ts';
-import { flakeError } from '../flake-error.ts';
+import { isTrimaranError } from '../../../../foundation/error.ts';
+import { flakeError, systemCode } from '../flake-error.ts';
 import { redactUrl } from '../url.ts';
 import type { FetchContext } from './fetch-context.ts';
 
@@ -191,7 +191,7 @@ function interrupted(url: string, error: unknown): Error {
   const reason =
     error instanceof Error && error.name === 'AbortError'
       ? 'the connection went silent'
-      : (systemErrorCode(cause) ?? (cause instanceof Error ? cause.message : String(cause)));
+      : (systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause)));
   return flakeError('fetch-interrupted', `unable to download '${shown(url)}': ${reason}`, {
     cause: error,
     exitCode: 4,
@@ -228,7 +228,7 @@ function netrcEntry(
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if (systemErrorCode(error) === undefined) throw error;
+    if (systemCode(error) === undefined) throw error;
     return undefined;
   }
   let matches = false;

@@ -3,8 +3,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { isStorePath, storePathName } from '../../../../formats/store-path.ts';
 import { toByteString } from '../../../../foundation/byte-string.ts';
-import { systemErrorCode } from '../../../../foundation/error.ts';
-import { flakeError } from '../flake-error.ts';
+import { flakeError, systemCode } from '../flake-error.ts';
 import { type InputAttributes, requiredString, showInput } from '../input.ts';
 import type { FetchContext, FetchResult } from './fetch-context.ts';
 
@@ -28,7 +27,7 @@ export function fetchPath(context: FetchContext, input: InputAttributes): FetchR
     const storePath = context.store.addPath({ source, name: 'source', method: 'nar' });
     return { input: { ...input, lastModified }, storePath };
   } catch (error) {
-    const code = systemErrorCode(error);
+    const code = systemCode(error);
     if (code === undefined) throw error;
     throw flakeError(
       'not-found',

@@ -4,8 +4,7 @@ import { lstatSync } from 'node:fs';
 import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryNameFor } from '../../../../foundation/atomic-file.ts';
-import { systemErrorCode } from '../../../../foundation/error.ts';
-import { flakeError } from '../flake-error.ts';
+import { flakeError, systemCode } from '../flake-error.ts';
 import { type InputAttributes, inputFromUrl, requiredString } from '../input.ts';
 import { parseUrl, redactUrl, urlPathToPath } from '../url.ts';
 import { addTree, type FetchContext, type FetchResult, storeNameOf } from './fetch-context.ts';
@@ -148,7 +147,7 @@ async function downloadTo(
     // What is downloaded has no executable bit, and this is no different.
     await chmod(target, 0o600);
   } catch (error) {
-    const code = systemErrorCode(error);
+    const code = systemCode(error);
     if (code === undefined) throw error;
     throw flakeError('fetch-failed', `cannot read '${path}': ${code}`, { cause: error, exitCode: 4 });
   }
