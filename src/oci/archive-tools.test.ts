@@ -1,4 +1,5 @@
 // What other tools read in our archives: skopeo, umoci, Podman and a Docker engine must all see the same image.
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -168,5 +169,49 @@ describe('a Docker engine', () => {
     await expect(removeEngineImage(engine, `${name}:1`)).rejects.toThrowError(
       expect.objectContaining({ code: 'oci/engine-no-image' }),
     );
+  });
+});
+
+describe('Podman’s service', () => {
+  it('loads, inspects and saves images as Docker does', async (context) => {
+    const podman = requiredTool(context, 'podman');
+    const socket = join(directory, 'podman.sock');
+    const storage = ['--root', join(directory, 'service'), '--runroot', join(directory, 'service-run')];
+    const args = [
+      ...storage,
+      '--storage-driver',
+      'vfs',
+      'system',
+      'service',
+      '--time',
+      '0',
+      `unix://${socket}`,
+    ];
+    const child = spawn(podman, args, { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    try {
+      const env = { DOCKER_HOST: `unix://${socket}` };
+      let engine = await connectEngine({ env }).catch(() => undefined);
+      for (let attempt = 0; engine === undefined && attempt < 100; attempt++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        engine = await connectEngine({ env }).catch(() => undefined);
+      }
+      expect(engine).toMatchObject({ product: 'podman', imageStore: 'podman' });
+      const loaded = await loadImages(engine!, [image]);
+      expect(loaded.names).toContain(`localhost/${name}:1`);
+      expect(await inspectEngineImage(engine!, `localhost/${name}:1`)).toMatchObject({
+        id: image.configDigest,
+        diffIds: diffIds(image),
+      });
+      const file = join(directory, 'by-podman.tar');
+      await saveEngineImages(engine!, { names: [`localhost/${name}:1`], file });
+      const [saved] = await readArchive(file, { cacheDirectory: join(directory, 'cache-podman') });
+      expect(saved!.configDigest).toBe(image.configDigest);
+      for (const tag of ['1', 'latest']) await removeEngineImage(engine!, `localhost/${name}:${tag}`);
+      expect(await inspectEngineImage(engine!, `localhost/${name}:1`)).toBeUndefined();
+    } finally {
+      child.kill();
+      await ended;
+    }
   });
 });

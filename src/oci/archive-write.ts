@@ -9,7 +9,7 @@ import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import type { Content } from '../foundation/file-tree.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { copyContentsSync, totalLength } from './content-stream.ts';
+import { copyContentsSync, readContents, totalLength } from './content-stream.ts';
 import {
   containerdNameAnnotation,
   type Descriptor,
@@ -18,6 +18,7 @@ import {
   refNameAnnotation,
   type Sha256Digest,
 } from './descriptor.ts';
+import { gzipBlocks } from './gzip.ts';
 import type { Image } from './image.ts';
 import { writeFamiliarReference, writeReference } from './reference.ts';
 
@@ -141,7 +142,8 @@ export function archiveContents(images: readonly Image[], options: LayoutOptions
 }
 
 /**
- * Writes the archive of `images` to `file`, which appears whole or not at all. Throws `oci/file-too-short` when a layer
+ * Writes the archive of `images` to `file`, which appears whole or not at all; plain, or gzipped as one stream (whose bytes
+ * are zlib's and may differ between versions of Node.js, unlike the plain ones). Throws `oci/file-too-short` when a layer
  * changes meanwhile, or the system's error.
  *
  * @example
@@ -150,14 +152,20 @@ export function archiveContents(images: readonly Image[], options: LayoutOptions
 export async function writeArchive(
   images: readonly Image[],
   file: string,
-  options: LayoutOptions = {},
+  { compression = 'none', ...options }: LayoutOptions & { readonly compression?: 'gzip' | 'none' } = {},
 ): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const temporary = temporaryNameFor(file);
+  const contents = archiveContents(images, options);
   try {
     const target = openSync(temporary, 'wx', 0o644);
     try {
-      copyContentsSync(archiveContents(images, options), target);
+      if (compression === 'none') copyContentsSync(contents, target);
+      else {
+        for await (const bytes of gzipBlocks(readContents(contents))) {
+          copyContentsSync([{ kind: 'bytes', bytes }], target);
+        }
+      }
     } finally {
       closeSync(target);
     }

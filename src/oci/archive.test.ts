@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeTar } from '../formats/tar-write.ts';
@@ -13,6 +13,7 @@ import { readContentsWhole, totalLength } from './content-stream.ts';
 import { exampleImage, exampleTree } from './example-image.ts';
 import { createImage, type Image } from './image.ts';
 import { layerOfFile, openLayer } from './layer.ts';
+import { compressLayer } from './layer-compression.ts';
 import { writeLayer } from './layer-write.ts';
 import { readLayout, writeLayout } from './oci-layout.ts';
 
@@ -96,6 +97,23 @@ describe('writeArchive', () => {
     });
     const file = join(directory, 'image.tar');
     await writeArchive([image], file);
+    expect((await readArchive(file, { cacheDirectory })).map(identity)).toEqual([identity(image)]);
+  });
+
+  it('gzips the whole, or single layers', async () => {
+    const image = await exampleImage(trees());
+    const whole = join(directory, 'whole.tar.gz');
+    await writeArchive([image], whole, { compression: 'gzip' });
+    expect(gunzipSync(readFileSync(whole)).equals(await readContentsWhole(archiveContents([image])))).toBe(
+      true,
+    );
+    const blobs = await Promise.all(
+      image.layers.map((layer) => compressLayer(layer, { directory: join(directory, 'gzip') })),
+    );
+    const layerBlobs = new Map(image.layers.map((layer, i) => [layer.diffId, blobs[i]!]));
+    const file = join(directory, 'layers.tar');
+    await writeArchive([image], file, { layerBlobs });
+    expect(readFileSync(file).length).toBeLessThan(20_000);
     expect((await readArchive(file, { cacheDirectory })).map(identity)).toEqual([identity(image)]);
   });
 

@@ -101,11 +101,10 @@ function send(endpoint: EngineEndpoint, call: EngineCall): Promise<IncomingMessa
   const options: RequestOptions = {
     method: call.method ?? 'GET',
     path: call.path,
-    headers: { host: 'docker', ...call.headers },
     agent: false,
     ...(endpoint.kind === 'unix'
-      ? { socketPath: endpoint.socketPath }
-      : { hostname: endpoint.hostname, port: endpoint.port }),
+      ? { socketPath: endpoint.socketPath, headers: { host: 'docker', ...call.headers } }
+      : { hostname: endpoint.hostname, port: endpoint.port, headers: { ...call.headers } }),
   };
   const tls = endpoint.kind === 'tcp' ? endpoint.tls : undefined;
   return new Promise((resolve, reject) => {

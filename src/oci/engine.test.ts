@@ -1,12 +1,24 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectEngine, type Engine, inspectEngineImage, loadImages, saveEngineImages } from './engine.ts';
 import { findEngineEndpoint, parseEngineAddress } from './engine-endpoint.ts';
 import { exampleImage, exampleTree } from './example-image.ts';
+import { output, requiredTool } from './required-tool.ts';
 
 let directory: string;
 let socketPath: string;
@@ -72,6 +84,29 @@ describe('connectEngine', () => {
     server = createServer((_, response) => response.end('<html>'));
     await new Promise<void>((resolve) => server!.listen(socketPath, resolve));
     await expect(connect()).rejects.toThrowError(code('oci/engine-gone'));
+  });
+});
+
+describe('an engine behind TLS', () => {
+  it('is trusted by its certificate authority only, and knows us by our certificate', async (context) => {
+    const openssl = requiredTool(context, 'openssl');
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    const names = ['-subj', '/CN=engine', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const files = ['-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')];
+    await output(openssl, ['req', '-x509', '-days', '2', ...key, ...names, ...files]);
+    const [cert, secret] = ['cert.pem', 'key.pem'].map((file) => readFileSync(join(directory, file)));
+    const secure = createSecureServer(
+      { cert, key: secret, ca: cert, requestCert: true, rejectUnauthorized: true },
+      (_, response) => response.end('{"Version":"1","DriverStatus":[]}'),
+    );
+    server = secure;
+    await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
+    const DOCKER_HOST = `tcp://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    const tls = { DOCKER_HOST, DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: directory };
+    await expect(connectEngine({ env: tls })).rejects.toThrowError(code('oci/engine-tls'));
+    copyFileSync(join(directory, 'cert.pem'), join(directory, 'ca.pem'));
+    expect(await connectEngine({ env: tls })).toMatchObject({ imageStore: 'graph-driver' });
+    await expect(connectEngine({ env: { DOCKER_HOST } })).rejects.toThrowError(code('oci/engine-gone'));
   });
 });
 

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readContentsWhole } from './content-stream.ts';
 import { exampleTree } from './example-image.ts';
-import { compressLayer, gzipBlocks } from './layer-compression.ts';
+import { gzipBlocks } from './gzip.ts';
+import { compressLayer } from './layer-compression.ts';
 import { layerOfTree } from './layer-write.ts';
 
 let directory: string;
