@@ -166,7 +166,7 @@ function run(directory: string, kind: Kind, file: string): Run {
           : evaluator.evaluateText(value.expression, { basePath: toByteString(cwd) }),
       ]),
     );
-    let value = evaluator.evaluateFile(toByteString(join(directory, file)));
+    let value = evaluator.evaluateMainFile(toByteString(join(directory, file)));
     value = evaluator.autoCall(evaluator.selectAttrPath(value, flags.attribute, args), args);
     if (flags.strict) value = evaluator.forceDeep(value);
     const stdout = existsSync(`${base}.exp.xml`)

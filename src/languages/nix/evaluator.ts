@@ -13,7 +13,7 @@ import { fromHostValue, toHostValue } from './host-values.ts';
 import { inspectValue } from './inspect.ts';
 import { Interpreter, type InterpreterSettings, type NixFeature } from './interpreter.ts';
 import { valueToJson } from './json.ts';
-import { evaluateSource, importFile, parseText, stringLabel } from './loader.ts';
+import { evaluateMainFile, evaluateSource, importFile, parseText, stringLabel } from './loader.ts';
 import type { Lints } from './parser.ts';
 import { normalisePath } from './paths.ts';
 import { printValue } from './print.ts';
@@ -102,6 +102,8 @@ export interface Evaluator {
   evaluateText(text: ByteString, options?: TextOptions): NixValue;
   /** The value of a file; a directory stands for its `default.nix`. Each file is evaluated once. */
   evaluateFile(path: ByteString): NixValue;
+  /** The value of the file that a command line names; as `evaluateFile`, but traces do not mention the file. */
+  evaluateMainFile(path: ByteString): NixValue;
   /** Parses only, and prints the tree as `nix-instantiate --parse` does. */
   parseToText(text: ByteString, options?: TextOptions): ByteString;
 
@@ -215,6 +217,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   return {
     evaluateText: (text, where) => enter(() => evaluateSource(it, text, source(text, where))),
     evaluateFile: (path) => enter(() => importFile(it, normalisePath(path))),
+    evaluateMainFile: (path) => enter(() => evaluateMainFile(it, normalisePath(path))),
     parseToText: (text, where) =>
       enter(() => {
         const { origin, basePath } = source(text, where);

@@ -114,6 +114,12 @@ export function importFile(it: Interpreter, path: ByteString): Value {
   return it.forceThunk(thunk, 0);
 }
 
+/** A file's value, without saying in traces that it is one: what a command line names. */
+export function evaluateMainFile(it: Interpreter, path: ByteString): Value {
+  const { unit, program } = loadFile(it, resolveExpressionPath(it, path));
+  return runProgram(unit, program.root, []);
+}
+
 function evaluateFileNow(it: Interpreter, path: ByteString): Value {
   const { unit, program } = loadFile(it, path);
   try {
