@@ -17,6 +17,7 @@ import {
   readdirSync,
   readlinkSync,
   readSync,
+  renameSync,
   rmSync,
   type Stats,
   symlinkSync,
@@ -300,6 +301,18 @@ export function readContent(content: Content): Buffer {
     closeSync(descriptor);
   }
   return bytes;
+}
+
+/**
+ * Renames a file or folder on one disk. Moving a folder elsewhere rewrites its `..`, for which one needs permission to
+ * write to it unless one is root; the permissions are the same afterwards.
+ */
+export function moveOnDisk(from: string, to: string): void {
+  const stat = lstatSync(from);
+  const locked = stat.isDirectory() && (stat.mode & 0o200) === 0;
+  if (locked) chmodSync(from, 0o755);
+  renameSync(from, to);
+  if (locked) chmodSync(to, stat.mode & 0o7777);
 }
 
 /** Removes whatever lies at a path, read-only folders included. Nothing there is no error. */

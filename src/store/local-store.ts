@@ -10,7 +10,6 @@
 // Data is not flushed to disk when an object is registered: after a power cut a tar that is too short is noticed by its
 // size, and the cache can be made again. Everything here is synchronous, since evaluators call it.
 import {
-  chmodSync,
   closeSync,
   existsSync,
   fchmodSync,
@@ -48,7 +47,7 @@ import { digestOf, digestToHex, type HashAlgorithm } from '../foundation/digest.
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../foundation/file-tree.ts';
 import { canonicaliseMetadata, sealTop } from './canonical-metadata.ts';
-import { readContent, removeDiskTree, writeDiskTree } from './disk-tree.ts';
+import { moveOnDisk, readContent, removeDiskTree, writeDiskTree } from './disk-tree.ts';
 import { FileLocks } from './file-lock.ts';
 import { hashFile, hashFlat } from './hash-file.ts';
 import { readObjectInfo, type StoreObjectInfo, writeObjectInfo } from './object-info.ts';
@@ -523,7 +522,7 @@ export class LocalStore {
       const { path, digest, size } = describe(readNarSource(toByteString(staged)));
       const stage = this.stage(path);
       this.#guarded(stage, () => {
-        renameFolderOrFile(staged, stage.plain);
+        moveOnDisk(staged, stage.plain);
         stage.commit({
           form: 'plain',
           references,
@@ -602,7 +601,7 @@ export class LocalStore {
     for (const place of places) {
       if (lstatSync(place, { throwIfNoEntry: false }) === undefined) continue;
       const trash = this.#staging.freshPath();
-      renameFolderOrFile(place, trash);
+      moveOnDisk(place, trash);
       removeDiskTree(trash);
     }
   }
@@ -620,16 +619,7 @@ function moveFile(from: string, to: string, rename: (from: string, to: string) =
 }
 
 function moveInto(from: string, to: string): void {
-  moveFile(from, to, renameFolderOrFile);
-}
-
-/** Moving a folder elsewhere rewrites its `..`, for which its owner needs write permission unless they are root. */
-function renameFolderOrFile(from: string, to: string): void {
-  const stat = lstatSync(from);
-  const locked = stat.isDirectory() && (stat.mode & 0o200) === 0;
-  if (locked) chmodSync(from, 0o755);
-  renameSync(from, to);
-  if (locked) chmodSync(to, stat.mode & 0o7777);
+  moveFile(from, to, moveOnDisk);
 }
 
 function badPath(path: ByteString, storeDirectory: string): TrimaranError {

@@ -36,7 +36,7 @@ export interface RealiseOptions {
   readonly log?: (line: string, derivationPath: StorePath) => void;
   /** Gives up what has not begun, and stops sandboxes. */
   readonly signal?: AbortSignal;
-  /** What a sandbox's root holds beside the inputs. Nothing unless given: builders then must lie in the inputs. */
+  /** Adds to a sandbox's root; see {@link SandboxRoot}. */
   readonly sandboxRoot?: SandboxRoot;
 }
 

@@ -12,6 +12,7 @@ import { TrimaranError } from '../foundation/error.ts';
 import { type FileTree, fileTree } from '../foundation/file-tree.ts';
 import { outputPathsOf } from './build-environment.ts';
 import type { BuildOutput } from './builder.ts';
+import { canonicaliseMetadata } from './canonical-metadata.ts';
 import type { DerivationOptions } from './derivation-options.ts';
 import { writeDiskTree } from './disk-tree.ts';
 import { contentAddressOf, fixedOutputOf, hashByMethod, requireFixedHash } from './fixed-output.ts';
@@ -100,6 +101,8 @@ async function finish(
   const { derivation, derivationPath } = options;
   const { stage } = output;
   const form = formOf(output, derivationPath);
+  // A builder may leave files that even their owner cannot read.
+  if (form === 'plain') canonicaliseMetadata(stage.plain);
   const tree =
     form === 'packed' ? fileTree(indexTarFileSync(stage.tar)) : readNarSource(toByteString(stage.plain));
   const fixed = fixedOutputOf(derivation.outputs.get(name)!);
