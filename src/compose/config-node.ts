@@ -1,0 +1,208 @@
+// A compose file as a tree whose every value keeps its place, over files and merges. YAML 1.2 with merge keys (`<<`)
+// and compose's `!reset` and `!override`, through the `yaml` library.
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  type ParsedNode,
+  parseDocument,
+} from 'yaml';
+import { type Span, TrimaranError } from '../foundation/error.ts';
+
+export interface ConfigScalar {
+  readonly kind: 'scalar';
+  readonly value: string | number | boolean | null;
+  readonly span: Span;
+  readonly tag?: MergeTag;
+}
+export interface ConfigList {
+  readonly kind: 'list';
+  readonly items: readonly ConfigNode[];
+  readonly span: Span;
+  readonly tag?: MergeTag;
+}
+export interface ConfigMap {
+  readonly kind: 'map';
+  readonly entries: ReadonlyMap<string, ConfigEntry>;
+  readonly span: Span;
+  readonly tag?: MergeTag;
+}
+export interface ConfigEntry {
+  /** Place of the key. */
+  readonly keySpan: Span;
+  readonly value: ConfigNode;
+}
+export type ConfigNode = ConfigScalar | ConfigList | ConfigMap;
+
+/** How a value takes part in a merge: it removes what it overrides, or replaces it whole. */
+type MergeTag = 'reset' | 'override';
+
+const mostNodes = 200_000;
+const deepest = 64;
+
+/**
+ * Reads YAML text into a tree; an empty file is an empty map.
+ *
+ * Throws `compose/yaml` for what is not YAML, `compose/too-large` for nesting or aliases without end, and
+ * `compose/invalid` when the top is no mapping.
+ */
+export function parseConfig(text: string, file: string): ConfigMap {
+  const lines = new LineCounter();
+  const start: Span = { file, line: 1, column: 1 };
+  let document: ReturnType<typeof parseDocument<ParsedNode>>;
+  try {
+    const customTags = ['reset', 'override'].flatMap((name) => [
+      { tag: `!${name}`, collection: 'map' as const, resolve: (node: unknown) => node },
+      { tag: `!${name}`, collection: 'seq' as const, resolve: (node: unknown) => node },
+      { tag: `!${name}`, resolve: (value: string) => value },
+    ]);
+    document = parseDocument<ParsedNode>(text, {
+      lineCounter: lines,
+      customTags: customTags as never,
+      logLevel: 'silent',
+      prettyErrors: false,
+    });
+  } catch (error) {
+    // The library follows nesting with its own stack.
+    if (error instanceof RangeError) throw tooLarge(start);
+    throw error;
+  }
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw new TrimaranError({
+      code: 'compose/yaml',
+      message: `not YAML: ${problem.message.replace(/ at line \d+, column \d+:?.*$/s, '').replace(/\.$/, '')}`,
+      span: { file, line, column: col },
+      hint: 'check quotes and indentation at this place',
+    });
+  }
+  const converter = new Converter(file, lines, document);
+  const root = document.contents === null ? undefined : converter.convert(document.contents, 0);
+  if (root === undefined || (root.kind === 'scalar' && root.value === null)) {
+    return { kind: 'map', entries: new Map(), span: start };
+  }
+  if (root.kind !== 'map') throw invalidAt(root.span, 'a compose file is a mapping with `services:`');
+  return root;
+}
+
+function tooLarge(span: Span): TrimaranError {
+  return new TrimaranError({
+    code: 'compose/too-large',
+    message: 'nested too deeply, or aliases that expand without end',
+    span,
+    hint: 'write the file with fewer levels and aliases',
+  });
+}
+
+function invalidAt(span: Span, message: string): TrimaranError {
+  return new TrimaranError({ code: 'compose/invalid', message, span, hint: 'see the compose specification' });
+}
+
+class Converter {
+  private readonly file: string;
+  private readonly lines: LineCounter;
+  private readonly document: ReturnType<typeof parseDocument<ParsedNode>>;
+  private nodes = 0;
+
+  constructor(file: string, lines: LineCounter, document: ReturnType<typeof parseDocument<ParsedNode>>) {
+    this.file = file;
+    this.lines = lines;
+    this.document = document;
+  }
+
+  convert(node: Node | null, depth: number): ConfigNode {
+    const span = this.span(node);
+    if (depth > deepest || ++this.nodes > mostNodes) throw tooLarge(span);
+    if (node === null) return { kind: 'scalar', value: null, span };
+    if (isAlias(node)) {
+      const target = node.resolve(this.document);
+      if (target === undefined) throw invalidAt(span, `there is no anchor \`&${node.source}\``);
+      return this.convert(target, depth + 1);
+    }
+    const tag = 'tag' in node ? mergeTag(node.tag) : undefined;
+    const tagged = tag === undefined ? {} : { tag };
+    if (isMap(node)) return { kind: 'map', entries: this.entries(node.items, depth), span, ...tagged };
+    if (isSeq(node)) {
+      return {
+        kind: 'list',
+        items: node.items.map((item) => this.convert(item as Node, depth + 1)),
+        span,
+        ...tagged,
+      };
+    }
+    if (isScalar(node)) {
+      const { value } = node;
+      if (
+        value === null ||
+        typeof value === 'string' ||
+        typeof value === 'number' ||
+        typeof value === 'boolean'
+      ) {
+        return { kind: 'scalar', value, span, ...tagged };
+      }
+      // Dates, big integers and binary stay as they are written.
+      return { kind: 'scalar', value: node.source ?? String(value), span, ...tagged };
+    }
+    throw invalidAt(span, 'a value of a kind that compose files do not have');
+  }
+
+  private entries(pairs: readonly Pair[], depth: number): Map<string, ConfigEntry> {
+    const entries = new Map<string, ConfigEntry>();
+    const merged: ConfigNode[] = [];
+    for (const pair of pairs) {
+      const key = pair.key as Node;
+      const keySpan = this.span(key);
+      if (!isScalar(key)) throw invalidAt(keySpan, 'a key is plain text');
+      const value = this.convert(pair.value as Node | null, depth + 1);
+      if (key.value === '<<' || (typeof key.value === 'symbol' && key.source === '<<')) {
+        merged.push(...(value.kind === 'list' ? value.items : [value]));
+        continue;
+      }
+      const name = typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+      entries.set(name, { keySpan, value });
+    }
+    for (const node of merged) {
+      if (node.kind !== 'map') throw invalidAt(node.span, '`<<` merges mappings');
+      for (const [name, entry] of node.entries) if (!entries.has(name)) entries.set(name, entry);
+    }
+    return entries;
+  }
+
+  private span(node: Node | null): Span {
+    const range = node?.range;
+    if (!range) return { file: this.file, line: 1, column: 1 };
+    const start = this.lines.linePos(range[0]);
+    const end = this.lines.linePos(range[1]);
+    return { file: this.file, line: start.line, column: start.col, endLine: end.line, endColumn: end.col };
+  }
+}
+
+function mergeTag(tag: string | undefined): MergeTag | undefined {
+  return tag === '!reset' ? 'reset' : tag === '!override' ? 'override' : undefined;
+}
+
+/** A tree without the values marked `!reset`: they only remove what they override. */
+export function withoutResets(node: ConfigNode): ConfigNode {
+  if (node.kind === 'scalar') return node;
+  if (node.kind === 'list') return { ...node, items: node.items.map(withoutResets) };
+  const entries = new Map<string, ConfigEntry>();
+  for (const [name, entry] of node.entries) {
+    if (entry.value.tag !== 'reset') entries.set(name, { ...entry, value: withoutResets(entry.value) });
+  }
+  return { ...node, entries };
+}
+
+/** The value of a key of a map; undefined when the node is none or has no such key. */
+export function childOf(node: ConfigNode | undefined, key: string): ConfigNode | undefined {
+  return node?.kind === 'map' ? node.entries.get(key)?.value : undefined;
+}
+
+/** A scalar's text as compose would print it; undefined for null, lists and maps. */
+export function scalarText(node: ConfigNode | undefined): string | undefined {
+  return node?.kind === 'scalar' && node.value !== null ? String(node.value) : undefined;
+}

@@ -1,0 +1,405 @@
+// Loads a compose project: finds its files, reads `.env`, puts variables in, follows `extends` and `include`, merges,
+// checks against the schema. docker-compose 1.29 (`version: '2.2'`) and Compose 2 alike.
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { type Span, systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { didYouMean } from '../foundation/nearest.ts';
+import {
+  type ConfigEntry,
+  type ConfigMap,
+  type ConfigNode,
+  childOf,
+  parseConfig,
+  scalarText,
+  withoutResets,
+} from './config-node.ts';
+import { parseEnvFile } from './env-file.ts';
+import { interpolateConfig, type UnsetVariable, type VariableLookup } from './interpolate.ts';
+import { buildMap, mergeConfig, mergeService } from './merge.ts';
+import { projectName } from './project-name.ts';
+import { readService, type Service } from './service.ts';
+import { validateConfig } from './validate.ts';
+
+export interface LoadComposeOptions {
+  /** Where to look for the compose file; the files' own paths are relative to it. */
+  readonly directory: string;
+  /** `-f`, in order; found by name when absent. */
+  readonly files?: readonly string[];
+  /** `--env-file`; `.env` of the project folder when absent. */
+  readonly envFile?: string;
+  /** `-p`. */
+  readonly projectName?: string;
+  /** `--profile`. */
+  readonly profiles?: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface ComposeProject {
+  readonly name: string;
+  /** Absolute path of the folder that relative paths start from. */
+  readonly directory: string;
+  /** Every file read, absolute, in the order they were merged. */
+  readonly files: readonly string[];
+  /** In the order of the files. */
+  readonly services: readonly Service[];
+  /** Variables that a file uses, has no default for, and that nothing sets: they are empty. */
+  readonly unsetVariables: readonly UnsetVariable[];
+}
+
+/** Names looked for, in this order, in the folder and then above it. */
+const fileNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
+const mostFiles = 100;
+
+/**
+ * Loads a project.
+ *
+ * Throws `compose/no-file` when there is none, `compose/yaml`, `compose/invalid`, `compose/variable`,
+ * `compose/env-file`, `compose/merge`, `compose/too-large`, and for `extends` and `include`
+ * `compose/unknown-service` and `compose/cycle`; all but the first with their place.
+ */
+export async function loadComposeProject(options: LoadComposeOptions): Promise<ComposeProject> {
+  const directory = resolve(options.directory);
+  const environmentFiles = splitList(options.environment.COMPOSE_FILE);
+  const files = options.files ?? environmentFiles ?? (await findFiles(directory));
+  const paths = files.map((file) => resolve(directory, file));
+  const projectDirectory = dirname(paths[0]!);
+  const envPath = resolve(directory, options.envFile ?? join(projectDirectory, '.env'));
+  const variables = await readEnvironment(envPath, options);
+  const lookUp: VariableLookup = (name) => options.environment[name] ?? variables.get(name);
+  const loader = new Loader(directory, lookUp);
+  const root = await loader.loadMerged(paths, projectDirectory);
+  const named = scalarText(childOf(root, 'name'));
+  const name = projectName(
+    [options.projectName, lookUp('COMPOSE_PROJECT_NAME'), named],
+    basename(projectDirectory),
+  );
+  const profiles = new Set([...(options.profiles ?? []), ...(lookUp('COMPOSE_PROFILES')?.split(',') ?? [])]);
+  const recipes = childOf(root, 'x-trimaran');
+  const services = childOf(root, 'services');
+  const serviceEntries = services?.kind === 'map' ? [...services.entries] : [];
+  checkRecipeNames(
+    recipes,
+    serviceEntries.map(([service]) => service),
+  );
+  const environment = { ...Object.fromEntries(variables), ...options.environment };
+  return {
+    name,
+    directory: projectDirectory,
+    files: loader.files,
+    services: serviceEntries.map(([service, entry]) =>
+      readService(service, entry.value as ConfigMap, {
+        projectName: name,
+        recipes: childOf(recipes, service),
+        profiles,
+        environment,
+      }),
+    ),
+    unsetVariables: loader.unset,
+  };
+}
+
+function splitList(text: string | undefined): string[] | undefined {
+  return text === undefined || text === '' ? undefined : text.split(':');
+}
+
+async function findFiles(directory: string): Promise<string[]> {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    for (const name of fileNames) {
+      const file = join(folder, name);
+      if ((await readOptional(file)) === undefined) continue;
+      const extension = name.slice(name.lastIndexOf('.'));
+      const stem = name.slice(0, name.lastIndexOf('.'));
+      for (const other of [extension, extension === '.yml' ? '.yaml' : '.yml']) {
+        const override = join(folder, `${stem}.override${other}`);
+        if ((await readOptional(override)) !== undefined) return [file, override];
+      }
+      return [file];
+    }
+    if (dirname(folder) === folder) break;
+  }
+  throw new TrimaranError({
+    code: 'compose/no-file',
+    message: `no compose file in ${directory} or above it`,
+    hint: `name it: \`-f FILE\`, or make one of ${fileNames.join(', ')}`,
+  });
+}
+
+async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, cause: unknown, span?: Span): TrimaranError {
+  const code = systemErrorCode(cause);
+  if (code === undefined) throw cause;
+  return new TrimaranError({
+    code: 'compose/no-file',
+    message: `cannot read ${path} (${code})`,
+    span,
+    hint: 'check its name and permissions',
+    cause,
+  });
+}
+
+async function readEnvironment(path: string, options: LoadComposeOptions): Promise<Map<string, string>> {
+  const text = await readOptional(path);
+  if (text === undefined) {
+    if (options.envFile === undefined) return new Map();
+    throw new TrimaranError({
+      code: 'compose/no-file',
+      message: `no env file ${path}`,
+      hint: 'check `--env-file`',
+    });
+  }
+  return parseEnvFile(
+    text,
+    relative(resolve(options.directory), path) || path,
+    (name) => options.environment[name],
+  );
+}
+
+/** Recipes name services that exist. Throws `compose/unknown-service`. */
+function checkRecipeNames(recipes: ConfigNode | undefined, services: readonly string[]): void {
+  if (recipes?.kind !== 'map') return;
+  for (const [name, entry] of recipes.entries) {
+    if (!services.includes(name) && !name.startsWith('x-'))
+      throw unknownService(name, entry.keySpan, services);
+  }
+}
+
+function unknownService(name: string, span: Span, services: readonly string[]): TrimaranError {
+  return new TrimaranError({
+    code: 'compose/unknown-service',
+    message: `there is no service \`${name}\``,
+    span,
+    hint: didYouMean(name, services) ?? `there are ${services.join(', ') || 'none'}`,
+  });
+}
+
+class Loader {
+  readonly files: string[] = [];
+  readonly unset: UnsetVariable[] = [];
+  private readonly directory: string;
+  private readonly lookUp: VariableLookup;
+  private readonly parsed = new Map<string, ConfigMap>();
+
+  constructor(directory: string, lookUp: VariableLookup) {
+    this.directory = directory;
+    this.lookUp = lookUp;
+  }
+
+  /** Files merged in their order, relative paths of the result made absolute from `base`. */
+  async loadMerged(
+    paths: readonly string[],
+    base: string,
+    including: readonly string[] = [],
+  ): Promise<ConfigMap> {
+    let merged: ConfigMap | undefined;
+    for (const path of paths) {
+      const file = await this.loadFile(path, undefined);
+      const extended = await this.resolveExtends(file, path, base);
+      merged = merged === undefined ? extended : mergeConfig(merged, extended);
+    }
+    if (merged === undefined) throw new Error('no compose files');
+    const whole = withoutResets(merged) as ConfigMap;
+    const included = await this.resolveIncludes(whole, base, [...including, ...paths]);
+    validateConfig(included);
+    return included;
+  }
+
+  private async loadFile(path: string, span: Span | undefined): Promise<ConfigMap> {
+    const known = this.parsed.get(path);
+    if (known !== undefined) return known;
+    if (this.files.length >= mostFiles) {
+      throw new TrimaranError({ code: 'compose/too-large', message: `more than ${mostFiles} files`, span });
+    }
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      throw unreadable(path, error, span);
+    }
+    this.files.push(path);
+    const shown = relative(this.directory, path);
+    const parsed = parseConfig(text, shown === '' || shown.startsWith('..') ? path : shown);
+    // Before files are merged, so that an error is told where it was written.
+    const root = interpolateConfig(parsed, this.lookUp, this.unset) as ConfigMap;
+    validateConfig(root);
+    this.parsed.set(path, root);
+    return root;
+  }
+
+  /** Each service laid over what it extends, and its paths made absolute. */
+  private async resolveExtends(root: ConfigMap, path: string, base: string): Promise<ConfigMap> {
+    const services = childOf(root, 'services');
+    if (services?.kind !== 'map') return root;
+    const entries = new Map<string, ConfigEntry>();
+    for (const [name, entry] of services.entries) {
+      if (entry.value.tag === 'reset') {
+        entries.set(name, entry);
+        continue;
+      }
+      const value = await this.extendedService(root, { name, path, base, via: [] }, entry.keySpan);
+      entries.set(name, { ...entry, value });
+    }
+    return {
+      ...root,
+      entries: new Map(root.entries).set('services', {
+        keySpan: root.entries.get('services')!.keySpan,
+        value: { ...services, entries },
+      }),
+    };
+  }
+
+  private async extendedService(
+    root: ConfigMap,
+    at: {
+      readonly name: string;
+      readonly path: string;
+      readonly base: string;
+      readonly via: readonly string[];
+    },
+    span: Span,
+  ): Promise<ConfigMap> {
+    const { name, path, base, via } = at;
+    const services = childOf(root, 'services');
+    const node = childOf(services, name);
+    if (node?.kind !== 'map')
+      throw unknownService(name, span, services?.kind === 'map' ? [...services.entries.keys()] : []);
+    const own = absolutePaths(node, base);
+    const link = childOf(node, 'extends');
+    if (link === undefined) return own;
+    const key = `${path}:${name}`;
+    if (via.includes(key)) {
+      throw new TrimaranError({
+        code: 'compose/cycle',
+        message: `service \`${name}\` extends itself`,
+        span: link.span,
+        hint: 'take one `extends` out of the circle',
+      });
+    }
+    const file = scalarText(childOf(link, 'file'));
+    const service = link.kind === 'map' ? scalarText(childOf(link, 'service'))! : scalarText(link)!;
+    const otherPath = file === undefined ? path : resolve(base, file);
+    const other = file === undefined ? root : await this.loadFile(otherPath, link.span);
+    const extended = await this.extendedService(
+      other,
+      {
+        name: service,
+        path: otherPath,
+        base: file === undefined ? base : dirname(otherPath),
+        via: [...via, key],
+      },
+      link.span,
+    );
+    const merged = mergeService(extended, own);
+    const entries = new Map(merged.entries);
+    entries.delete('extends');
+    return { ...merged, entries };
+  }
+
+  private async resolveIncludes(
+    root: ConfigMap,
+    base: string,
+    including: readonly string[],
+  ): Promise<ConfigMap> {
+    const include = childOf(root, 'include');
+    if (include?.kind !== 'list') return root;
+    let result = root;
+    for (const item of include.items) {
+      const listed = item.kind === 'map' ? childOf(item, 'path') : item;
+      const names = (listed?.kind === 'list' ? listed.items : [listed]).flatMap(
+        (node) => scalarText(node) ?? [],
+      );
+      if (names.length === 0) continue;
+      const paths = names.map((name) => resolve(base, name));
+      if (paths.some((path) => including.includes(path))) {
+        throw new TrimaranError({
+          code: 'compose/cycle',
+          message: 'a file includes itself',
+          span: item.span,
+        });
+      }
+      const folder = scalarText(childOf(item, 'project_directory'));
+      const own = folder === undefined ? dirname(paths[0]!) : resolve(base, folder);
+      result = addIncluded(await this.loadMerged(paths, own, including), result, item.span);
+    }
+    return result;
+  }
+}
+
+/** What a file includes comes first; one name in both is an error, as in Compose 2. */
+function addIncluded(included: ConfigMap, root: ConfigMap, span: Span): ConfigMap {
+  const entries = new Map(root.entries);
+  for (const section of ['services', 'volumes', 'networks', 'configs', 'secrets']) {
+    const theirs = included.entries.get(section);
+    if (theirs?.value.kind !== 'map') continue;
+    const ours = entries.get(section);
+    const both = new Map(theirs.value.entries);
+    for (const [name, entry] of ours?.value.kind === 'map' ? ours.value.entries : []) {
+      if (both.has(name) && section === 'services') {
+        throw new TrimaranError({
+          code: 'compose/merge',
+          message: `service \`${name}\` is in this file and in one it includes`,
+          span: entry.keySpan,
+          related: [{ message: 'included here', span }],
+          hint: 'rename one of them',
+        });
+      }
+      both.set(name, entry);
+    }
+    entries.set(section, { keySpan: theirs.keySpan, value: { ...theirs.value, entries: both } });
+  }
+  return { ...root, entries };
+}
+
+/** A service whose build context and bind mounts start at the root, so that files of other folders can be merged. */
+function absolutePaths(service: ConfigMap, base: string): ConfigMap {
+  const entries = new Map(service.entries);
+  const build = entries.get('build');
+  if (build !== undefined && build.value.kind !== 'list') {
+    const map = buildMap(build.value);
+    const context = map.entries.get('context');
+    const inner = new Map(map.entries);
+    const text = scalarText(context?.value) ?? '.';
+    if (
+      !/^[a-z]+:\/\/|^git@|^github\.com\//.test(text) &&
+      (context !== undefined || build.value.kind === 'map')
+    ) {
+      const span = context?.value.span ?? map.span;
+      inner.set('context', {
+        keySpan: context?.keySpan ?? span,
+        value: { kind: 'scalar', value: absolute(text, base), span },
+      });
+    }
+    entries.set('build', { ...build, value: { ...map, entries: inner } });
+  }
+  const volumes = entries.get('volumes');
+  if (volumes?.value.kind === 'list') {
+    const items = volumes.value.items.map((item) => absoluteVolume(item, base));
+    entries.set('volumes', { ...volumes, value: { ...volumes.value, items } });
+  }
+  return { ...service, entries };
+}
+
+function absoluteVolume(item: ConfigNode, base: string): ConfigNode {
+  if (item.kind === 'scalar') {
+    const match = /^(\.{1,2}(?:\/[^:]*)?)(:.*)$/.exec(String(item.value));
+    return match === null ? item : { ...item, value: absolute(match[1]!, base) + match[2]! };
+  }
+  const source = item.kind === 'map' ? item.entries.get('source') : undefined;
+  const text = scalarText(source?.value);
+  if (item.kind !== 'map' || source === undefined || text === undefined || !/^\.{1,2}(?:\/|$)/.test(text))
+    return item;
+  const value: ConfigNode = { kind: 'scalar', value: absolute(text, base), span: source.value.span };
+  return { ...item, entries: new Map(item.entries).set('source', { ...source, value }) };
+}
+
+function absolute(path: string, base: string): string {
+  return isAbsolute(path) ? path : resolve(base, path);
+}
