@@ -4,7 +4,9 @@
 // Layout, little-endian: magic (8 bytes), count u32, length of keys u32, then `count` pairs of u32 (end of key, end
 // of value), the keys, the values. Keys are sorted by byte.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { writeFileAtomically } from '../foundation/atomic-file.ts';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { bufferToByteString, compareBytes, toByteString } from '../foundation/byte-string.ts';
 import { TrimaranError } from '../foundation/error.ts';
 
@@ -24,28 +26,41 @@ export async function writeSortedTable(file: string, entries: ReadonlyMap<string
   const sorted = [...entries]
     .map(([key, value]) => [toByteString(key), value] as const)
     .sort(([a], [b]) => compareBytes(a, b));
-  const offsets = Buffer.alloc(sorted.length * 8);
-  const keys: string[] = [];
-  const values: Buffer[] = [];
+  const head = Buffer.alloc(headerLength + sorted.length * 8);
   let keyEnd = 0;
   let valueEnd = 0;
   sorted.forEach(([key, value], index) => {
-    const bytes = Buffer.from(value, 'utf8');
-    keys.push(key);
-    values.push(bytes);
     keyEnd += key.length;
-    valueEnd += bytes.length;
-    offsets.writeUInt32LE(keyEnd, index * 8);
-    offsets.writeUInt32LE(valueEnd, index * 8 + 4);
+    valueEnd += Buffer.byteLength(value, 'utf8');
+    head.writeUInt32LE(keyEnd, headerLength + index * 8);
+    head.writeUInt32LE(valueEnd, headerLength + index * 8 + 4);
   });
-  const header = Buffer.alloc(headerLength);
-  magic.copy(header);
-  header.writeUInt32LE(sorted.length, 8);
-  header.writeUInt32LE(keyEnd, 12);
-  await writeFileAtomically(
-    file,
-    Buffer.concat([header, offsets, Buffer.from(keys.join(''), 'latin1'), ...values]),
-  );
+  magic.copy(head);
+  head.writeUInt32LE(sorted.length, 8);
+  head.writeUInt32LE(keyEnd, 12);
+  await mkdir(dirname(file), { recursive: true });
+  const temporary = temporaryNameFor(file);
+  try {
+    const handle = await open(temporary, 'wx', 0o644);
+    try {
+      await handle.appendFile(head);
+      // In parts, since a whole table is some 40 MB as text and as much again as bytes.
+      for (const column of [0, 1] as const) {
+        const encoding = column === 0 ? 'latin1' : 'utf8';
+        for (let i = 0; i < sorted.length; i += 2048) {
+          const part = sorted.slice(i, i + 2048).map((pair) => pair[column]);
+          await handle.appendFile(Buffer.from(part.join(''), encoding));
+        }
+      }
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }
 
 /**
