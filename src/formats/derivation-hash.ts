@@ -101,7 +101,7 @@ export function staticOutputPaths(
 }
 
 /** Whether a derivation's output is known by its hash: a fetch, for the most part. */
-export function isFixedOutput(drv: Derivation): boolean {
+function isFixedOutput(drv: Derivation): boolean {
   for (const { hash } of drv.outputs.values()) if (hash !== '' && hash !== 'impure') return true;
   return false;
 }

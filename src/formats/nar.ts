@@ -56,7 +56,7 @@ export interface HashedNar {
 }
 
 /** What lies at a path, as `builtins.path` tells its filter. */
-export type NarFileType = 'regular' | 'directory' | 'symlink' | 'unknown';
+type NarFileType = 'regular' | 'directory' | 'symlink' | 'unknown';
 
 /** Decides by path below the root, and type, whether an entry (and what lies below it) belongs; never asked for the root. */
 export type NarFilter = (path: ByteString, type: NarFileType) => boolean;

@@ -7,8 +7,6 @@ import type { Content, TreeEntry } from '../foundation/file-tree.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { blockSize, type StreamedFileEntry, TarHeaderReader, type TarReadOptions } from './tar-header.ts';
 
-export type { StreamedFileEntry, TarReadOptions } from './tar-header.ts';
-
 /** Files are indexed through a window of this many bytes, so small entries need no read of their own. */
 const windowSize = 128 * 1024;
 

@@ -19,6 +19,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isTrimaranError } from '../foundation/error.ts';
 import { fileTree, type TreeEntry } from '../foundation/file-tree.ts';
+import { TarHeaderReader } from './tar-header.ts';
 import { indexTarFile, indexTarFileSync, readTar, readTarStream } from './tar-read.ts';
 import { encodeTar, encodeTarHeader, tarTrailer, writeTarFile, writeTarFileSync } from './tar-write.ts';
 
@@ -230,6 +231,40 @@ describe('tar', () => {
     }
     const v7 = execFileSync('tar', ['-cf', '-', '--format=v7', '-C', source, 'short', 'symlink']);
     expect(readTar(v7).map((entry) => entry.kind)).toEqual(['file', 'symlink']);
+  });
+
+  it('holds numbers that are too large for their fields', () => {
+    const content = { kind: 'region' as const, file: '/nonexistent', offset: 0, length: 9_000_000_000 };
+    const header = encodeTarHeader({
+      kind: 'file',
+      path: 'huge',
+      mode: 0o644,
+      uid: 4e6,
+      gid: 2e9,
+      mtime: -5,
+      content,
+    });
+    const reader = new TarHeaderReader();
+    expect(reader.readHeader(header.subarray(0, 512), 0)).toBe('extension');
+    reader.readExtension(header.subarray(512, 512 + reader.size));
+    expect(reader.readHeader(header.subarray(-512), 1024)).toBe('entry');
+    expect(reader.size).toBe(content.length);
+    expect(reader.takeEntry()).toMatchObject({ uid: 4e6, gid: 2e9, mtime: -5 });
+
+    const source = join(directory, 'numbers');
+    writeFileSync(source, 'x');
+    for (const format of ['gnu', 'pax']) {
+      const options = [
+        '--owner=:3000000',
+        '--group=:4000000000',
+        '--mtime=1969-12-31 23:59:50Z',
+        `--format=${format}`,
+      ];
+      const archive = execFileSync('tar', ['-cf', '-', ...options, '-C', directory, 'numbers']);
+      expect(readTar(archive)[0]).toMatchObject({ uid: 3_000_000, gid: 4_000_000_000, mtime: -10 });
+    }
+    const bad: TreeEntry = { kind: 'fifo', path: 'a', mode: 0o644, uid: -1, gid: 0, mtime: 0 };
+    expect(() => encoded([bad])).toThrow(expect.objectContaining({ code: 'tar/unwritable' }));
   });
 
   it('refuses what leaves the target', () => {
