@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TrimaranError } from '../foundation/error.ts';
+import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import type { Image } from '../oci/image.ts';
 import { mergeImage } from '../oci/layer-merge.ts';
@@ -41,10 +41,10 @@ export interface RunningContainer {
   stop(): Promise<void>;
 }
 
-/** The first runtime this machine has. Throws `run/no-runtime`. */
-export function findRuntime(host: Host, wanted: Runtime | undefined): Runtime {
-  const found = (wanted === undefined ? runtimes : [wanted]).find((name) => host.which(name) !== undefined);
-  if (found !== undefined) return found;
+/** The runtimes to try: the one wanted, or all this machine has. Throws `run/no-runtime`. */
+function findRuntimes(host: Host, wanted: Runtime | undefined): readonly Runtime[] {
+  const found = (wanted === undefined ? runtimes : [wanted]).filter((name) => host.which(name) !== undefined);
+  if (found.length > 0) return found;
   throw new TrimaranError({
     code: 'run/no-runtime',
     message:
@@ -61,8 +61,21 @@ export function findRuntime(host: Host, wanted: Runtime | undefined): Runtime {
  * `run/no-command`, `run/unknown-user`, `run/did-not-start`, `run/port-in-use`, and system errors.
  */
 export async function runImage(options: RunImageOptions): Promise<RunningContainer> {
+  const candidates = findRuntimes(options.host, options.runtime);
+  for (const [index, runtime] of candidates.entries()) {
+    try {
+      return await runWith(runtime, options);
+    } catch (error) {
+      // A runtime may be installed and yet not work here; another may.
+      if (!isTrimaranError(error, 'run/did-not-start') || index === candidates.length - 1) throw error;
+      options.host.progress.note(`${error.message}; trying ${candidates[index + 1]}`);
+    }
+  }
+  throw new Error('no runtime was tried');
+}
+
+async function runWith(runtime: Runtime, options: RunImageOptions): Promise<RunningContainer> {
   const { host, image } = options;
-  const runtime = findRuntime(host, options.runtime);
   mkdirSync(options.workDirectory, { recursive: true });
   const bundle = mkdtempSync(join(options.workDirectory, 'container-'));
   const rootless = process.geteuid?.() !== 0;
@@ -146,6 +159,8 @@ function startContainer(options: StartOptions): { child: ChildProcess } {
   });
   writeFileSync(join(bundle, 'config.json'), JSON.stringify(config));
   const args = [
+    // No limits are set, and on some machines crun cannot set any.
+    ...(runtime === 'crun' ? ['--cgroup-manager=disabled'] : []),
     '--root',
     join(bundle, 'state'),
     'run',
@@ -208,10 +223,12 @@ async function containerPid(options: {
   void options.exited.then((code) => {
     ended = code;
   });
-  for (let attempt = 0; attempt < 500 && ended === undefined; attempt++) {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const over = ended !== undefined;
     const pid =
       options.runtime === 'unshare' ? firstChild(options.child.pid) : pidFile(join(options.bundle, 'pid'));
     if (pid !== undefined) return pid;
+    if (over) break;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new TrimaranError({

@@ -9,7 +9,12 @@ import type { Host } from '../../foundation/host.ts';
 import type { RealiseRequest } from '../../languages/nix/host.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
-import { openRelease, prepareRelease, type ReleaseRequest } from '../../sets/debian/prepared-release.ts';
+import {
+  openRelease,
+  prepareContents,
+  prepareRelease,
+  type ReleaseRequest,
+} from '../../sets/debian/prepared-release.ts';
 import { debBuilder, realisePackages } from '../../sets/debian/unpacked-packages.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -127,6 +132,8 @@ export class NixSession {
       ensurePath: (path: StorePath) => this.#realiser.ensurePath(path),
       debianRelease: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
         prepareRelease(this.#releaseSource(), request, debianArchitecture(system)),
+      debianContents: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
+        prepareContents(this.#releaseSource(), request, debianArchitecture(system)),
     };
   }
 

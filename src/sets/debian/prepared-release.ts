@@ -2,11 +2,12 @@
 // evaluates. What the lock says decides which release it is.
 import { existsSync, readFileSync } from 'node:fs';
 import { type Archive, findMirrors, openArchive } from '../../debian/archive.ts';
+import { type ContentsNames, ensureContentsTable } from '../../debian/contents-names.ts';
 import { openPackageIndex } from '../../debian/package-index.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { type LockedArchitecture, type LockFile, parseLockFile } from '../lock-file.ts';
-import { type ContentsNames, ReleaseFacts, type ReleaseIdentity } from './release-facts.ts';
+import { ReleaseFacts, type ReleaseIdentity } from './release-facts.ts';
 
 /** What a recipe says of the release it wants. */
 export interface ReleaseRequest {
@@ -122,4 +123,16 @@ export function releaseFacts(prepared: PreparedRelease, loadContents: () => Cont
     index: indexFile === undefined ? undefined : openPackageIndex(indexFile, identity.architecture),
     loadContents,
   });
+}
+
+/**
+ * The table of Python distributions and commands of a release, made when it is not there yet. Rejects with the errors of
+ * `openArchive` and `ensureContentsTable`.
+ */
+export async function prepareContents(
+  source: ReleaseSource,
+  request: ReleaseRequest,
+  architecture: string,
+): Promise<string> {
+  return ensureContentsTable(await openRelease(source, request, architecture), source.cacheDirectory);
 }

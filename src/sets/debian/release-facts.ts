@@ -2,22 +2,13 @@
 // come from the archive's index, which the lock checks; from the lock alone where the index cannot be had. What was
 // used is remembered, so that it can be locked.
 
+import { type ContentsNames, normaliseDistribution } from '../../debian/contents-names.ts';
 import { type Dependency, parseDependencies } from '../../debian/dependency.ts';
 import { indexOfRecords, type PackageIndex, type PackageRecord } from '../../debian/package-index.ts';
 import { resolve } from '../../debian/resolve.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import { didYouMean } from '../../foundation/nearest.ts';
 import type { LockedArchitecture, LockedPackage } from '../lock-file.ts';
-
-/** Names of Python distributions and of commands, from the archive's list of contents. */
-export interface ContentsNames {
-  /** Normalised distribution names (PEP 503), sorted. */
-  pythonNames(): readonly string[];
-  /** The package that ships a distribution. */
-  pythonPackage(distribution: string): string | undefined;
-  /** The packages that ship `/usr/bin/NAME`. */
-  commandPackages(command: string): readonly string[];
-}
 
 export interface ReleaseIdentity {
   /** As the recipe names it: `bookworm`. */
@@ -188,11 +179,6 @@ export class ReleaseFacts {
     }
     return [...chosen.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
-}
-
-/** A distribution's name as PEP 503 normalises it. */
-export function normaliseDistribution(name: string): string {
-  return name.toLowerCase().replace(/[-_.]+/g, '-');
 }
 
 function* recordsOfLock(locked: LockedArchitecture | undefined): Generator<PackageRecord> {

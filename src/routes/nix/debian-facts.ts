@@ -1,0 +1,133 @@
+// `builtins.trimaranDebian`: what the Debian set's Nix files ask of a release, as a Nix value made of functions.
+
+import { openContentsNames } from '../../debian/contents-names.ts';
+import { parseDependencies } from '../../debian/dependency.ts';
+import type { PackageRecord } from '../../debian/package-index.ts';
+import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
+import type { Evaluator, NixValue } from '../../languages/nix/evaluator.ts';
+import { type PreparedRelease, releaseFacts } from '../../sets/debian/prepared-release.ts';
+import { lockedPackage, type ReleaseFacts } from '../../sets/debian/release-facts.ts';
+import type { UsedRelease } from './evaluation-request.ts';
+
+/** The releases that one evaluation looked into. */
+export class DebianFacts {
+  readonly #call: (method: string, argument: unknown) => unknown;
+  readonly #facts = new Map<string, ReleaseFacts>();
+
+  /** `call` reaches the main thread; see blocking-calls.ts. */
+  constructor(call: (method: string, argument: unknown) => unknown) {
+    this.#call = call;
+  }
+
+  /** The builtin's value for `{ suite, timestamp, release, system }`. */
+  value(evaluator: Evaluator, argument: NixValue): NixValue {
+    const wanted = evaluator.toHost(argument) as Readonly<Record<string, string>>;
+    const facts = this.#factsOf(wanted);
+    const { identity } = facts;
+    const text = (value: NixValue) => fromByteString(evaluator.coerceToString(value).text);
+    const texts = (value: NixValue) => evaluator.toHost(value) as string[];
+    const host = (value: Parameters<Evaluator['fromHost']>[0]) => evaluator.fromHost(value);
+    const lambda = (name: string, arity: number, call: (args: readonly NixValue[]) => NixValue) =>
+      evaluator.makeFunction({ name, arity, call });
+    /** A set with an entry for each name, made when asked for, and those of a given set over them. */
+    const lazySet = (names: readonly string[], make: NixValue, over: NixValue) => {
+      const attributes = new Map<string, NixValue>(
+        names.map((name) => [name, evaluator.makeLazy(() => evaluator.callFunction(make, [name]))]),
+      );
+      const special = evaluator.inspect(over);
+      if (special.type === 'set') for (const [name, value] of special.attributes) attributes.set(name, value);
+      return evaluator.makeSet(attributes);
+    };
+    return evaluator.makeSet([
+      ['suite', toByteString(identity.suite)],
+      ['timestamp', toByteString(identity.timestamp)],
+      ['architecture', toByteString(identity.architecture)],
+      ['record', lambda('record', 1, ([name]) => host(nixRecord(facts.record(text(name!)), [])))],
+      ['resolve', lambda('resolve', 1, ([names]) => host(resolved(facts, texts(names!))))],
+      ['withPrefix', lambda('withPrefix', 1, ([prefix]) => host(facts.withPrefix(text(prefix!))))],
+      ['pythonPackage', lambda('pythonPackage', 1, ([name]) => host(facts.pythonPackage(text(name!))))],
+      [
+        'commandPackage',
+        lambda('commandPackage', 2, ([name, shippedBy]) =>
+          host(facts.commandPackage(text(name!), text(shippedBy!)) ?? null),
+        ),
+      ],
+      ['packages', lambda('packages', 2, ([make, over]) => lazySet(facts.names(), make!, over!))],
+      [
+        'pythonPackages',
+        lambda('pythonPackages', 2, ([make, over]) => lazySet(facts.pythonNames(), make!, over!)),
+      ],
+      [
+        'extensions',
+        lambda('extensions', 2, ([server, make]) => {
+          const prefix = `${text(server!)}-`;
+          const names = facts.withPrefix(prefix).map((name) => name.slice(prefix.length));
+          const short = names.map((name) => name.replace(/-\d[\d.]*$/, ''));
+          return lazySet([...new Set([...names, ...short])].sort(), make!, evaluator.makeSet([]));
+        }),
+      ],
+    ]);
+  }
+
+  /** What was used of each release. */
+  used(): UsedRelease[] {
+    return [...this.#facts.values()].map((facts) => {
+      const { packages, python } = facts.used();
+      return {
+        ...facts.identity,
+        packages: [...packages].map(([name, record]) => [name, lockedPackage(record)] as const),
+        python: [...python],
+      };
+    });
+  }
+
+  #factsOf(wanted: Readonly<Record<string, string>>): ReleaseFacts {
+    const { suite, timestamp, release, system } = wanted;
+    const key = JSON.stringify([suite, timestamp, release, system]);
+    let facts = this.#facts.get(key);
+    if (facts === undefined) {
+      const request = { suite, timestamp, releaseSha256: release, system };
+      const prepared = this.#call('debianRelease', request) as PreparedRelease;
+      facts = releaseFacts(prepared, () =>
+        openContentsNames(this.#call('debianContents', request) as string),
+      );
+      this.#facts.set(key, facts);
+    }
+    return facts;
+  }
+}
+
+function resolved(facts: ReleaseFacts, names: readonly string[]) {
+  const records = facts.resolve(names);
+  const chosen = new Set(records.map((record) => record.name));
+  const providers = new Map(
+    records.flatMap((record) =>
+      parseDependencies(record.provides, facts.identity.architecture)
+        .flat()
+        .map((relation) => [relation.name, record.name]),
+    ),
+  );
+  return records.map((record) => {
+    const needed = [record.preDepends, record.depends].flatMap((field) =>
+      parseDependencies(field, facts.identity.architecture).flatMap((dependency) =>
+        dependency.flatMap(({ name }) => (chosen.has(name) ? name : (providers.get(name) ?? []))).slice(0, 1),
+      ),
+    );
+    return nixRecord(record, [...new Set(needed)].sort());
+  });
+}
+
+function nixRecord(record: PackageRecord, depends: readonly string[]) {
+  return {
+    name: record.name,
+    version: record.version,
+    architecture: record.architecture,
+    path: toByteString(record.filename),
+    size: record.size,
+    sha256: record.sha256,
+    installedSize: record.installedSize ?? 0,
+    description: toByteString(record.description ?? ''),
+    homepage: toByteString(record.homepage ?? ''),
+    depends,
+  };
+}

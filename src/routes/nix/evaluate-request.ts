@@ -1,0 +1,202 @@
+// Carries out an evaluation request: calls the flake, follows the attribute path, and makes of the value what is
+// asked for.
+
+import type { StorePath } from '../../formats/store-path.ts';
+import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
+import { TrimaranError } from '../../foundation/error.ts';
+import { createEvaluator, type Evaluator, type NixValue } from '../../languages/nix/evaluator.ts';
+import type { HostValue } from '../../languages/nix/host.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import { DebianFacts } from './debian-facts.ts';
+import { addDebianSet } from './debian-set-source.ts';
+import type {
+  EvaluatedDerivation,
+  EvaluatedValue,
+  EvaluationAnswer,
+  EvaluationRequest,
+  EvaluationTarget,
+} from './evaluation-request.ts';
+import { callFlakeExpression, type NodeSource } from './flakes/flake-outputs.ts';
+import { parseAttributePath, showAttributePaths } from './flakes/installable.ts';
+import { createStoreHost } from './store-host.ts';
+
+export interface EvaluationWorld {
+  /** Blocks until the main thread has done something. */
+  readonly call: (method: string, argument: unknown) => unknown;
+  /** A line for the user. */
+  readonly note: (text: string) => void;
+}
+
+/** Evaluates. Throws what evaluation throws, and `nix/no-attribute`, `nix/not-a-derivation`. */
+export function evaluate(request: EvaluationRequest, world: EvaluationWorld): EvaluationAnswer {
+  const store = new LocalStore({ root: request.root, storeDirectory: request.storeDirectory });
+  const host = createStoreHost({
+    store,
+    env: request.env,
+    currentSystem: request.system,
+    currentTime: request.currentTime,
+    pure: request.pure,
+    call: world.call,
+    message: world.note,
+  });
+  const evaluator = createEvaluator({
+    host,
+    settings: { pure: request.pure, features: ['flakes', 'fetch-tree'], showTrace: request.showTrace },
+  });
+  const debian = new DebianFacts(world.call);
+  evaluator.definePrimOp({
+    name: '__trimaranDebian',
+    arity: 1,
+    call: ([argument]) => debian.value(evaluator, argument!),
+  });
+  const { path, value } = find(evaluator, { store, world, target: request.target });
+  const result =
+    request.action.kind === 'value'
+      ? present(evaluator, value, request.action)
+      : derivation(evaluator, value, path);
+  return { result, used: debian.used() };
+}
+
+interface FindContext {
+  readonly store: LocalStore;
+  readonly world: EvaluationWorld;
+  readonly target: EvaluationTarget;
+}
+
+function find(
+  evaluator: Evaluator,
+  { store, world, target }: FindContext,
+): { path: string; value: NixValue } {
+  if (target.kind !== 'flake') {
+    const root =
+      target.kind === 'file'
+        ? evaluator.evaluateFile(toByteString(target.text))
+        : evaluator.evaluateText(toByteString(target.text), { basePath: toByteString(target.directory) });
+    const path = target.attributePath;
+    return {
+      path,
+      value: path === '' ? evaluator.autoCall(root) : evaluator.selectAttrPath(root, toByteString(path)),
+    };
+  }
+  const flake = callFlake(evaluator, { store, world, target });
+  const outputs = evaluator.attribute(flake, 'outputs') ?? flake;
+  for (const path of target.attributePaths) {
+    const value = path === '' ? flake : select(evaluator, outputs, parseAttributePath(path));
+    if (value !== undefined) return { path, value };
+  }
+  throw missing(evaluator, outputs, target);
+}
+
+function callFlake(
+  evaluator: Evaluator,
+  { store, world, target }: FindContext & { readonly target: EvaluationTarget & { kind: 'flake' } },
+): NixValue {
+  const { nodes, root } = target.nodes;
+  const sourceInfo = ({ storePath, info }: NodeSource) =>
+    evaluator.makeSet([
+      ['outPath', evaluator.makeString(storePath, [storePath])],
+      ...Object.entries(info).map(([name, value]) => [name, evaluator.fromHost(hostText(value))] as const),
+    ]);
+  const fetchNode = evaluator.makeFunction({
+    name: 'fetchNode',
+    arity: 1,
+    call: ([key]) => {
+      const name = evaluator.toHost(key!) as string;
+      return sourceInfo(target.sources[name] ?? (world.call('fetchNode', name) as NodeSource));
+    },
+  });
+  const debianFlake = evaluator.makeFunction({
+    name: 'debianFlake',
+    arity: 1,
+    call: ([attributes]) => {
+      const { suite, timestamp, release } = evaluator.toHost(attributes!) as Record<string, string>;
+      const path = addDebianSet(store, { suite: suite!, timestamp: timestamp!, release: release! });
+      const outputs = evaluator.evaluateText(
+        'path: (import (path + "/flake.nix")).outputs { self = { }; } // { outPath = path; }',
+        { label: '«debian»' },
+      );
+      return evaluator.callFunction(outputs, [evaluator.makeString(path, [path])]);
+    },
+  });
+  const call = evaluator.evaluateText(toByteString(callFlakeExpression), { label: '«flake»' });
+  return evaluator.callFunction(call, [
+    evaluator.makeSet([
+      ['nodes', evaluator.fromHost(nodes as unknown as HostValue)],
+      ['root', toByteString(root)],
+      ['fetchNode', fetchNode],
+      ['debianFlake', debianFlake],
+    ]),
+  ]);
+}
+
+function hostText(value: string | number | boolean): HostValue {
+  return typeof value === 'string' ? toByteString(value) : value;
+}
+
+/** The value at a path of attributes, or undefined where one is missing. */
+function select(evaluator: Evaluator, root: NixValue, path: readonly string[]): NixValue | undefined {
+  let value: NixValue | undefined = root;
+  for (const name of path) {
+    if (evaluator.inspect(value).type !== 'set') return undefined;
+    value = evaluator.attribute(value, toByteString(name));
+    if (value === undefined) return undefined;
+  }
+  return value;
+}
+
+function missing(
+  evaluator: Evaluator,
+  outputs: NixValue,
+  target: EvaluationTarget & { kind: 'flake' },
+): TrimaranError {
+  const found = evaluator.inspect(outputs);
+  const names = found.type === 'set' ? [...found.attributes.keys()].map(fromByteString) : [];
+  return new TrimaranError({
+    code: 'nix/no-attribute',
+    message: `flake '${target.shown}' does not provide attribute ${showAttributePaths(target.attributePaths)}`,
+    hint: names.length === 0 ? 'the flake has no outputs' : `its outputs are ${names.sort().join(', ')}`,
+  });
+}
+
+function present(
+  evaluator: Evaluator,
+  value: NixValue,
+  action: Extract<EvaluationRequest['action'], { kind: 'value' }>,
+): EvaluatedValue {
+  const applied =
+    action.apply === undefined
+      ? value
+      : evaluator.callFunction(evaluator.evaluateText(toByteString(action.apply), { label: '«string»' }), [
+          value,
+        ]);
+  switch (action.form) {
+    case 'json':
+      return { kind: 'value', text: fromByteString(evaluator.toJson(applied)) };
+    case 'raw':
+      return { kind: 'value', text: fromByteString(evaluator.coerceToString(applied).text) };
+    case 'nix':
+      return { kind: 'value', text: fromByteString(evaluator.print(evaluator.forceDeep(applied))) };
+  }
+}
+
+function derivation(evaluator: Evaluator, value: NixValue, path: string): EvaluatedDerivation {
+  if (!evaluator.isDerivation(value)) {
+    throw new TrimaranError({
+      code: 'nix/not-a-derivation',
+      message: `the attribute '${path}' is no derivation, so it cannot be built`,
+      hint: 'look at it with `trimaran nix eval`',
+    });
+  }
+  const text = (name: string) => {
+    const attribute = evaluator.attribute(value, name);
+    return attribute === undefined
+      ? undefined
+      : fromByteString(evaluator.coerceToString(attribute, { copyToStore: false }).text);
+  };
+  return {
+    kind: 'derivation',
+    attributePath: path,
+    drvPath: text('drvPath') as StorePath,
+    outputs: [text('outputName') ?? 'out'],
+  };
+}
