@@ -1,13 +1,14 @@
-// Decompression of what archives come in: gzip, xz, zstd, told by their first bytes. How much comes out is bounded, since
-// a few kilobytes can stand for terabytes. Left out: bzip2 and lzip, refused by name; compression.
+// Decompression of what archives come in: gzip, bzip2, xz, zstd, told by their first bytes. How much comes out is bounded, since
+// a few kilobytes can stand for terabytes. Left out: lzip, refused by name; compression.
 import { pipeline } from 'node:stream';
 import { createGunzip, gunzip } from 'node:zlib';
 import { Decompress as ZstdDecoder } from 'fzstd';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { bzip2Blocks } from './bzip2.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { XzDecoder } from './xz.ts';
 
-export type CompressionKind = 'none' | 'gzip' | 'xz' | 'zstd';
+export type CompressionKind = 'none' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
 
 /** How something is decompressed. */
 export interface DecompressOptions {
@@ -23,7 +24,7 @@ const defaultName = 'compressed data';
 const noBytes = new Uint8Array(0);
 
 /** The compression that `head`, the first six bytes or more, shows; `none` when it shows no known one. */
-export function detectCompression(head: Uint8Array): CompressionKind | 'bzip2' | 'lzip' {
+export function detectCompression(head: Uint8Array): CompressionKind | 'lzip' {
   const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, 6)).toString('latin1');
   if (text.startsWith('\x1f\x8b')) return 'gzip';
   if (text === '\xfd7zXZ\0') return 'xz';
@@ -50,6 +51,7 @@ export async function decompress(data: Uint8Array, options: DecompressOptions): 
       return await gunzipWhole(data, options);
     case 'xz':
       return decodeXz(data, options);
+    case 'bzip2':
     case 'zstd': {
       const chunks: Buffer[] = [];
       for await (const chunk of decompressStream(single(data), { ...options, kind })) chunks.push(chunk);
@@ -112,6 +114,9 @@ async function* decoded(
     case 'gzip':
       yield* gunzipStream(source, options);
       return;
+    case 'bzip2':
+      yield* bzip2Stream(source, options);
+      return;
     case 'xz':
       yield* xzStream(source, options);
       return;
@@ -141,6 +146,25 @@ async function* gunzipStream(
     for await (const chunk of decoder) yield chunk;
   } catch (error) {
     throw systemErrorCode(error)?.startsWith('Z_') ? damaged(options, error) : error;
+  }
+}
+
+/** Blocks do not start at bytes, so what is compressed is gathered first. */
+async function* bzip2Stream(
+  source: AsyncIterable<Uint8Array>,
+  options: DecompressOptions,
+): AsyncGenerator<Buffer, void, undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > options.limit) throw tooLarge(options);
+    chunks.push(chunk);
+  }
+  try {
+    yield* bzip2Blocks(Buffer.concat(chunks));
+  } catch (error) {
+    throw isTrimaranError(error, 'bzip2/damaged') ? damaged(options, error) : error;
   }
 }
 
@@ -230,15 +254,12 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function supportedKind(
-  kind: CompressionKind | 'bzip2' | 'lzip',
-  options: DecompressOptions,
-): CompressionKind {
-  if (kind !== 'bzip2' && kind !== 'lzip') return kind;
+function supportedKind(kind: CompressionKind | 'lzip', options: DecompressOptions): CompressionKind {
+  if (kind !== 'lzip') return kind;
   throw new TrimaranError({
     code: 'compression/unsupported',
     message: `${options.name ?? defaultName} is compressed with ${kind}, which is not supported`,
-    hint: 'compress it with gzip, xz or zstd',
+    hint: 'compress it with gzip, bzip2, xz or zstd',
     exitCode: 4,
   });
 }
