@@ -1,6 +1,6 @@
 // What other tools read in our archives: skopeo, umoci, Podman and a Docker engine must all see the same image.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import {
   connectEngine,
   inspectEngineImage,
   loadImages,
+  readEngineImage,
   removeEngineImage,
   saveEngineImages,
   tagEngineImage,
@@ -153,11 +154,13 @@ describe('a Docker engine', () => {
     expect(second.bytesSent).toBeLessThan(20_000);
     expect(await inspectEngineImage(engine, `${name}:2`)).toMatchObject({ id: next.configDigest });
 
-    const file = join(directory, 'saved.tar');
-    await saveEngineImages(engine, { names: [`${name}:2`], file });
-    const [saved] = await readArchive(file, { cacheDirectory: join(directory, 'cache-saved') });
-    expect(saved!.configDigest).toBe(next.configDigest);
-    expect(saved!.names).toEqual(next.names);
+    const cacheDirectory = join(directory, 'cache-saved');
+    const saved = await readEngineImage(engine, { name: `${name}:2`, cacheDirectory });
+    expect(saved.configDigest).toBe(next.configDigest);
+    expect(saved.names).toEqual(next.names);
+    expect(readdirSync(cacheDirectory).sort()).toEqual(
+      next.layers.map((l) => `${l.diffId.slice(7)}.tar`).sort(),
+    );
 
     await tagEngineImage(engine, { image: `${name}:2`, name: parseReference(`${name}:3`) });
     expect([...(await inspectEngineImage(engine, `${name}:3`))!.names].sort()).toEqual([

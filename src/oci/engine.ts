@@ -3,18 +3,20 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { mapConcurrently } from '../foundation/concurrency.ts';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Host, ProgressTask } from '../foundation/host.ts';
+import { readArchive } from './archive-read.ts';
 import { archiveContents } from './archive-write.ts';
 import { readContents, totalLength } from './content-stream.ts';
 import { parseSha256Digest, type Sha256Digest } from './descriptor.ts';
 import { type EngineEndpoint, findEngineEndpoint } from './engine-endpoint.ts';
 import { callEngine, engineGone, readJson } from './engine-transport.ts';
 import { diffIds, type Image } from './image.ts';
+import type { LayoutReadOptions } from './layout-read.ts';
 import { type Reference, writeFamiliarReference } from './reference.ts';
 
 /** An engine that answered. */
@@ -311,5 +313,25 @@ export async function saveEngineImages(
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/**
+ * An image of the engine, its layers copied into the cache. Throws as {@link saveEngineImages} and `readArchive`.
+ *
+ * @example
+ * const image = await readEngineImage(engine, { name: 'app:1', cacheDirectory: '/cache/layers' });
+ */
+export async function readEngineImage(
+  engine: Engine,
+  { name, ...options }: { readonly name: string } & Omit<LayoutReadOptions, 'copyLayers'>,
+): Promise<Image> {
+  const file = temporaryNameFor(join(options.cacheDirectory, 'engine-image'));
+  try {
+    await saveEngineImages(engine, { names: [name], file });
+    const [image] = await readArchive(file, { ...options, copyLayers: true });
+    return image!;
+  } finally {
+    await rm(file, { force: true });
   }
 }

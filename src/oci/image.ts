@@ -35,7 +35,7 @@ export interface ContainerConfig {
   readonly [other: string]: JsonValue | undefined;
 }
 
-export interface HistoryEntry {
+interface HistoryEntry {
   readonly created?: string;
   readonly created_by?: string;
   readonly author?: string;
@@ -67,7 +67,7 @@ export interface Image {
 }
 
 /** Time of everything that has no time of its own: one second past the epoch. */
-export const defaultCreated = '1970-01-01T00:00:01Z';
+const defaultCreated = '1970-01-01T00:00:01Z';
 
 /** More than any engine accepts; a guard against nonsense from outside. */
 const mostLayers = 4096;

@@ -118,7 +118,7 @@ async function* unzstandard(chunks: AsyncIterable<Buffer>, label: string): Async
 }
 
 /** The uncompressed bytes of a blob. Throws `oci/bad-compression`, `oci/unsupported-compression`, as `readContents`. */
-export async function* uncompressed(content: readonly Content[], label: string): AsyncGenerator<Buffer> {
+async function* uncompressed(content: readonly Content[], label: string): AsyncGenerator<Buffer> {
   const chunks = readContents(content);
   switch (await compressionOf(content, label)) {
     case 'gzip':

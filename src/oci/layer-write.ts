@@ -14,7 +14,7 @@ const inlineLimit = 4096;
  * The canonical tar of a tree as data: headers in memory, contents where they lie. Nothing is read. Throws
  * `tar/unwritable`.
  */
-export function tarContents(tree: FileTree): Content[] {
+function tarContents(tree: FileTree): Content[] {
   const contents: Content[] = [];
   let small: Uint8Array[] = [];
   const flush = () => {

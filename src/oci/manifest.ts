@@ -123,7 +123,7 @@ export function parseManifest(bytes: Uint8Array, label: string): Manifest {
 }
 
 /** `linux/amd64`, `linux/arm64/v8`. */
-export function writePlatform(platform: Platform): string {
+function writePlatform(platform: Platform): string {
   const { os, architecture, variant } = platform;
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import { type Descriptor, digestHex } from './descriptor.ts';
+import { leftoversIn } from './leftovers.ts';
 import type { RegistryEndpoint, RegistrySession } from './registry-session.ts';
 
 export interface BlobDownload {
@@ -42,8 +43,11 @@ export async function downloadBlob(options: BlobDownload): Promise<string> {
   await mkdir(directory, { recursive: true });
   const left = join(directory, `${digestHex(descriptor.digest)}.partial`);
   const temporary = temporaryNameFor(join(directory, digestHex(descriptor.digest)));
-  // Renaming claims it: only one process goes on with a partial file.
-  const resumed = await renamed(left, temporary);
+  // Renaming claims it: only one process goes on with a partial file, be it of one that gave up or of one that was killed.
+  let resumed = await renamed(left, temporary);
+  for (const name of resumed ? [] : await leftoversIn(directory, `${digestHex(descriptor.digest)}.tmp-`)) {
+    resumed ||= await renamed(join(directory, name), temporary);
+  }
   let keep = false;
   try {
     const handle = await open(temporary, 'a+', 0o644);

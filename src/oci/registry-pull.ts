@@ -16,6 +16,7 @@ import { type Image, type ImageConfig, imageOfConfigBytes, parseImageConfig } fr
 import type { Layer } from './layer.ts';
 import { cachedLayer, unpackLayer } from './layer-unpack.ts';
 import { layerFile } from './layer-write.ts';
+import { removeLeftovers } from './leftovers.ts';
 import {
   isImageDescriptor,
   longestConfig,
@@ -225,6 +226,8 @@ export async function fetchRemoteImage(
     });
   });
   const config = parseImageConfig(configBytes);
+  // An image without an index is for one platform only; another's must not be taken for it.
+  selectPlatform([{ ...descriptor, platform: config }], { platform, label });
   if (config.rootfs.diff_ids.length !== layers.length) {
     throw new TrimaranError({
       code: 'oci/bad-config',
@@ -261,6 +264,7 @@ export async function pullImage(
   const label = writeFamiliarReference(remote.reference);
   const diffIds = remote.config.rootfs.diff_ids;
   const endpoints = await session.pullEndpoints(remote.reference);
+  await removeLeftovers(cacheDirectory);
   const wanted = new Map<Sha256Digest, Descriptor>(diffIds.map((diffId, i) => [diffId, remote.layers[i]!]));
   const found = new Map<Sha256Digest, Layer>();
   for (const diffId of wanted.keys()) {

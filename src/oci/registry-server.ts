@@ -21,7 +21,7 @@ export interface RegistryServerOptions {
 }
 
 /** Something to go wrong, once, at the first request that it matches. */
-export interface RegistryFault {
+interface RegistryFault {
   readonly method?: string;
   /** Matched against path and query. */
   readonly path?: RegExp;

@@ -210,6 +210,33 @@ describe('faults', () => {
     expect(readdirSync(join(cache(), 'download'))).toEqual([]);
   });
 
+  it('goes on with what a killed process left, and sweeps up after it', async () => {
+    const registry = await start();
+    const image = await example();
+    await push(registry, 'app', image);
+    const { layers } = await fetchRemoteImage(open(), { reference: at(registry, 'app'), platform });
+    const [hex] = layers.map((layer) => layer.digest.slice(7));
+    const response = await fetch(`http://${registry.address}/v2/app/blobs/sha256:${hex}`);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    mkdirSync(join(cache(), 'download'), { recursive: true });
+    // No process has so large a pid.
+    writeFileSync(join(cache(), 'download', `${hex}.tmp-4194999-abcdef`), bytes);
+    writeFileSync(join(cache(), `${'0'.repeat(64)}.tar.tmp-4194999-abcdef`), 'x');
+    const before = registry.requests.length;
+    await pull(registry, 'app');
+    expect(registry.requests.slice(before).join()).not.toContain(hex);
+    expect(readdirSync(join(cache(), 'download'))).toEqual([]);
+    expect(readdirSync(cache()).filter((name) => name.includes('.tmp-'))).toEqual([]);
+  });
+
+  it('takes no image for another platform, index or not', async () => {
+    const registry = await start();
+    await push(registry, 'app', await exampleImage([], { platform: { os: 'linux', architecture: 'arm64' } }));
+    await expect(pull(registry, 'app')).rejects.toThrowError(
+      expect.objectContaining({ code: 'oci/no-such-platform', hint: 'it has linux/arm64' }),
+    );
+  });
+
   it('starts again when what was left is not what it should be', async () => {
     const registry = await start();
     const pushed = await push(registry, 'app');

@@ -5,16 +5,7 @@ import { type Content, contentLength, type FileTree, type TreeEntry } from '../f
 import { readContents } from './content-stream.ts';
 
 /** What can differ between two entries of one path. */
-export type TreeField =
-  | 'kind'
-  | 'mode'
-  | 'owner'
-  | 'mtime'
-  | 'target'
-  | 'device'
-  | 'xattrs'
-  | 'size'
-  | 'content';
+type TreeField = 'kind' | 'mode' | 'owner' | 'mtime' | 'target' | 'device' | 'xattrs' | 'size' | 'content';
 
 export type TreeChange =
   | { readonly change: 'added'; readonly path: ByteString; readonly after: TreeEntry }
@@ -51,7 +42,7 @@ function sameRegion(a: Content, b: Content): boolean {
 }
 
 /** Offset of the first byte in which two contents differ, or undefined when they are equal. Throws as `readContents`. */
-export async function firstDifferenceOf(a: Content, b: Content): Promise<number | undefined> {
+async function firstDifferenceOf(a: Content, b: Content): Promise<number | undefined> {
   if (sameRegion(a, b)) return undefined;
   const left = readContents([a]);
   const right = readContents([b]);
