@@ -287,7 +287,7 @@ function lockWithNix(root: string, home: string, step: Step): void {
       reference.replaceAll('ROOT', root),
     ]),
     ...['--option', 'flake-registry', join(root, 'registry.json'), '--option', 'tarball-ttl', '0'],
-    ...['--store', join(home, 'nix-store')],
+    ...['--store', join(home, 'nix-store'), '--option', 'substituters', ''],
   ];
   const result = spawnSync('nix', args, {
     encoding: 'utf8',
