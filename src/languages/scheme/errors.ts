@@ -1,0 +1,216 @@
+// Exceptions: Guile 3's exception objects (records below &exception, compound ones included) and their older form,
+// a key with arguments. A SchemeError carries one through JavaScript code to the machine.
+import {
+  arrayToList,
+  intern,
+  list,
+  listToArray,
+  NIL,
+  Rec,
+  RecordType,
+  type Sym,
+  str,
+  type Value,
+} from './values.ts';
+
+/** A Scheme exception under way in JavaScript code. `payload` is what handlers get. */
+export class SchemeError extends Error {
+  readonly payload: Value;
+  constructor(payload: Value) {
+    super('uncaught Scheme exception');
+    this.payload = payload;
+    this.name = 'SchemeError';
+  }
+}
+// A stack trace costs more than all else, and nobody reads that of a Scheme exception.
+Error.stackTraceLimit = Math.min(Error.stackTraceLimit ?? 10, 10);
+
+function exceptionType(name: string, parent: RecordType | undefined, fields: string[] = []): RecordType {
+  const all = [...(parent?.fields ?? []), ...fields.map(intern)];
+  return new RecordType({
+    name: intern(name),
+    fields: all,
+    parent,
+    immutable: new Set(all.map((_, index) => index)),
+  });
+}
+
+const root = exceptionType('&exception', undefined);
+const serious = exceptionType('&serious', root);
+const error = exceptionType('&error', serious);
+const violation = exceptionType('&violation', serious);
+const assertion = exceptionType('&assertion-failure', violation);
+
+/** The standard exception types, by the names that (ice-9 exceptions) gives them. */
+export const exceptionTypes = {
+  '&exception': root,
+  '&compound-exception': exceptionType('&compound-exception', root, ['components']),
+  '&exception-with-kind-and-args': exceptionType('&exception-with-kind-and-args', root, ['kind', 'args']),
+  '&message': exceptionType('&message', root, ['message']),
+  '&warning': exceptionType('&warning', root),
+  '&serious': serious,
+  '&error': error,
+  '&external-error': exceptionType('&external-error', error),
+  '&violation': violation,
+  '&assertion-failure': assertion,
+  '&irritants': exceptionType('&irritants', root, ['irritants']),
+  '&origin': exceptionType('&origin', root, ['origin']),
+  '&non-continuable': exceptionType('&non-continuable', violation),
+  '&implementation-restriction': exceptionType('&implementation-restriction', violation),
+  '&lexical': exceptionType('&lexical', violation),
+  '&syntax': exceptionType('&syntax', violation, ['form', 'subform']),
+  '&undefined-variable': exceptionType('&undefined-variable', violation),
+  '&quit-exception': exceptionType('&quit-exception', root, ['code']),
+} as const;
+
+const withKindAndArgs = exceptionTypes['&exception-with-kind-and-args'];
+const compound = exceptionTypes['&compound-exception'];
+
+/** Whether a value is an exception object. */
+export function isException(value: Value): value is Rec {
+  return value instanceof Rec && value.type.isA(root);
+}
+
+/** The simple exceptions that an exception object is made of. */
+export function simpleExceptions(value: Value): Rec[] {
+  if (!isException(value)) return [];
+  return value.type === compound ? (listToArray(value.fields[0]) as Rec[]) : [value];
+}
+
+/** One exception object of several; nested compounds are flattened. */
+export function makeException(parts: readonly Value[]): Value {
+  const simple = parts.flatMap(simpleExceptions);
+  return simple.length === 1 ? simple[0] : new Rec(compound, [arrayToList(simple)]);
+}
+
+/** The simple exception of a type within an exception object, or undefined. */
+export function exceptionPart(value: Value, type: RecordType): Rec | undefined {
+  return simpleExceptions(value).find((part) => part.type.isA(type));
+}
+
+/** The key that `catch` sees: a symbol. */
+export function exceptionKind(value: Value): Value {
+  return exceptionPart(value, withKindAndArgs)?.fields[0] ?? intern('%exception');
+}
+
+/** The arguments that `catch` hands on: a list. */
+export function exceptionArgs(value: Value): Value {
+  return exceptionPart(value, withKindAndArgs)?.fields[1] ?? list(value);
+}
+
+const make = (name: keyof typeof exceptionTypes, ...fields: Value[]) => new Rec(exceptionTypes[name], fields);
+
+function typedParts(key: Sym, args: readonly Value[]): Rec[] {
+  switch (key.name) {
+    case 'quit':
+      return [make('&quit-exception', args.length > 0 ? args[0] : 0)];
+    case 'syntax-error':
+    case 'read-error':
+    case 'unbound-variable':
+    case 'misc-error':
+    case 'wrong-type-arg':
+    case 'out-of-range':
+    case 'wrong-number-of-args':
+    case 'numerical-overflow':
+    case 'system-error':
+    case 'keyword-argument-error':
+    case 'unsupported': {
+      const parts: Rec[] = [];
+      const [subr, message, messageArgs] = args;
+      if (key.name === 'syntax-error') parts.push(make('&syntax', args[3] ?? false, args[4] ?? false));
+      else if (key.name === 'read-error') parts.push(make('&lexical'));
+      else if (key.name === 'unbound-variable') parts.push(make('&undefined-variable'));
+      else if (key.name === 'misc-error') parts.push(make('&error'));
+      else if (key.name === 'system-error') parts.push(make('&external-error'));
+      else parts.push(make('&assertion-failure'));
+      if (subr !== undefined && subr !== false) parts.push(make('&origin', subr));
+      parts.push(make('&message', message ?? false));
+      parts.push(make('&irritants', messageArgs ?? NIL));
+      return parts;
+    }
+    default:
+      return [];
+  }
+}
+
+/** The exception object that `(throw key arg …)` raises. */
+export function exceptionFromThrow(key: Value, args: readonly Value[]): Value {
+  const kind = make('&exception-with-kind-and-args', key, arrayToList(args));
+  // An exception that was taken apart by `catch` and is thrown again becomes itself.
+  if (key?.name === '%exception' && args.length === 1 && isException(args[0])) return args[0];
+  return makeException([...typedParts(key, args), kind]);
+}
+
+/** A SchemeError for `(throw key arg …)`. */
+export function throwError(key: string, ...args: Value[]): SchemeError {
+  return new SchemeError(exceptionFromThrow(intern(key), args));
+}
+
+/** Wrong type of the argument at `position` (from 1) of the procedure `who`. */
+export function wrongType(
+  who: string | false,
+  position: number,
+  value: Value,
+  expecting?: string,
+): SchemeError {
+  const what = expecting === undefined ? ': ~S' : ` (expecting ${expecting}): ~S`;
+  return throwError(
+    'wrong-type-arg',
+    who === false ? false : str(who),
+    str(`Wrong type argument in position ${position}${what}`),
+    list(value),
+    list(value),
+  );
+}
+
+export function outOfRange(who: string | false, position: number, value: Value): SchemeError {
+  return throwError(
+    'out-of-range',
+    who === false ? false : str(who),
+    str(`Argument ${position} out of range: ~S`),
+    list(value),
+    list(value),
+  );
+}
+
+export function numericalOverflow(who: string): SchemeError {
+  return throwError('numerical-overflow', str(who), str('Numerical overflow'), false, false);
+}
+
+/** What `(error message irritant …)` raises. */
+export function miscError(
+  who: string | false,
+  message: string,
+  irritants: readonly Value[] = [],
+): SchemeError {
+  return throwError(
+    'misc-error',
+    who === false ? false : str(who),
+    str(message),
+    arrayToList(irritants),
+    false,
+  );
+}
+
+/** A feature of Guile that this implementation has not: refused by name. */
+export function unsupported(what: string): SchemeError {
+  return throwError('unsupported', false, str(`not supported: ${what}`), NIL, false);
+}
+
+export function unboundVariable(name: string): SchemeError {
+  return throwError('unbound-variable', false, str('Unbound variable: ~S'), list(intern(name)), false);
+}
+
+export function wrongNumberOfArguments(procedure: Value): SchemeError {
+  return throwError(
+    'wrong-number-of-args',
+    false,
+    str('Wrong number of arguments to ~A'),
+    list(procedure),
+    false,
+  );
+}
+
+export function wrongTypeApply(value: Value): SchemeError {
+  return throwError('wrong-type-arg', false, str('Wrong type to apply: ~S'), list(value), list(value));
+}

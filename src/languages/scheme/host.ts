@@ -1,0 +1,83 @@
+// What a Scheme program can reach outside of itself. An interpreter has no files, clock or environment of its own.
+
+/** The outside world of an interpreter; all calls are synchronous. Paths are absolute or relative to `cwd`. */
+export interface SchemeHost {
+  /** Bytes of a file, or undefined when there is none. May throw a TrimaranError of its own. */
+  readFile(path: string): Uint8Array | undefined;
+  /** Writes a whole file; absent when programs may not write. */
+  writeFile?(path: string, data: Uint8Array): void;
+  /** What kind of thing a path is, links not followed; undefined when there is nothing. */
+  stat?(path: string): FileStatus | undefined;
+  /** Names in a directory, without `.` and `..`. */
+  listDirectory?(path: string): readonly string[] | undefined;
+  readLink?(path: string): string | undefined;
+  makeDirectory?(path: string): void;
+  /** Removes a file, link or empty directory. */
+  remove?(path: string): void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Directories that are searched for modules, in order. */
+  readonly loadPath: readonly string[];
+  /** What the program writes to its ports. */
+  stdout(text: string): void;
+  stderr(text: string): void;
+}
+
+export interface FileStatus {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+  readonly size: number;
+  readonly mode: number;
+  /** Seconds since 1970. */
+  readonly mtime: number;
+  readonly device?: number;
+  readonly inode?: number;
+}
+
+/** A host that lives in memory: files by path, and what was printed. */
+export function memoryHost(
+  files: Readonly<Record<string, string>> = {},
+  options: { loadPath?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+): SchemeHost & { readonly output: () => string; readonly errors: () => string } {
+  const store = new Map(
+    Object.entries(files).map(([path, text]) => [path, Buffer.from(text, 'utf8') as Uint8Array]),
+  );
+  let output = '';
+  let errors = '';
+  return {
+    readFile: (path) => store.get(path),
+    writeFile: (path, data) => {
+      store.set(path, data);
+    },
+    stat: (path) => {
+      const data = store.get(path);
+      if (data !== undefined) return { kind: 'file', size: data.length, mode: 0o644, mtime: 0 };
+      const isDirectory = [...store.keys()].some((name) => name.startsWith(`${path.replace(/\/$/, '')}/`));
+      return isDirectory ? { kind: 'directory', size: 0, mode: 0o755, mtime: 0 } : undefined;
+    },
+    listDirectory: (path) => {
+      const prefix = `${path.replace(/\/$/, '')}/`;
+      const names = new Set<string>();
+      for (const name of store.keys()) {
+        if (name.startsWith(prefix)) names.add(name.slice(prefix.length).split('/')[0]!);
+      }
+      return names.size === 0 ? undefined : [...names].sort();
+    },
+    remove: (path) => {
+      store.delete(path);
+    },
+    env: options.env ?? {},
+    cwd: '/',
+    now: () => 0,
+    loadPath: options.loadPath ?? [],
+    stdout: (text) => {
+      output += text;
+    },
+    stderr: (text) => {
+      errors += text;
+    },
+    output: () => output,
+    errors: () => errors,
+  };
+}

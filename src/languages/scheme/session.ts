@@ -1,0 +1,340 @@
+// The state of one interpreter: modules, machine, expander, and the evaluation of program text one top-level form at
+// a time. Definitions may be left pending until somebody needs them.
+import { compileTop, topEnv } from './compile.ts';
+import { miscError } from './errors.ts';
+import { type Classified, Expander, syntaxParameter } from './expand.ts';
+import type { SchemeHost } from './host.ts';
+import type { IR } from './ir.ts';
+import { installMachine, Machine } from './machine.ts';
+import { Module, moduleLabel } from './module.ts';
+import { Closure } from './procedures.ts';
+import { type HashExtension, Reader } from './reader.ts';
+import {
+  isIdentifier,
+  isStxPair,
+  Rib,
+  Syntax,
+  sameMarks,
+  stripSyntax,
+  stxCar,
+  stxCdr,
+  TOP_WRAP,
+  wrapValue,
+} from './syntax.ts';
+import { EOF, intern, list, type Sym, UNSPECIFIED, type Value } from './values.ts';
+import { writeText } from './write.ts';
+
+/** Which top-level definitions wait until they are used. */
+export type Laziness = 'none' | 'functions' | 'all';
+
+/** Fills a module with what TypeScript provides. */
+export type ModuleBuilder = (session: Session, module: Module) => void;
+
+export interface EvaluateOptions {
+  readonly file: string;
+  readonly module?: Module | undefined;
+  readonly lazy?: Laziness;
+}
+
+/** One interpreter. */
+export class Session {
+  readonly host: SchemeHost;
+  readonly machine: Machine;
+  readonly expander: Expander;
+  /** (guile). */
+  readonly core: Module;
+  readonly modules = new Map<string, Module>();
+  /** What modules are made of: TypeScript builders and Scheme texts. */
+  readonly builders = new Map<string, ModuleBuilder[]>();
+  readonly sources = new Map<
+    string,
+    { readonly text: string; readonly file: string; readonly lazy: Laziness }
+  >();
+  readonly extensions = new Map<string, HashExtension>();
+  /** Laziness of modules found on the load path. */
+  loadLaziness: (label: string) => Laziness = () => 'none';
+  currentModule: Module;
+  /** The file being loaded. */
+  currentFile: string | undefined;
+  /** Modules whose files are being loaded, outermost first. */
+  readonly loading: string[] = [];
+
+  constructor(host: SchemeHost) {
+    this.host = host;
+    this.machine = new Machine(() => host.now());
+    this.core = new Module([intern('guile')]);
+    // Everything in (guile) is public.
+    (this.core as { publicInterface: Module }).publicInterface = this.core;
+    this.modules.set('guile', this.core);
+    this.currentModule = this.core;
+    this.expander = new Expander(
+      {
+        currentModule: () => this.currentModule,
+        apply: (procedure, args) => this.machine.apply(procedure, args),
+        evaluate: (ir) => this.run(ir),
+      },
+      this.core,
+    );
+  }
+
+  /** Makes this interpreter the one that runs; interpreters take turns. */
+  activate(): void {
+    installMachine(this.machine);
+  }
+
+  run(ir: IR): Value {
+    const code = compileTop(ir);
+    return this.machine.runCode(code, topEnv(code));
+  }
+
+  // Modules.
+
+  addBuilder(label: string, builder: ModuleBuilder): void {
+    const list_ = this.builders.get(label);
+    if (list_ === undefined) this.builders.set(label, [builder]);
+    else list_.push(builder);
+  }
+
+  /** A module that uses (guile), registered under its name. */
+  makeModule(name: readonly Value[]): Module {
+    const module = new Module(name);
+    module.use(this.core);
+    this.modules.set(moduleLabel(name), module);
+    return module;
+  }
+
+  /** The module of this name, loaded when need be; undefined when there is no code for it. */
+  resolveModule(name: readonly Value[], options: { load: boolean } = { load: true }): Module | undefined {
+    const label = moduleLabel(name);
+    const known = this.modules.get(label);
+    if (known !== undefined || !options.load) return known;
+    const builders = this.builders.get(label);
+    const source = this.sources.get(label);
+    if (builders !== undefined) {
+      const module = this.makeModule(name);
+      const before = this.currentModule;
+      for (const builder of builders) builder(this, module);
+      this.currentModule = before;
+    }
+    if (source !== undefined) {
+      this.load(label, { text: source.text, file: source.file, lazy: source.lazy, name });
+    } else if (builders === undefined) {
+      const found = this.findOnLoadPath(name);
+      if (found === undefined) return undefined;
+      this.load(label, { ...found, lazy: this.loadLaziness(label), name });
+    }
+    return this.modules.get(label);
+  }
+
+  private load(
+    label: string,
+    source: { text: string; file: string; lazy: Laziness; name: readonly Value[] },
+  ): void {
+    const saved = { module: this.currentModule, file: this.currentFile };
+    this.loading.push(label);
+    this.currentModule = this.modules.get('guile-user') ?? this.core;
+    this.currentFile = source.file;
+    try {
+      this.evaluateText(source.text, { file: source.file, lazy: source.lazy });
+    } catch (error) {
+      this.modules.delete(label);
+      throw error;
+    } finally {
+      this.loading.pop();
+      this.currentModule = saved.module;
+      this.currentFile = saved.file;
+    }
+  }
+
+  private findOnLoadPath(name: readonly Value[]): { text: string; file: string } | undefined {
+    const relative = `${name.map((part) => (part as Sym).name ?? String(part)).join('/')}.scm`;
+    if (relative.split('/').some((part) => part === '..' || part === '')) return undefined;
+    for (const directory of this.host.loadPath) {
+      const file = `${directory.replace(/\/$/, '')}/${relative}`;
+      const data = this.host.readFile(file);
+      if (data !== undefined) return { text: Buffer.from(data).toString('utf8'), file };
+    }
+    return undefined;
+  }
+
+  /** The public interface of a module, loaded when need be. Throws `misc-error` when there is no such module. */
+  interfaceOf(name: readonly Value[]): Module {
+    const module = this.resolveModule(name);
+    if (module?.publicInterface === undefined) {
+      throw miscError(null as never, 'no code for module ~S', [list(...name)]);
+    }
+    return module.publicInterface;
+  }
+
+  // Evaluation.
+
+  /** Evaluates all forms of a text; returns the last value. */
+  evaluateText(text: string, options: EvaluateOptions): Value {
+    const saved = this.currentModule;
+    if (options.module !== undefined) this.currentModule = options.module;
+    try {
+      const reader = new Reader(text, { file: options.file, syntax: true, extensions: this.extensions });
+      let value: Value = UNSPECIFIED;
+      for (;;) {
+        const form = reader.read();
+        if (form === EOF) return value;
+        value = this.evaluateForm(form, { lazy: options.lazy ?? 'none' });
+      }
+    } finally {
+      if (options.module !== undefined) this.currentModule = saved;
+    }
+  }
+
+  /** Evaluates one datum or syntax object as a top-level form. */
+  evaluateForm(form: Value, options: { lazy: Laziness; module?: Module } = { lazy: 'none' }): Value {
+    const saved = this.currentModule;
+    if (options.module !== undefined) this.currentModule = options.module;
+    try {
+      const rib = new Rib();
+      const wrap = { marks: TOP_WRAP.marks, substs: { head: rib, tail: null } };
+      return this.top(wrapValue(form, wrap, this.currentModule), { rib, lazy: options.lazy });
+    } finally {
+      if (options.module !== undefined) this.currentModule = saved;
+    }
+  }
+
+  private top(form: Value, context: { rib: Rib; lazy: Laziness }): Value {
+    const { expander } = this;
+    if (context.lazy !== 'none' && this.postpone(form, context)) return UNSPECIFIED;
+    const classified: Classified = expander.classify(form, context.rib);
+    if (classified.type === 'core') {
+      switch (classified.core.special) {
+        case 'begin':
+          return this.topAll(expander.formsOf(classified.form, 1), context);
+        case 'eval-when':
+          return expander.evalWhenApplies(classified.form)
+            ? this.topAll(expander.formsOf(classified.form, 2), context)
+            : UNSPECIFIED;
+        case 'let-syntax':
+        case 'letrec-syntax':
+          return this.topAll(
+            expander.localSyntax(classified.form, classified.core.special === 'letrec-syntax'),
+            context,
+          );
+        case 'define':
+          return this.topDefine(classified.form, context);
+        case 'define-syntax':
+        case 'define-syntax-parameter':
+          return this.topDefineSyntax(classified.form, context, classified.core.special);
+      }
+    }
+    return this.run(expander.expandClassified(classified));
+  }
+
+  private topAll(forms: readonly Value[], context: { rib: Rib; lazy: Laziness }): Value {
+    let value: Value = UNSPECIFIED;
+    for (const form of forms) value = this.top(form, context);
+    return value;
+  }
+
+  /** The name a top-level definition binds: what a macro introduced is renamed, as in Guile. */
+  private topName(id: Syntax, form: Value, rib: Rib): Sym {
+    if (sameMarks(id.wrap.marks, TOP_WRAP.marks)) {
+      // A rib of an earlier definition may rename it still.
+      return id.datum;
+    }
+    const name = intern(`${id.datum.name}-${hashText(writeText(stripSyntax(form))).toString(16)}`);
+    rib.add(id, new Syntax(name, TOP_WRAP, this.currentModule));
+    return name;
+  }
+
+  private topDefine(form: Value, context: { rib: Rib; lazy: Laziness }): Value {
+    const { id, rhs } = this.expander.parseDefine(form);
+    const name = this.topName(id, form, context.rib);
+    const module = this.currentModule;
+    const value = this.run(nameLambda(rhs(), name.name));
+    const single =
+      value !== null && typeof value === 'object' && 'list' in value && Array.isArray(value.list)
+        ? value.list[0]
+        : value;
+    if (single instanceof Closure && (single.name === false || single.name === undefined)) single.name = name;
+    module.define(name, single);
+    return UNSPECIFIED;
+  }
+
+  private topDefineSyntax(
+    form: Value,
+    context: { rib: Rib; lazy: Laziness },
+    special: 'define-syntax' | 'define-syntax-parameter',
+  ): Value {
+    const { id, rhs } = this.expander.parseDefineSyntax(form);
+    const name = this.topName(id, form, context.rib);
+    const module = this.currentModule;
+    const macro = this.expander.makeMacro(rhs, name.name);
+    module.define(name, special === 'define-syntax' ? macro : syntaxParameter(name.name, macro));
+    return UNSPECIFIED;
+  }
+
+  /** Leaves a definition pending when it may wait; false when it must be evaluated now. */
+  private postpone(form: Value, context: { rib: Rib; lazy: Laziness }): boolean {
+    if (!isStxPair(form)) return false;
+    const head = stxCar(form);
+    if (!isIdentifier(head)) return false;
+    const binding = this.expander.resolve(head);
+    if (binding.type !== 'macro' || this.core.local(head.datum)?.value !== binding.macro) return false;
+    const rest = stxCdr(form);
+    if (!isStxPair(rest)) return false;
+    const target = stxCar(rest);
+    const isFunction = isStxPair(target);
+    let id = target;
+    while (isStxPair(id)) id = stxCar(id);
+    if (!isIdentifier(id) || !sameMarks(id.wrap.marks, TOP_WRAP.marks)) return false;
+    const isSyntax = head.datum.name === 'define-syntax' || head.datum.name === 'define-syntax-rule';
+    switch (head.datum.name) {
+      case 'define':
+      case 'define-public':
+        if (!isFunction && context.lazy !== 'all' && !isLambda(rest)) return false;
+        break;
+      case 'define*':
+      case 'define*-public':
+      case 'define-syntax':
+      case 'define-syntax-rule':
+        break;
+      default:
+        return false;
+    }
+    const module = this.currentModule;
+    const variable = module.ensure(id.datum);
+    variable.value = undefined;
+    variable.pendingSyntax = isSyntax;
+    variable.pending = () => {
+      const saved = this.currentModule;
+      this.currentModule = module;
+      try {
+        this.top(form, { rib: context.rib, lazy: 'none' });
+      } finally {
+        this.currentModule = saved;
+      }
+    };
+    if (head.datum.name.endsWith('-public')) module.export([id.datum]);
+    return true;
+  }
+}
+
+function isLambda(rest: Value): boolean {
+  const value = stxCdr(rest);
+  if (!isStxPair(value) || !isStxPair(stxCar(value))) return false;
+  const head = stxCar(stxCar(value));
+  return isIdentifier(head) && /^(case-)?lambda\*?$/.test(head.datum.name);
+}
+
+function nameLambda(ir: IR, name: string): IR {
+  if (ir.kind === 'lambda') ir.name ??= name;
+  return ir;
+}
+
+/** FNV-1a over UTF-16 units, 52 bits or so: stable between runs. */
+function hashText(text: string): number {
+  let low = 0x811c9dc5;
+  let high = 0x1234567;
+  for (let i = 0; i < text.length; i++) {
+    low = Math.imul(low ^ text.charCodeAt(i), 0x01000193) >>> 0;
+    high = Math.imul(high ^ text.charCodeAt(i), 0x01000197) >>> 0;
+  }
+  return low * 0x100000 + (high & 0xfffff);
+}
