@@ -4,11 +4,13 @@ import { createHash } from 'node:crypto';
 import { type ByteString, fromByteString } from '../foundation/byte-string.ts';
 import { TrimaranError } from '../foundation/error.ts';
 import {
+  assemble,
   type Derivation,
   type DerivationInputs,
   type DerivationOutput,
+  type DerivationParts,
+  partsOf,
   sortedInputs,
-  unparse,
 } from './derivation.ts';
 import { parseHash, parseHashAlgorithm, writeHash } from './hash-text.ts';
 import {
@@ -41,17 +43,11 @@ export interface DerivationHashing {
  * Throws `derivation/unknown-input` for an input neither in the memo nor readable, `derivation/cycle`.
  */
 export function hashDerivationModulo(drv: Derivation, hashing: DerivationHashing): DerivationHash {
-  if (isFixedOutput(drv)) {
-    const outputs = new Map<ByteString, string>();
-    for (const [name, { hashAlgorithm, hash, path }] of drv.outputs) {
-      outputs.set(name, sha256(`fixed:out:${hashAlgorithm}:${hash}:${path}`));
-    }
-    return { kind: 'fixed', outputs };
-  }
-  for (const output of drv.outputs.values()) if (output.path === '') return { kind: 'deferred' };
+  const early = hashWithoutInputs(drv.outputs);
+  if (early !== undefined) return early;
   const inputs = hashedInputs(drv, hashing);
   if (inputs === undefined) return { kind: 'deferred' };
-  return { kind: 'regular', hash: sha256(unparse(drv, inputs, drv.outputs, drv.env)) };
+  return { kind: 'regular', hash: sha256(assemble(partsOf(drv), { inputs, outputs: drv.outputs })) };
 }
 
 /**
@@ -65,10 +61,63 @@ export function staticOutputPaths(
   drv: Derivation,
   options: DerivationHashing & { readonly storeDirectory: string },
 ): Derivation {
+  return filled(drv, fillOutputs(drv, partsOf(drv), options));
+}
+
+/** All that instantiating a derivation gives. */
+export interface InstantiatedDerivation {
+  readonly derivation: Derivation;
+  /** As {@link writeDerivation} would give it; its path is that of `derivationPath`. */
+  readonly text: ByteString;
+  /** To be put into the memo under the derivation's path. */
+  readonly hash: DerivationHash;
+}
+
+/**
+ * {@link staticOutputPaths}, `writeDerivation` and {@link hashDerivationModulo} in one, and faster: the three
+ * texts share most of their parts. Throws as they do.
+ */
+export function instantiateDerivation(
+  drv: Derivation,
+  options: DerivationHashing & { readonly storeDirectory: string },
+): InstantiatedDerivation {
+  const parts = partsOf(drv);
+  const fill = fillOutputs(drv, parts, options);
+  const { outputs, env } = fill;
+  const text = assemble(parts, { inputs: sortedInputs(drv.inputDrvs), outputs, env });
+  let hash = hashWithoutInputs(outputs);
+  if (hash === undefined) {
+    const inputs = fill.inputs ?? hashedInputs(drv, options);
+    hash =
+      inputs === undefined
+        ? { kind: 'deferred' }
+        : { kind: 'regular', hash: sha256(assemble(parts, { inputs, outputs, env })) };
+  }
+  return { derivation: filled(drv, fill), text, hash };
+}
+
+interface FilledOutputs {
+  readonly outputs: ReadonlyMap<ByteString, DerivationOutput>;
+  /** Variables that name outputs, with their paths. */
+  readonly env: ReadonlyMap<ByteString, StorePath>;
+  /** The inputs' hashes, when they were needed. */
+  readonly inputs: DerivationInputs | undefined;
+}
+
+function filled(drv: Derivation, { outputs, env }: FilledOutputs): Derivation {
+  return { ...drv, outputs, env: new Map([...drv.env, ...env]) };
+}
+
+function fillOutputs(
+  drv: Derivation,
+  parts: DerivationParts,
+  options: DerivationHashing & { readonly storeDirectory: string },
+): FilledOutputs {
   const { storeDirectory } = options;
   const outputs = new Map<ByteString, DerivationOutput>();
-  const env = new Map(drv.env);
-  let ownHash: string | undefined;
+  const env = new Map<ByteString, StorePath>();
+  let inputs: DerivationInputs | undefined;
+  let derivationHash: string | undefined;
   let isDeferred = false;
   for (const [output, given] of drv.outputs) {
     let path: StorePath;
@@ -83,26 +132,39 @@ export function staticOutputPaths(
       hash = writeHash(digest, 'base16');
       path = makeFixedOutputPath({ name: outputPathName(drv.name, output), method, digest, storeDirectory });
     } else {
-      if (ownHash === undefined && !isDeferred) {
-        const inputs = hashedInputs(drv, options);
+      if (derivationHash === undefined && !isDeferred) {
+        inputs = hashedInputs(drv, options);
         if (inputs === undefined) isDeferred = true;
-        else ownHash = sha256(unparseMasked(drv, inputs));
+        else derivationHash = sha256(maskedText(drv, parts, inputs));
       }
-      if (ownHash === undefined) {
+      if (derivationHash === undefined) {
         outputs.set(output, given);
         continue;
       }
-      path = makeOutputPath({ derivationHash: ownHash, output, name: drv.name, storeDirectory });
+      path = makeOutputPath({ derivationHash, output, name: drv.name, storeDirectory });
     }
     outputs.set(output, { path, hashAlgorithm: given.hashAlgorithm, hash });
     env.set(output, path);
   }
-  return { ...drv, outputs, env };
+  return { outputs, env, inputs };
 }
 
-/** Whether a derivation's output is known by its hash: a fetch, for the most part. */
-function isFixedOutput(drv: Derivation): boolean {
-  for (const { hash } of drv.outputs.values()) if (hash !== '' && hash !== 'impure') return true;
+/** The hash of a fixed output, or of one that is not known yet; undefined when inputs count. */
+function hashWithoutInputs(outputs: ReadonlyMap<ByteString, DerivationOutput>): DerivationHash | undefined {
+  if (hasFixedOutput(outputs)) {
+    const hashes = new Map<ByteString, string>();
+    for (const [name, { hashAlgorithm, hash, path }] of outputs) {
+      hashes.set(name, sha256(`fixed:out:${hashAlgorithm}:${hash}:${path}`));
+    }
+    return { kind: 'fixed', outputs: hashes };
+  }
+  for (const output of outputs.values()) if (output.path === '') return { kind: 'deferred' };
+  return undefined;
+}
+
+/** Whether an output is known by its hash: a fetch, for the most part. */
+function hasFixedOutput(outputs: ReadonlyMap<ByteString, DerivationOutput>): boolean {
+  for (const { hash } of outputs.values()) if (hash !== '' && hash !== 'impure') return true;
   return false;
 }
 
@@ -171,16 +233,17 @@ function hashMissingInputs(root: Derivation, { memo, readDerivation }: Derivatio
     const drv = readDerivation(next);
     open.add(next);
     // A fixed output's inputs do not count, so they need not be there.
-    stack.push({ drv, path: next, waiting: isFixedOutput(drv) ? [] : missing(drv) });
+    stack.push({ drv, path: next, waiting: hasFixedOutput(drv.outputs) ? [] : missing(drv) });
   }
 }
 
-function unparseMasked(drv: Derivation, inputs: DerivationInputs): ByteString {
+/** What a derivation's own outputs are hashed of: the text without their paths. */
+function maskedText(drv: Derivation, parts: DerivationParts, inputs: DerivationInputs): ByteString {
   const outputs = new Map<ByteString, DerivationOutput>();
-  const env = new Map(drv.env);
+  const env = new Map<ByteString, ByteString>();
   for (const output of drv.outputs.keys()) {
     outputs.set(output, { path: '', hashAlgorithm: '', hash: '' });
-    if (env.has(output)) env.set(output, '');
+    if (drv.env.has(output)) env.set(output, '');
   }
-  return unparse(drv, inputs, outputs, env);
+  return assemble(parts, { inputs, outputs, env });
 }

@@ -8,7 +8,12 @@ import { bufferToByteString } from '../foundation/byte-string.ts';
 import { digestOf } from '../foundation/digest.ts';
 import { isTrimaranError } from '../foundation/error.ts';
 import { type Derivation, derivationPath, parseDerivation, writeDerivation } from './derivation.ts';
-import { type DerivationHash, hashDerivationModulo, staticOutputPaths } from './derivation-hash.ts';
+import {
+  type DerivationHash,
+  hashDerivationModulo,
+  instantiateDerivation,
+  staticOutputPaths,
+} from './derivation-hash.ts';
 import {
   isStorePath,
   makeFixedOutputPath,
@@ -224,6 +229,15 @@ describe('derivations', () => {
     const filled = staticOutputPaths(withoutPaths(drv), { memo, readDerivation, storeDirectory });
     expect(writeDerivation(filled)).toBe(manyText);
     expect(memo.size).toBe(2);
+    // Variables named after outputs need not be there; they come in where they sort.
+    const bare = {
+      ...withoutPaths(drv),
+      env: new Map([...drv.env].filter(([key]) => !drv.outputs.has(key))),
+    };
+    const whole = instantiateDerivation(bare, { memo, storeDirectory });
+    expect([...parseDerivation(whole.text, 'many-1.0').env.keys()]).toEqual([...drv.env.keys()]);
+    expect(whole.text).toBe(writeDerivation(whole.derivation));
+    expect(whole.hash).toEqual(hashDerivationModulo(whole.derivation, { memo }));
     expect(() => staticOutputPaths(drv, { memo: new Map(), storeDirectory })).toThrow(
       expect.objectContaining({ code: 'derivation/unknown-input' }),
     );
@@ -304,6 +318,12 @@ describe('derivations', () => {
       expect(derivationPath(drv, { storeDirectory })).toBe(path);
       const filled = staticOutputPaths(withoutPaths(drv), { memo, readDerivation, storeDirectory });
       expect(writeDerivation(filled)).toBe(text);
+      const whole = instantiateDerivation(withoutPaths(drv), { memo, readDerivation, storeDirectory });
+      expect(whole).toEqual({
+        derivation: filled,
+        text,
+        hash: hashDerivationModulo(drv, { memo, readDerivation }),
+      });
     }
   });
 });

@@ -38,7 +38,7 @@ export function parseDerivation(text: ByteString, name: ByteString): Derivation 
 
 /** The text of a derivation, byte for byte as Nix and Guix write it. */
 export function writeDerivation(drv: Derivation): ByteString {
-  return unparse(drv, sortedInputs(drv.inputDrvs), drv.outputs, drv.env);
+  return assemble(partsOf(drv), { inputs: sortedInputs(drv.inputDrvs), outputs: drv.outputs });
 }
 
 /**
@@ -69,35 +69,51 @@ function sortedNames(names: Iterable<ByteString>): readonly ByteString[] {
   return list.length < 2 ? list : [...new Set(list)].sort();
 }
 
-/** The text with other inputs, outputs or environment than the derivation's own, as its hashes need. */
-export function unparse(
-  drv: Derivation,
-  inputs: DerivationInputs,
-  outputs: ReadonlyMap<ByteString, DerivationOutput>,
-  env: ReadonlyMap<ByteString, ByteString>,
-): ByteString {
-  let text = 'Derive([';
-  let comma = '';
-  for (const name of [...outputs.keys()].sort()) {
-    const { path, hashAlgorithm, hash } = outputs.get(name)!;
-    text += `${comma}("${name}","${path}","${hashAlgorithm}","${hash}")`;
-    comma = ',';
-  }
-  text += '],[';
-  comma = '';
-  for (const [key, names] of inputs) {
-    text += `${comma}("${key}",["${names.join('","')}"])`;
-    comma = ',';
-  }
+/** What a derivation's text shares with the texts that its hashes are taken of, made once for all of them. */
+export interface DerivationParts {
+  /** Sources, system, builder and arguments. */
+  readonly middle: ByteString;
+  /** Environment variables, sorted, and each with its value as the text has them. */
+  readonly keys: readonly ByteString[];
+  readonly pairs: readonly ByteString[];
+}
+
+export function partsOf(drv: Derivation): DerivationParts {
   const sources = sortedNames(drv.inputSrcs);
-  text += `],[${sources.length === 0 ? '' : `"${sources.join('","')}"`}]`;
-  text += `,${quoted(drv.system)},${quoted(drv.builder)},[${drv.args.map(quoted).join(',')}],[`;
-  comma = '';
-  for (const key of [...env.keys()].sort()) {
-    text += `${comma}(${quoted(key)},${quoted(env.get(key)!)})`;
-    comma = ',';
+  const keys = [...drv.env.keys()].sort();
+  return {
+    middle: `[${sources.length === 0 ? '' : `"${sources.join('","')}"`}],${quoted(drv.system)},${quoted(drv.builder)},[${drv.args.map(quoted).join(',')}]`,
+    keys,
+    pairs: keys.map((key) => `(${quoted(key)},${quoted(drv.env.get(key)!)})`),
+  };
+}
+
+/** A text of those parts, with the inputs, outputs and other values of variables that are given. */
+export function assemble(
+  parts: DerivationParts,
+  given: {
+    readonly inputs: DerivationInputs;
+    readonly outputs: ReadonlyMap<ByteString, DerivationOutput>;
+    readonly env?: ReadonlyMap<ByteString, ByteString>;
+  },
+): ByteString {
+  const outputs = [...given.outputs.keys()].sort().map((name) => {
+    const { path, hashAlgorithm, hash } = given.outputs.get(name)!;
+    return `("${name}","${path}","${hashAlgorithm}","${hash}")`;
+  });
+  const inputs = given.inputs.map(([key, names]) => `("${key}",["${names.join('","')}"])`);
+  const pairs = [...parts.pairs];
+  const added: ByteString[] = [];
+  for (const [key, value] of given.env ?? []) {
+    const index = parts.keys.indexOf(key);
+    if (index >= 0) pairs[index] = `(${quoted(key)},${quoted(value)})`;
+    else added.push(key);
   }
-  return `${text}])`;
+  for (const key of added.sort().reverse()) {
+    const next = parts.keys.findIndex((other) => other > key);
+    pairs.splice(next < 0 ? parts.keys.length : next, 0, `(${quoted(key)},${quoted(given.env!.get(key)!)})`);
+  }
+  return `Derive([${outputs.join(',')}],[${inputs.join(',')}],${parts.middle},[${pairs.join(',')}])`;
 }
 
 const needsEscape = /["\\\x00-\x1f]/;
