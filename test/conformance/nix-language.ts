@@ -12,8 +12,10 @@ import { toByteString } from '../../src/foundation/byte-string.ts';
 import { isTrimaranError } from '../../src/foundation/error.ts';
 import { NixEvaluationError, renderNixError } from '../../src/languages/nix/errors.ts';
 import { createEvaluator, type NixValue } from '../../src/languages/nix/evaluator.ts';
+import type { NixHost } from '../../src/languages/nix/host.ts';
 import { createInMemoryHost } from '../../src/languages/nix/in-memory-host.ts';
 import type { LintLevel } from '../../src/languages/nix/parser.ts';
+import { flakeRefToStringBuiltin, parseFlakeRefBuiltin } from '../../src/routes/nix/flakes/fetch-builtins.ts';
 import { diskFiles } from './nix-disk-files.ts';
 import knownFailures from './nix-language-known-failures.json' with { type: 'json' };
 
@@ -126,11 +128,15 @@ function run(directory: string, kind: Kind, file: string): Run {
   const say = (line: string) => {
     stderr += `${line}\n`;
   };
-  const host = createInMemoryHost({
-    files: diskFiles,
-    env: { TEST_VAR: 'foo', HOME: '/fake-home' },
-    message: say,
-  });
+  const host: NixHost = {
+    ...createInMemoryHost({
+      files: diskFiles,
+      env: { TEST_VAR: 'foo', HOME: '/fake-home' },
+      message: say,
+    }),
+    parseFlakeRef: parseFlakeRefBuiltin,
+    flakeRefToString: flakeRefToStringBuiltin,
+  };
   const evaluator = createEvaluator({
     host,
     settings: {
@@ -194,7 +200,7 @@ function expectedText(file: string): string {
 /** What the case's own script does to the output. */
 function postprocess(directory: string, name: string, text: string): string {
   if (!existsSync(join(directory, `${name}.postprocess`))) return text;
-  return text.replace(/[0-9 ]{8}(?=[^0-9])/g, '<number>').replace(/[0-9]+/g, '<number>');
+  return text.replace(/[0-9 ]{7}[0-9]([^0-9\n])/g, '<number>$1').replace(/[0-9]+/g, '<number>');
 }
 
 function difference(expected: string, got: string): string {

@@ -79,6 +79,8 @@ export interface CallNode {
   readonly position: LocalPosition;
   readonly fn: Node;
   readonly args: Node[];
+  /** For `f or` alone: the offset where it ends. Such calls are warned of where they are not what they seem. */
+  cursedOrEnd?: number;
 }
 
 export interface VariableNode {

@@ -171,11 +171,11 @@ export function peel<T>(
   return step(start, options.position);
 }
 
-/** How a trace speaks of a value that is being turned into a string: one already there is only used. */
+/** How a trace speaks of a value that is being turned into a string: one that is there already is only used. */
 function whileTryingToUse(slot: Slot): string {
   const value = slot instanceof Thunk ? (slot.code === null ? slot.value : undefined) : slot;
   if (value === undefined) return 'evaluating';
-  return `trying to use ${showType(value)} from`;
+  return 'using';
 }
 
 /** Copies a file or tree into the store, and gives its path with the context of a source. */

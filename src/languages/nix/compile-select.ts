@@ -12,6 +12,8 @@ interface Part {
   readonly symbol: SymbolId;
   readonly expression: Eval | undefined;
   readonly position: Position;
+  /** Where the expression's text is. */
+  readonly text: number;
 }
 
 function compilePath(unit: Unit, at: number): Part[] {
@@ -21,8 +23,13 @@ function compilePath(unit: Unit, at: number): Part[] {
     const reference = words[at + 2 + i * 2]!;
     parts.push(
       words[at + 1 + i * 2] === 0
-        ? { symbol: unit.symbol(reference), expression: undefined, position: 0 }
-        : { symbol: -1, expression: compileEval(unit, reference), position: unit.position(reference) },
+        ? { symbol: unit.symbol(reference), expression: undefined, position: 0, text: -1 }
+        : {
+            symbol: -1,
+            expression: compileEval(unit, reference),
+            position: unit.position(reference),
+            text: words[at + 1 + i * 2]! - 1,
+          },
     );
   }
   return parts;
@@ -50,7 +57,7 @@ function showPath(unit: Unit, parts: readonly Part[], env: Env): ByteString {
       } catch (thrown) {
         if (!(thrown instanceof NixError)) throw thrown;
         it.depth = depth;
-        return '"${...}"';
+        return `"\${${unit.shownExpression(part.text)}}"`;
       }
     })
     .join('.');

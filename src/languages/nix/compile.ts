@@ -72,6 +72,11 @@ export class Unit {
     return this.global(this.words[node + 1]!);
   }
 
+  /** The text of an expression that was kept for errors. */
+  shownExpression(index: number): ByteString {
+    return this.strings[index]!.replace(/\0([^\0]*)\0/g, (_, literal: ByteString) => this.path(literal).path);
+  }
+
   /** What a path literal stands for; a trailing slash is kept for what is appended to it. */
   path(literal: ByteString): NixPath {
     let absolute: ByteString;
@@ -398,7 +403,7 @@ function compileAssert(unit: Unit, node: number): Eval {
   const conditionNode = words[node + 2]!;
   const condition = compileBool(unit, conditionNode, 'in the condition of the assert statement');
   const body = compileEval(unit, words[node + 3]!);
-  const text = unit.strings[words[node + 4]!]!;
+  const text = () => unit.shownExpression(words[node + 4]!);
   const position = unit.position(node);
   const fail = (env: Env): never => {
     if (words[conditionNode] === Kind.equal) {
@@ -409,12 +414,12 @@ function compileAssert(unit: Unit, node: number): Eval {
       } catch (thrown) {
         const error = toNixError(thrown);
         if (error.kind === 'assertion' || error.kind === 'throw') {
-          error.addTrace(position, `while evaluating the condition of the assertion '${text}'`);
+          error.addTrace(position, `while evaluating the condition of the assertion '${text()}'`);
         }
         throw error;
       }
     }
-    throw it.error('assertion', `assertion '${text}' failed`, position);
+    throw it.error('assertion', `assertion '${text()}' failed`, position);
   };
   return (env) => {
     if (!condition(env)) fail(env);

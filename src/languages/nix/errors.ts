@@ -231,6 +231,9 @@ function positionLines(indent: string, position: ResolvedPosition): string {
   return out;
 }
 
+/** Terminal colours, which Nix leaves out when it does not write to a terminal. */
+const colourCode = /\x1b\[[0-9;]*m/g;
+
 function chomp(text: string): string {
   return text.replace(/[ \n\r\t]+$/, '');
 }
@@ -309,5 +312,5 @@ export function renderReport(
   out += `${report.nixMessage}\n`;
   if (report.position !== undefined) out += positionLines('', report.position);
   if (report.suggestions.length > 0) out += `Did you mean ${listSuggestions(report.suggestions)}?\n`;
-  return indentLines(prefix, ' '.repeat(prefix.length), chomp(out));
+  return indentLines(prefix, ' '.repeat(prefix.length), chomp(out)).replace(colourCode, '');
 }

@@ -84,8 +84,7 @@ export function readDirectory(
   path: ByteString,
 ): readonly { readonly name: ByteString; readonly type: NixFileType }[] {
   const resolved = resolveSymlinks(it, path);
-  it.checkAccess(resolved);
-  const stat = it.lstat(resolved);
-  if (stat?.type !== 'directory') throw it.error('other', `'${path}' is not a directory`);
+  const stat = it.requireFile(resolved, path);
+  if (stat.type !== 'directory') throw it.error('other', `'${path}' is not a directory`);
   return it.host.readDirectory(resolved);
 }

@@ -99,15 +99,18 @@ export class Interpreter {
   private readonly stats = new Map<ByteString, { readonly type: NixFileType }>();
   private readonly maxCallDepth: number;
   private readonly applicationCode: ApplicationCode;
+  private readonly unplacedApplicationCode: ApplicationCode;
 
   constructor(host: NixHost, settings: InterpreterSettings, parseCache: ParseCache | undefined) {
     this.host = host;
     this.settings = settings;
     this.parseCache = parseCache;
     this.maxCallDepth = settings.maxCallDepth;
-    this.applicationCode = new ApplicationCode(() => {
+    const neverRun = () => {
       throw new Error('an application is not run as code');
-    });
+    };
+    this.applicationCode = new ApplicationCode(neverRun);
+    this.unplacedApplicationCode = new ApplicationCode(neverRun);
   }
 
   // Forcing.
@@ -123,7 +126,7 @@ export class Interpreter {
     if (code === blackHole) return this.infiniteRecursion(thunk, position);
     if (code === failed) throw (thunk.value as unknown as NixError).clone();
     const env = thunk.env!;
-    if (code instanceof ApplicationCode) return this.forceApplication(thunk, env, position);
+    if (code instanceof ApplicationCode) return this.forceApplication(thunk, { code, env, position });
     thunk.code = blackHole;
     thunk.env = null;
     let value: Value;
@@ -137,7 +140,10 @@ export class Interpreter {
     return value;
   }
 
-  private forceApplication(thunk: Thunk, env: Env, position: Position): Value {
+  private forceApplication(
+    thunk: Thunk,
+    { code, env, position }: { code: Code; env: Env; position: Position },
+  ): Value {
     // An application is not marked while it runs: as in Nix, its endless recursion is a matter of call depth.
     let value: Value;
     try {
@@ -146,7 +152,7 @@ export class Interpreter {
           ? this.call1(this.force(env[0], position), env[1], position)
           : this.callCurried(this.force(env[0], position), env, position);
     } catch (thrown) {
-      throw this.thunkFailed(thunk, { code: this.applicationCode, env, thrown });
+      throw this.thunkFailed(thunk, { code, env, thrown });
     }
     thunk.value = value;
     thunk.code = null;
@@ -189,6 +195,11 @@ export class Interpreter {
   /** A suspended call of a function on arguments. */
   suspendCall(fn: Slot, ...args: Slot[]): Thunk {
     return new Thunk(this.applicationCode, [fn, ...args]);
+  }
+
+  /** A suspended call of a function that nobody has looked at yet: errors do not know its place. */
+  suspendUnforcedCall(fn: Slot, first: Slot, second: Slot): Thunk {
+    return new Thunk(this.unplacedApplicationCode, [fn, first, second]);
   }
 
   // Calling.
@@ -440,7 +451,9 @@ export class Interpreter {
     const value = slot instanceof Thunk ? (slot.code === null ? slot.value : undefined) : slot;
     if (value instanceof Attrs) return value.position;
     if (value instanceof Lambda) return value.code.position;
-    if (slot instanceof Thunk && slot.code instanceof ApplicationCode) return this.positionOf(slot.env![0]);
+    if (slot instanceof Thunk && slot.code instanceof ApplicationCode) {
+      return slot.code === this.applicationCode ? this.positionOf(slot.env![0]) : 0;
+    }
     return 0;
   }
 
@@ -479,11 +492,15 @@ export class Interpreter {
   }
 
   /** A warning about a place in the source. */
-  warnAt(message: ByteString, position: Position, prefix = 'warning: '): void {
+  warnAt(
+    message: ByteString,
+    position: Position,
+    { prefix = 'warning: ', trace }: { prefix?: string; trace?: ByteString } = {},
+  ): void {
     const report = {
       nixMessage: message,
       position: this.positions.resolve(position),
-      traces: [],
+      traces: trace === undefined ? [] : [{ hint: trace, position: undefined, always: true }],
       suggestions: [],
     };
     this.host.message(renderReport(prefix, report));

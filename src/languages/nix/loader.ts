@@ -24,17 +24,27 @@ export interface SourceOptions {
 }
 
 /** A text's syntax tree, for `--parse`. Variables are not looked up. */
-export function parseText(it: Interpreter, text: ByteString, origin: Origin): { node: Node; base: number } {
+export function parseText(
+  it: Interpreter,
+  text: ByteString,
+  origin: Origin,
+): { node: Node; base: number; warned: boolean } {
+  let warned = false;
   const base = it.positions.addOrigin(origin, text.length);
   const { lints, features } = it.settings;
   const node = parse(text, {
     base,
     pipeOperators: features.has('pipe-operators'),
     lints,
-    warn: (message, position) => it.warnAt(message, position),
+    warn: (message, position) => {
+      warned = true;
+      // A message that names its place is given as it is.
+      if (position === undefined) it.host.message(`warning: ${message}`);
+      else it.warnAt(message, position);
+    },
     showPosition: (position) => showPosition(it.positions.resolve(position)),
   });
-  return { node, base };
+  return { node, base, warned };
 }
 
 /** A text as a unit ready to run. */
@@ -59,14 +69,15 @@ export function loadText(
       return { unit: new Unit(it, program, { base, basePath }), program };
     }
   }
-  const { node, base } = parseText(it, text, origin);
+  const { node, base, warned } = parseText(it, text, origin);
   const program = resolveProgram(node, {
     base,
     sourceLength: text.length,
     isGlobal: (name) => it.globals.has(it.symbols.intern(name)),
     ...(scope === undefined ? {} : { scope }),
   });
-  cache?.put(key, writeProgram(program));
+  // What warns is parsed every time, so that it warns every time.
+  if (!warned) cache?.put(key, writeProgram(program));
   return { unit: new Unit(it, program, { base, basePath }), program };
 }
 

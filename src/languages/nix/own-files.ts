@@ -10,21 +10,55 @@ export const importedDerivationFile: ByteString = toByteString(
 /** Directory of `<nix/…>`. */
 export const corePackages: ByteString = '/__corepkgs__';
 
-const derivation = `# The builtin function derivation: derivationStrict, asked for lazily.
-drvAttrs@{ outputs ? [ "out" ], ... }:
+// Traces show lines of this file, with their numbers; they are where Nix's own are.
+const derivation = `# The builtin function \`derivation\`: a lazy face of the primitive \`derivationStrict\`.
+#
+# Input: one attribute set. These attributes are special:
+#
+#   name, system, builder   what is built, for which system, by which program (required)
+#   args                    the program's arguments
+#   outputs                 names of the outputs; one, "out", unless given
+#   outputHash              the hash of the result, when it is known beforehand;
+#   outputHashAlgo          of this kind
+#   outputHashMode          and taken this way
+#   __structuredAttrs       pass the attributes as JSON
+#   __ignoreNulls           leave out attributes that are null
+#
+# All attributes are environment variables of the builder.
+#
+# Output: the set given, and in it what is known about the derivation: drvPath, outPath, the outputs
+# by name, a list of them in all, the set given in drvAttrs, and type = "derivation". Looking at
+# anything but the paths does not make the derivation.
+#
+# Every output is itself such a set, with its own outPath and outputName.
+#
+# Example:
+#
+#   derivation {
+#     name = "hello"; system = builtins.currentSystem;
+#     builder = "/bin/sh"; args = [ "-c" "echo hello > $out" ];
+#   }
+
+drvAttrs@{
+  outputs ? [ "out" ],
+  ...
+}:
 
 let
 
   strict = derivationStrict drvAttrs;
 
-  common = drvAttrs // builtins.listToAttrs byOutput // {
-    all = map (output: output.value) byOutput;
-    inherit drvAttrs;
-  };
+  commonAttrs =
+    drvAttrs
+    // builtins.listToAttrs outputsList
+    // {
+      all = map (output: output.value) outputsList;
+      inherit drvAttrs;
+    };
 
   forOutput = outputName: {
     name = outputName;
-    value = common // {
+    value = commonAttrs // {
       outPath = strict.\${outputName};
       drvPath = strict.drvPath;
       type = "derivation";
@@ -32,10 +66,10 @@ let
     };
   };
 
-  byOutput = map forOutput outputs;
+  outputsList = map forOutput outputs;
 
 in
-(builtins.head byOutput).value
+(builtins.head outputsList).value
 `;
 
 const importedDerivation = `# What importing a .drv file gives: a set like that of derivation.

@@ -35,8 +35,8 @@ export interface ParseOptions {
   readonly base: number;
   readonly pipeOperators: boolean;
   readonly lints?: Lints;
-  /** Gets what a lint at level `warn` has to say. */
-  readonly warn?: (message: ByteString, position: number) => void;
+  /** Gets what a lint at level `warn`, or the parser itself, has to say; without position when the text names it. */
+  readonly warn?: (message: ByteString, position: number | undefined) => void;
   /** How a position is written inside a message ("already defined at …"). */
   readonly showPosition: (position: number) => ByteString;
 }
@@ -381,9 +381,13 @@ class Parser {
 
   private parseArguments(fn: Node, start: LocalPosition): Node {
     let node = fn;
+    // What a call starts with, or is all of, would mean the same to a newer grammar.
+    if (node.kind === Kind.call) delete node.cursedOrEnd;
     while (this.startsSimple()) {
       const argumentStart = this.here();
-      node = makeCall(start, node, this.parseSelection(this.parseSimple(), argumentStart));
+      const argument = this.parseSelection(this.parseSimple(), argumentStart);
+      this.warnOfCursedOr(argument);
+      node = makeCall(start, node, argument);
     }
     return node;
   }
@@ -397,15 +401,27 @@ class Parser {
         this.advance();
         const fallbackStart = this.here();
         fallback = this.parseSelection(this.parseSimple(), fallbackStart);
+        this.warnOfCursedOr(fallback);
       }
       return { kind: Kind.select, position: start, of: simple, path, fallback };
     }
     if (this.is(Token.orKeyword)) {
+      const cursedOrEnd = this.lexer.end;
       this.advance();
       // A call of its own even after another call: `f or` applies f to the variable `or`.
-      return { kind: Kind.call, position: start, fn: simple, args: [variable('or', start)] };
+      return { kind: Kind.call, position: start, fn: simple, args: [variable('or', start)], cursedOrEnd };
     }
     return simple;
+  }
+
+  private warnOfCursedOr(node: Node): void {
+    if (node.kind !== Kind.call || node.cursedOrEnd === undefined) return;
+    const place = this.options.showPosition(this.options.base + node.position - 1);
+    const text = this.text.slice(node.position - 1, node.cursedOrEnd).replace(/\r\n|\r/g, '\n');
+    this.options.warn?.(
+      `at ${place}: This expression uses \`or\` as an identifier in a way that will change in a future Nix release.\nWrap this entire expression in parentheses to preserve its current meaning:\n    (${text})\nGive feedback at https://github.com/NixOS/nix/pull/11121`,
+      undefined,
+    );
   }
 
   private identifier(name: ByteString, position: LocalPosition): Node {
@@ -471,7 +487,9 @@ class Parser {
         while (!this.is(Token.rightBracket)) {
           if (!this.startsSimple()) this.unexpected();
           const itemStart = this.here();
-          items.push(this.parseSelection(this.parseSimple(), itemStart));
+          const item = this.parseSelection(this.parseSimple(), itemStart);
+          this.warnOfCursedOr(item);
+          items.push(item);
         }
         this.advance();
         return { kind: Kind.list, position: items[0]?.position ?? 0, items };

@@ -103,7 +103,8 @@ export function codeLines(
 ): { previous?: ByteString; current?: ByteString; next?: ByteString } | undefined {
   const text = position.origin.source();
   if (text === undefined) return undefined;
-  const end = text.indexOf('\0');
+  // Texts that are no files end at a NUL, as Nix keeps them in C strings.
+  const end = position.origin.path === undefined ? text.indexOf('\0') : -1;
   const lines = (end < 0 ? text : text.slice(0, end)).split(/\r\n|\n|\r/);
   if (text === '') lines.length = 0;
   const at = position.line - 1;

@@ -14,7 +14,7 @@ import { byteStringToBuffer } from '../../foundation/byte-string.ts';
  * call fn count args… · let attrs body · with attrs body · if c t e · assert c body text · not e
  * binary left right · concatStrings force count (position value)… · currentPosition
  *
- * where s is an index into `strings`, a path is count (0 s | 1 node)…, and -1 stands for "none". An assertion
+ * where s is an index into `strings`, a path is count (0 s | 1+s node)… (there s is the node's text), and -1 stands for "none". An assertion
  * keeps its condition as text, for the error message.
  */
 export interface Program {
@@ -28,7 +28,7 @@ export interface Program {
 
 const magic = 0x4e495831;
 /** Changes whenever the layout above or the resolution of variables does. */
-export const programFormat = 3;
+export const programFormat = 5;
 
 /** A program as bytes, for the parse cache. */
 export function writeProgram(program: Program): Uint8Array {

@@ -132,7 +132,7 @@ class Resolver {
       case Kind.assert: {
         const condition = this.encode(node.condition, scope);
         const body = this.encode(node.body, scope);
-        const text = this.string(showNode(node.condition));
+        const text = this.string(showForErrors(node.condition));
         return this.emit(Kind.assert, node.position, condition, body, text);
       }
       case Kind.not:
@@ -176,7 +176,7 @@ class Resolver {
     const fields = [path.length];
     for (const part of path) {
       if ('name' in part) fields.push(0, this.string(part.name));
-      else fields.push(1, this.encode(part.expr, scope));
+      else fields.push(1 + this.string(showForErrors(part.expr)), this.encode(part.expr, scope));
     }
     return fields;
   }
@@ -229,6 +229,11 @@ class Resolver {
       ...formals,
     ]);
   }
+}
+
+/** An expression as errors show it; path literals stand between NULs, until it is known where the file lies. */
+function showForErrors(node: Node): ByteString {
+  return showNode(node, { path: (literal) => `\0${literal}\0` });
 }
 
 /** Slot numbers of names; slot 0 of an environment is its parent. */

@@ -61,7 +61,7 @@ class TomlParser {
     const source = this.text.slice(start, end < 0 ? this.text.length : end);
     const gutter = ' '.repeat(String(line).length);
     throw new TomlError(
-      `[error] ${what}\n --> fromTOML\n ${gutter} |\n ${line} | ${source}\n ${gutter} | ${' '.repeat(at - start)}^-- ${note}`,
+      `[error] ${what}\n --> fromTOML\n ${gutter} |\n ${line} | ${source}\n ${gutter} | ${' '.repeat(at - start)}^-- ${note}\n`,
     );
   }
 

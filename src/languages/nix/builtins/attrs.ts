@@ -230,7 +230,7 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
         if (count === 0) return emptyAttrs;
         const values: Slot[] = new Array(count);
         for (let i = 0; i < count; i++) {
-          values[i] = it.suspendCall(fn!, symbols.names[attrs.names[i]!]!, attrs.values[i]!);
+          values[i] = it.suspendUnforcedCall(fn!, symbols.names[attrs.names[i]!]!, attrs.values[i]!);
         }
         return new Attrs(attrs.names, values, noPositions(count), 0);
       },

@@ -53,12 +53,14 @@ class Keys {
     }
     let low = 0;
     let high = sorted.length;
+    // The new key is compared with old ones, in this order; errors show it.
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (less(sorted[middle]!.key, entry.key)) low = middle + 1;
-      else high = middle;
+      if (less(entry.key, sorted[middle]!.key)) high = middle;
+      else low = middle + 1;
     }
-    if (low < sorted.length && !less(entry.key, sorted[low]!.key)) return false;
+    const before = sorted[low - 1];
+    if (before !== undefined && !less(before.key, entry.key)) return false;
     sorted.splice(low, 0, entry);
     return true;
   }

@@ -242,6 +242,7 @@ function addStructured(it: Interpreter, draft: Draft, { key, value, position }: 
     it.warnAt(
       `'structuredAttrs' disables the effect of the derivation attribute '${key}'; use 'outputChecks.<output>.${key}' instead`,
       position,
+      { trace: `while evaluating derivation '${draft.name}'` },
     );
   }
 }

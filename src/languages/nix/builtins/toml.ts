@@ -56,7 +56,8 @@ export function tomlBuiltins(it: Interpreter): Builtin[] {
           return toValue(it, parseToml(text));
         } catch (error) {
           if (!(error instanceof TomlError)) throw error;
-          throw new NixError('eval', `while parsing TOML: ${error.message}`);
+          // Nix shows the library's text in colour, and the end of the colour follows its last line end.
+          throw new NixError('eval', `while parsing TOML: ${error.message}\x1b[0m`);
         }
       },
     },

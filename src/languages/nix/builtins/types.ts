@@ -149,7 +149,7 @@ export function controlBuiltins(it: Interpreter): Builtin[] {
           ),
         );
         if (shown.startsWith('\n')) it.host.message(`evaluation warning:${shown}`);
-        else it.warnAt(shown, 0, 'evaluation warning: ');
+        else it.warnAt(shown, 0, { prefix: 'evaluation warning: ' });
         if (it.settings.abortOnWarn) {
           throw new NixError('other', 'aborting to reveal stack trace of warning, as abort-on-warn is set');
         }
