@@ -8,7 +8,6 @@ export {
 export { type ComposeProject, loadComposeProject } from './compose/load.ts';
 export { type PublishedPort, parsePublishedPort } from './containers/port-forward.ts';
 export {
-  findRuntime,
   type RunningContainer,
   type Runtime,
   runImage,

@@ -5,7 +5,7 @@ import type { StorePath } from '../../formats/store-path.ts';
 import { temporaryNameFor } from '../../foundation/atomic-file.ts';
 import { systemErrorCode, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
-import { evaluateTargets } from './evaluate-targets.ts';
+import { isMemorable, recallBuild, rememberBuild } from './build-memo.ts';
 import type { NixSettings } from './settings.ts';
 
 export interface NixBuildRequest {
@@ -35,33 +35,32 @@ export interface NixBuildResult {
 }
 
 /**
- * Evaluates and builds. Locks are brought up to date on the way. Rejects with the errors of flakes, evaluation and
- * realisation.
+ * Evaluates and builds; what was built before and depends on nothing that changed is only looked up. Locks are brought
+ * up to date on the way. Rejects with the errors of flakes, evaluation and realisation.
  */
 export async function buildNix(request: NixBuildRequest): Promise<NixBuildResult[]> {
-  const log = request.showLogs === true ? (line: string) => request.host.progress.note(line) : undefined;
-  return evaluateTargets(
-    { ...request, action: { kind: 'derivation' }, log },
-    async (session, installable, { result }) => {
-      if (result.kind !== 'derivation') throw new Error('a value where a derivation was asked for');
-      const { drvPath } = result;
-      if (request.dryRun === true) {
-        const derivation = session.store.readDerivation(drvPath);
-        const outputs = new Map(
-          [...derivation.outputs].map(([name, { path }]) => [
-            name,
-            { path: path as StorePath, physicalPath: '' },
-          ]),
-        );
-        return { installable, drvPath, outputs };
-      }
-      const built = await session.realise(drvPath, result.outputs);
-      const outputs = new Map(
-        [...built].map(([name, path]) => [name, { path, physicalPath: session.store.materialise(path) }]),
-      );
-      return { installable, drvPath, outputs };
-    },
-  );
+  const results: NixBuildResult[] = [];
+  for (const installable of request.installables) results.push(await buildOne(request, installable));
+  return results;
+}
+
+async function buildOne(request: NixBuildRequest, installable: string): Promise<NixBuildResult> {
+  const { host, settings } = request;
+  const memorable =
+    isMemorable(settings) &&
+    request.file === undefined &&
+    request.expression === undefined &&
+    request.dryRun !== true &&
+    request.rebuild !== true;
+  const key = { host, installable, settings };
+  const known = memorable ? recallBuild(key) : undefined;
+  if (known !== undefined) {
+    for (const note of known.notes) host.progress.note(note);
+    return known.result;
+  }
+  // Loaded only now: most of Trimaran hangs on it.
+  const { buildInstallable } = await import('./build-installable.ts');
+  return buildInstallable(request, installable, memorable ? (built) => rememberBuild(key, built) : undefined);
 }
 
 /**

@@ -1,15 +1,18 @@
 // From what people type to evaluated targets: finds and locks flakes, evaluates, and keeps trimaran.lock up to date.
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Host } from '../../foundation/host.ts';
 import type { EvaluationAction, EvaluationAnswer, EvaluationTarget } from './evaluation-request.ts';
 import { flakeNodes, type NodeSource, nodeSources } from './flakes/flake-outputs.ts';
 import { parseFlakeReference, showFlakeReference } from './flakes/flake-reference.ts';
 import type { LockOutcome } from './flakes/flake-session.ts';
+import { requiredString } from './flakes/input.ts';
 import { attributePathsFor, type OutputSelection, parseInstallable } from './flakes/installable.ts';
 import { parseInputPath } from './flakes/lock-file.ts';
 import { NixSession } from './nix-session.ts';
 import { findProjectLock, recordUsedPackages } from './project-lock.ts';
 import type { NixSettings } from './settings.ts';
+import type { LocalSource } from './source-state.ts';
 
 export interface EvaluateTargetsRequest {
   readonly host: Host;
@@ -54,6 +57,34 @@ function projectDirectory(request: EvaluateTargetsRequest, text: string): string
   if (request.expression !== undefined) return cwd;
   const path = text.replace(/[#?^].*$/s, '').replace(/^path:/, '');
   return path.startsWith('.') || path.startsWith('/') ? resolve(cwd, path) : cwd;
+}
+
+/** A flake's tree on this machine, and the folder of its flake.nix. */
+export interface LocalFlake extends LocalSource {
+  readonly flakeDirectory: string;
+}
+
+/**
+ * Where the flake of an installable lies on this machine; undefined when it comes from elsewhere, or with a revision of
+ * its own. Throws as `parseInstallable`.
+ */
+export async function localSource(host: Host, installable: string): Promise<LocalFlake | undefined> {
+  const { input, subdir } = parseInstallable(installable, { baseDirectory: host.cwd }).reference;
+  if (input.type === 'path') {
+    const directory = requiredString(input, 'path');
+    return { directory, tracked: undefined, flakeDirectory: join(directory, subdir) };
+  }
+  if (input.type !== 'git' || input.rev !== undefined || input.ref !== undefined) return undefined;
+  const url = new URL(requiredString(input, 'url').replace(/^git\+/, ''));
+  if (url.protocol !== 'file:') return undefined;
+  const directory = fileURLToPath(url);
+  const listed = await host.run({ command: 'git', args: ['-C', directory, 'ls-files', '-z'] });
+  if (listed.exitCode !== 0) return undefined;
+  const tracked = listed.stdout
+    .toString('utf8')
+    .split('\0')
+    .filter((file) => file !== '');
+  return { directory, tracked, flakeDirectory: join(directory, subdir) };
 }
 
 interface PreparedTarget {

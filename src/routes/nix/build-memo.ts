@@ -1,0 +1,91 @@
+// What a build came to, kept with the state of everything it depended on, so that doing it again with nothing changed
+// is a look and no more. Only builds that depend on locked inputs and local files alone are kept.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { StorePath } from '../../formats/store-path.ts';
+import { temporaryNameFor } from '../../foundation/atomic-file.ts';
+import { sha256Hex } from '../../foundation/digest.ts';
+import type { Host } from '../../foundation/host.ts';
+import { trimaranRoot } from '../../sets/cache-root.ts';
+import type { NixBuildResult } from './build.ts';
+import type { NixSettings } from './settings.ts';
+import { type LocalSource, sourceState } from './source-state.ts';
+
+/** Raised whenever evaluation or building may give something else for the same input. */
+const memoFormat = 1;
+
+interface Memo {
+  readonly source: LocalSource;
+  /** Files besides the source: locks. */
+  readonly files: readonly string[];
+  readonly state: string;
+  readonly notes: readonly string[];
+  readonly drvPath: StorePath;
+  readonly outputs: readonly (readonly [
+    string,
+    { readonly path: StorePath; readonly physicalPath: string },
+  ])[];
+}
+
+export interface MemoKey {
+  readonly host: Pick<Host, 'env' | 'cwd'>;
+  readonly installable: string;
+  readonly settings: NixSettings;
+}
+
+/** Whether a build with these settings may be remembered at all. */
+export function isMemorable(settings: NixSettings): boolean {
+  return (
+    !settings.impure && !settings.refresh && settings.overrideInputs.size === 0 && settings.writeLockFile
+  );
+}
+
+/** The result of the same build, when nothing it depended on has changed; and the notes it gave. */
+export function recallBuild(
+  key: MemoKey,
+): { readonly result: NixBuildResult; readonly notes: readonly string[] } | undefined {
+  let memo: Memo;
+  try {
+    memo = JSON.parse(readFileSync(memoFile(key), 'utf8')) as Memo;
+  } catch {
+    return undefined;
+  }
+  const root = trimaranRoot(key.host);
+  const isThere = ({ path, physicalPath }: { path: StorePath; physicalPath: string }) =>
+    existsSync(join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`)) &&
+    existsSync(physicalPath);
+  if (!memo.outputs.every(([, output]) => isThere(output))) return undefined;
+  try {
+    if (sourceState(memo.source, memo.files) !== memo.state) return undefined;
+  } catch {
+    return undefined;
+  }
+  const { drvPath, notes, outputs } = memo;
+  return { result: { installable: key.installable, drvPath, outputs: new Map(outputs) }, notes };
+}
+
+/** Remembers a build. `source` is its flake's tree, `files` the locks beside it, `state` what they were before it. */
+export function rememberBuild(
+  key: MemoKey,
+  build: {
+    readonly source: LocalSource;
+    readonly files: readonly string[];
+    readonly state: string;
+    readonly notes: readonly string[];
+    readonly result: NixBuildResult;
+  },
+): void {
+  const { result, ...rest } = build;
+  const memo: Memo = { ...rest, drvPath: result.drvPath, outputs: [...result.outputs] };
+  const file = memoFile(key);
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = temporaryNameFor(file);
+  writeFileSync(temporary, JSON.stringify(memo));
+  renameSync(temporary, file);
+}
+
+function memoFile({ host, installable, settings }: MemoKey): string {
+  const { showTrace: _showTrace, offline: _offline, overrideInputs: _overrides, ...counted } = settings;
+  const words = [memoFormat, process.arch, host.cwd, installable, counted];
+  return join(trimaranRoot(host), 'builds', `${sha256Hex(Buffer.from(JSON.stringify(words)))}.json`);
+}
