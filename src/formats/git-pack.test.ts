@@ -7,9 +7,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digestToHex } from '../foundation/digest.ts';
 import { isTrimaranError } from '../foundation/error.ts';
+import { fileTree, type TreeEntry } from '../foundation/file-tree.ts';
 import { hashGitObject, hashTreeAsGit, parseGitCommit, parseGitTree, writeGitTree } from './git-object.ts';
 import { readGitPack } from './git-pack.ts';
 import { readNarSource } from './nar.ts';
+import { makeFixedOutputPath } from './store-path.ts';
 
 const hasGit = spawnSync('git', ['--version']).status === 0;
 
@@ -19,6 +21,29 @@ describe('git objects', () => {
     expect(hashGitObject({ type: 'blob', data: empty })).toBe('e69de29bb2d1d6434b8b29ae775ad8c2e48c5391');
     expect(hashGitObject({ type: 'tree', data: empty })).toBe('4b825dc642cb6eb9a060e54bf8d69288fbee4904');
     expect(digestToHex(hashTreeAsGit([], 'sha1'))).toBe('4b825dc642cb6eb9a060e54bf8d69288fbee4904');
+  });
+
+  it('give a tree the store path that Nix 2.34 gives it', () => {
+    const owner = { uid: 0, gid: 0, mtime: 1 };
+    const file = (path: string, text: string, mode: number): TreeEntry => ({
+      kind: 'file',
+      path,
+      mode,
+      ...owner,
+      content: { kind: 'bytes', bytes: Buffer.from(text) },
+    });
+    const tree = fileTree([
+      { kind: 'directory', path: '', mode: 0o755, ...owner },
+      file('a', 'hi\n', 0o644),
+      { kind: 'directory', path: 'empty', mode: 0o755, ...owner },
+      { kind: 'symlink', path: 'l', mode: 0o777, ...owner, target: 'a' },
+      { kind: 'directory', path: 'sub', mode: 0o755, ...owner },
+      file('sub/x', '#!', 0o755),
+    ]);
+    const digest = hashTreeAsGit(tree, 'sha1');
+    expect(makeFixedOutputPath({ name: 'x', method: 'git', digest, storeDirectory: '/nix/store' })).toBe(
+      '/nix/store/j8wcx4d3fb1cvjxkbm7srdfy2389ibvl-x',
+    );
   });
 
   it('read back the trees they write', () => {
