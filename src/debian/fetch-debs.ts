@@ -75,7 +75,7 @@ export async function fetchDebs(options: FetchDebsOptions): Promise<string[]> {
   return paths;
 }
 
-/** Names in a pool may hold `%3a` as it is, and `+` and `~`, which servers take either way. */
+/** Names in a pool may hold `+`, which some servers take for a blank unless it is encoded. */
 function encodePath(filename: string): string {
   return filename.split('/').map(encodeURIComponent).join('/');
 }

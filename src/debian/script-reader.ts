@@ -71,19 +71,34 @@ function walk(
   while (position < range.end && commands.length < maximumCommands) {
     const token = tokens[position]!;
     const plain = plainText(token);
-    if (token.kind === 'operator' || (plain !== undefined && keywords.has(plain))) {
+    if (isOperator(token, ';') && isOperator(tokens[position + 1], ';')) {
+      position = skipPattern(tokens, position + 2, range.end);
+    } else if (token.kind === 'operator' || (plain !== undefined && keywords.has(plain))) {
       position++;
     } else if (plain === 'for') {
       position = walkLoop(tokens, { start: position, end: range.end }, variables, commands);
     } else if (plain === 'case') {
-      // `case WORD in`: the word is no command. Patterns end in `)`, see below.
-      position = skipPast(tokens, position, range.end, 'in');
+      position = skipPattern(tokens, skipPast(tokens, position, range.end, 'in'), range.end);
     } else if (plain === 'function') {
       position += 2;
     } else {
       position = walkCommand(tokens, { start: position, end: range.end }, variables, commands);
     }
   }
+}
+
+function isOperator(token: Token | undefined, text: string): boolean {
+  return token?.kind === 'operator' && token.text === text;
+}
+
+/** Past the pattern of the next branch of a `case`: `configure|upgrade)`. */
+function skipPattern(tokens: readonly Token[], from: number, end: number): number {
+  let position = from;
+  while (position < end && isOperator(tokens[position], '\n')) position++;
+  if (plainText(tokens[position]) === 'esac') return position;
+  if (isOperator(tokens[position], '(')) position++;
+  while (position < end && !isOperator(tokens[position], ')')) position++;
+  return position + 1;
 }
 
 function plainText(token: Token | undefined): string | undefined {
@@ -132,7 +147,7 @@ function walkLoop(
   return bodyEnd + 1;
 }
 
-/** Reads one simple command, or the pattern of a `case` branch, or the head of a function; gives where the next begins. */
+/** Reads one simple command, or the head of a function; gives where the next begins. */
 function walkCommand(
   tokens: readonly Token[],
   range: { readonly start: number; readonly end: number },
@@ -167,11 +182,10 @@ function walkCommand(
     words.push(...expanded);
   }
   const end = tokens[position];
-  // `configure|upgrade)` is a pattern, `name()` the head of a function.
-  const isPattern =
-    end?.kind === 'operator' && (end.text === ')' || (end.text === '(' && words.length === 1));
+  // `name()` is the head of a function.
+  const isHead = isOperator(end, '(') && words.length === 1;
   while (words[0] !== undefined && prefixes.has(words[0])) words.shift();
-  if (!isPattern && words.length > 0 && words.every((word) => word !== undefined)) {
+  if (!isHead && words.length > 0 && words.every((word) => word !== undefined)) {
     commands.push(words as string[]);
   }
   return Math.max(position, range.start + 1);

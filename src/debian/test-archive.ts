@@ -133,7 +133,7 @@ export async function makeTestArchive(options: TestArchiveOptions): Promise<Test
   const date = options.date ?? new Date('2026-02-01T00:00:00Z');
   const stanzas = options.packages.map((spec) => {
     const deb = makeDeb(spec);
-    const filename = `pool/main/${spec.name}_${(spec.version ?? '1.0-1').replace(/:/, '%3a')}_${spec.architecture ?? 'all'}.deb`;
+    const filename = `pool/main/${spec.name}_${(spec.version ?? '1.0-1').replace(/^\d+:/, '')}_${spec.architecture ?? 'all'}.deb`;
     files.set(filename, deb);
     return `${controlFields(spec)}Filename: ${filename}\nSize: ${deb.length}\nSHA256: ${sha256Hex(deb)}\n`;
   });
@@ -168,7 +168,7 @@ export async function makeTestArchive(options: TestArchiveOptions): Promise<Test
   const mirror = 'http://archive.example.org/debian';
   const serve: typeof fetch = async (input, init) => {
     const url = String(input);
-    const path = url.startsWith(`${mirror}/`) ? url.slice(mirror.length + 1) : url;
+    const path = decodeURIComponent(url.startsWith(`${mirror}/`) ? url.slice(mirror.length + 1) : url);
     requests.push(path);
     const file = files.get(path);
     if (file === undefined) return new Response('gone', { status: 404 });

@@ -1,0 +1,221 @@
+import { describe, expect, it } from 'vitest';
+import type { FileTree, TreeEntry } from '../foundation/file-tree.ts';
+import { declareRoot } from './declared-root.ts';
+import { packageTree } from './package-tree.ts';
+import { testDirectory, testFile, testLink } from './test-archive.ts';
+import type { TreePackage } from './unite-trees.ts';
+
+interface Spec {
+  readonly name: string;
+  readonly entries?: readonly TreeEntry[];
+  readonly postinst?: string;
+  readonly preinst?: string;
+  readonly fields?: Readonly<Record<string, string>>;
+}
+
+function pack({ name, entries = [], postinst, preinst, fields = {} }: Spec): TreePackage {
+  return {
+    control: {
+      fields: { package: name, version: '1.0', architecture: 'all', ...fields },
+      scripts: {
+        ...(postinst === undefined ? {} : { postinst }),
+        ...(preinst === undefined ? {} : { preinst }),
+      },
+      conffiles: [],
+    },
+    tree: packageTree({ name, entries }),
+  };
+}
+
+const declare = (...specs: Spec[]) => declareRoot({ packages: specs.map(pack) });
+const at = (tree: FileTree, path: string) => tree.find((entry) => entry.path === path);
+const target = (tree: FileTree, path: string) => {
+  const entry = at(tree, path);
+  return entry?.kind === 'symlink' ? entry.target : undefined;
+};
+const text = (tree: FileTree, path: string) => {
+  const entry = at(tree, path);
+  return entry?.kind === 'file' && entry.content.kind === 'bytes'
+    ? Buffer.from(entry.content.bytes).toString()
+    : undefined;
+};
+const codeOf = (work: () => unknown) => {
+  try {
+    work();
+    return 'no error';
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+};
+
+describe('declareRoot', () => {
+  it('lays out the root of a system', () => {
+    const tree = declare({ name: 'a', entries: [testFile('lib64/ld.so')] });
+    expect(target(tree, 'bin')).toBe('usr/bin');
+    expect(target(tree, 'lib64')).toBe('usr/lib64');
+    expect(at(tree, 'lib32')).toBeUndefined();
+    expect(target(tree, 'var/run')).toBe('/run');
+    expect(at(tree, 'root')).toMatchObject({ kind: 'directory', mode: 0o700 });
+    expect(at(tree, 'tmp')).toMatchObject({ mode: 0o1777 });
+    expect(at(tree, 'etc/shadow')).toMatchObject({ mode: 0o640, uid: 0, gid: 42 });
+    expect(text(tree, 'etc/nsswitch.conf')).toContain('hosts: files dns');
+    expect(tree.map(({ path }) => path)).toEqual(tree.map(({ path }) => path).sort());
+  });
+
+  it('makes users, their directories and owners', () => {
+    const tree = declare({
+      name: 'postgresql-common',
+      entries: [testDirectory('etc/postgresql')],
+      postinst:
+        'adduser --system --quiet --home /var/lib/postgresql --no-create-home --shell /bin/bash --group --gecos "PostgreSQL administrator" postgres\n' +
+        'mkdir -p /var/lib/postgresql\nchown postgres:postgres /var/lib/postgresql /etc/postgresql\n' +
+        '[ -d /var/run/postgresql ] || install -d -m 2775 -o postgres -g postgres /var/run/postgresql\n' +
+        'mkdir -p /var/log/postgresql\nchmod 1775 /var/log/postgresql\nchown root:postgres /var/log/postgresql\n',
+    });
+    expect(text(tree, 'etc/passwd')).toContain(
+      'postgres:x:101:101:PostgreSQL administrator:/var/lib/postgresql:/bin/bash\n',
+    );
+    expect(at(tree, 'var/lib/postgresql')).toMatchObject({
+      kind: 'directory',
+      mode: 0o755,
+      uid: 101,
+      gid: 101,
+    });
+    expect(at(tree, 'etc/postgresql')).toMatchObject({ uid: 101, gid: 101 });
+    expect(at(tree, 'run/postgresql')).toMatchObject({ mode: 0o2775, uid: 101, gid: 101 });
+    expect(at(tree, 'var/log/postgresql')).toMatchObject({ mode: 0o1775, uid: 0, gid: 101 });
+  });
+
+  it('reads sysusers.d, tmpfiles.d and overrides of owners', () => {
+    const tree = declare({
+      name: 'dbus',
+      entries: [
+        testFile('usr/lib/sysusers.d/dbus.conf', 'u messagebus - "bus"\n'),
+        testFile(
+          'usr/lib/tmpfiles.d/dbus.conf',
+          'd /run/dbus 0750 messagebus messagebus -\nL /run/link - - - - /etc/x\nd /run/%u 0755 - -\n',
+        ),
+        testFile('usr/lib/dbus/helper', 'binary', 0o755),
+      ],
+      postinst: 'dpkg-statoverride --update --add root messagebus 4754 /usr/lib/dbus/helper',
+    });
+    expect(at(tree, 'run/dbus')).toMatchObject({ mode: 0o750, uid: 101, gid: 101 });
+    expect(target(tree, 'run/link')).toBe('/etc/x');
+    expect(at(tree, 'usr/lib/dbus/helper')).toMatchObject({ kind: 'file', mode: 0o4754, uid: 0, gid: 101 });
+    expect(text(tree, 'usr/lib/dbus/helper')).toBe('binary');
+  });
+
+  it('links alternatives through /etc/alternatives', () => {
+    const postgis =
+      'MAJOR_VERSION="3"\nDIR="/usr/share/postgresql/15/extension"\nupdate-alternatives --install $DIR/postgis.control postgis.control $DIR/postgis-$MAJOR_VERSION.control 30 \\\n --slave $DIR/raster.control raster.control $DIR/raster-3.control\n';
+    const tree = declare(
+      {
+        name: 'postgis',
+        entries: [testFile('usr/share/postgresql/15/extension/postgis-3.control')],
+        postinst: postgis,
+      },
+      {
+        name: 'mawk',
+        entries: [testFile('usr/bin/mawk')],
+        postinst: 'update-alternatives --install /usr/bin/awk awk /usr/bin/mawk 5',
+      },
+      {
+        name: 'gawk',
+        entries: [testFile('usr/bin/gawk')],
+        postinst: 'update-alternatives --install /usr/bin/awk awk /usr/bin/gawk 10',
+      },
+      {
+        name: 'real',
+        entries: [testFile('usr/bin/tool'), testFile('usr/bin/other')],
+        postinst: 'update-alternatives --install /usr/bin/tool tool /usr/bin/other 10',
+      },
+    );
+    expect(target(tree, 'usr/share/postgresql/15/extension/postgis.control')).toBe(
+      '/etc/alternatives/postgis.control',
+    );
+    expect(target(tree, 'etc/alternatives/postgis.control')).toBe(
+      '/usr/share/postgresql/15/extension/postgis-3.control',
+    );
+    expect(at(tree, 'usr/share/postgresql/15/extension/raster.control')).toBeUndefined();
+    expect(target(tree, 'etc/alternatives/awk')).toBe('/usr/bin/gawk');
+    expect(at(tree, 'usr/bin/tool')).toBeUndefined();
+  });
+
+  it('assembles certificates, the time zone and a shell', () => {
+    const tree = declare(
+      { name: 'ca-certificates', entries: [testFile('usr/share/ca-certificates/mozilla/A.crt', 'PEM A\n')] },
+      { name: 'tzdata', entries: [testFile('usr/share/zoneinfo/Etc/UTC')] },
+      { name: 'bash', entries: [testFile('bin/bash')] },
+    );
+    expect(text(tree, 'etc/ssl/certs/ca-certificates.crt')).toBe('PEM A\n');
+    expect(target(tree, 'etc/ssl/certs/A.pem')).toBe('/usr/share/ca-certificates/mozilla/A.crt');
+    expect(target(tree, 'usr/lib/ssl/certs')).toBe('/etc/ssl/certs');
+    expect(target(tree, 'etc/localtime')).toBe('/usr/share/zoneinfo/Etc/UTC');
+    expect(text(tree, 'etc/timezone')).toBe('Etc/UTC\n');
+    expect(target(tree, 'usr/bin/sh')).toBe('bash');
+  });
+
+  it('says which Debian it is where base-files is left out', () => {
+    const tree = declareRoot({ packages: [], release: { codename: 'bookworm', version: '12.15' } });
+    expect(text(tree, 'usr/lib/os-release')).toContain('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n');
+    const own = pack({ name: 'base-files', entries: [testFile('usr/lib/os-release')] });
+    expect(
+      at(declareRoot({ packages: [own], release: { codename: 'bookworm' } }), 'etc/os-release'),
+    ).toBeUndefined();
+  });
+
+  it('does not depend on the order of packages', () => {
+    const specs: Spec[] = [
+      { name: 'a', postinst: 'adduser --system --group x' },
+      { name: 'b', postinst: 'adduser --system --group w', entries: [testDirectory('srv', 0o700)] },
+      { name: 'c', entries: [testDirectory('srv')] },
+    ];
+    expect(declare(...specs)).toEqual(declare(...[...specs].reverse()));
+    expect(at(declare(...specs), 'srv')).toMatchObject({ mode: 0o700 });
+  });
+
+  it('never puts anything through a package’s symlink', () => {
+    const tree = declare({
+      name: 'a',
+      entries: [testLink('var/lib/a', '/etc')],
+      postinst: 'mkdir -p /var/lib/a/x ../y relative\nchown nobody /var/lib/a/passwd\nchmod 0 /../etc',
+    });
+    expect(
+      tree.filter(({ path }) => path.startsWith('var/lib/a') || (path.includes('y') && path === 'y')),
+    ).toEqual([]);
+  });
+});
+
+describe('two packages with one path', () => {
+  const one = { name: 'one', entries: [testFile('usr/bin/x', 'one')] };
+  const two = { name: 'two', entries: [testFile('usr/bin/x', 'two')] };
+
+  it('is an error that names both', () => {
+    expect(codeOf(() => declare(one, two))).toBe('debian/file-conflict');
+    expect(() => declare(one, two)).toThrow('one 1.0 and two 1.0 both have /usr/bin/x');
+  });
+
+  it('is settled by Replaces, in the versions it names', () => {
+    expect(text(declare(one, { ...two, fields: { replaces: 'one (<< 2)' } }), 'usr/bin/x')).toBe('two');
+    expect(text(declare({ ...one, fields: { replaces: 'two' } }, two), 'usr/bin/x')).toBe('one');
+    expect(codeOf(() => declare(one, { ...two, fields: { replaces: 'one (<< 1)' } }))).toBe(
+      'debian/file-conflict',
+    );
+  });
+
+  it('is settled by a diversion', () => {
+    const diverting = {
+      ...two,
+      preinst: 'dpkg-divert --package two --rename --divert /usr/bin/x.real --add /usr/bin/x',
+    };
+    const tree = declare(one, diverting);
+    expect(text(tree, 'usr/bin/x')).toBe('two');
+    expect(text(tree, 'usr/bin/x.real')).toBe('one');
+  });
+
+  it('is refused when one lies below the other’s symlink', () => {
+    const link = { name: 'link', entries: [testLink('usr/lib/x', '/etc')] };
+    const file = { name: 'file', entries: [testFile('usr/lib/x/passwd')] };
+    expect(codeOf(() => declare(link, file))).toMatch(/^debian\/(?:file-conflict|unsafe-entry)$/);
+  });
+});
