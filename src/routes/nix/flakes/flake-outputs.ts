@@ -26,7 +26,7 @@ import { type SourceInfo, sourceInfo } from './source-info.ts';
 export const callFlakeExpression: string = callFlakeText;
 
 /** One node for call-flake.nix. */
-export interface FlakeNode {
+interface FlakeNode {
   /** Keys of the nodes that its inputs are, `follows` resolved. */
   readonly inputs: Readonly<Record<string, string>>;
   readonly flake: boolean;

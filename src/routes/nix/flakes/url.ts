@@ -4,7 +4,7 @@
 import { flakeError } from './flake-error.ts';
 
 /** `user:password@host:port`, decoded; IPv6 hosts keep their brackets. */
-export interface UrlAuthority {
+interface UrlAuthority {
   readonly user?: string;
   readonly password?: string;
   readonly host: string;
@@ -39,8 +39,8 @@ export function parseUrl(text: string, options: { readonly lenient?: boolean } =
   if (match === null) throw flakeError('bad-url', `'${text}' doesn't have a scheme`);
   const scheme = match[1]!;
   const lenient = options.lenient === true;
-  const rawQuery = lenient ? (match[4] ?? '').replace(/[ "]/g, percentEncode) : (match[4] ?? '');
-  const rawFragment = lenient ? (match[5] ?? '').replace(/[ "^]/g, percentEncode) : (match[5] ?? '');
+  const rawQuery = lenient ? (match[4] ?? '').replace(/[ "]/g, encodeMatch) : (match[4] ?? '');
+  const rawFragment = lenient ? (match[5] ?? '').replace(/[ "^]/g, encodeMatch) : (match[5] ?? '');
   let rawPath = match[3]!;
   if (
     !pathCharacters.test(rawPath) ||
@@ -119,7 +119,7 @@ export function decodeQuery(query: string): Map<string, string> {
 
 /** Spaces and quotes of a hand-written query, encoded. */
 export function encodeLenientQuery(query: string): string {
-  return query.replace(/[ "]/g, percentEncode);
+  return query.replace(/[ "]/g, encodeMatch);
 }
 
 function encodeQuery(query: ReadonlyMap<string, string>): string {
@@ -141,9 +141,10 @@ export function percentDecode(text: string): string {
   ).toString('utf8');
 }
 
-/** Percent-encodes all but letters, digits, `-._~` and the characters in `keep`. */
-export function percentEncode(text: string, keep?: unknown): string {
-  const kept = typeof keep === 'string' ? keep : '';
+const encodeMatch = (match: string) => percentEncode(match);
+
+/** Percent-encodes all but letters, digits, `-._~` and the characters in `kept`. */
+function percentEncode(text: string, kept = ''): string {
   let result = '';
   for (const byte of Buffer.from(text, 'utf8')) {
     const character = String.fromCharCode(byte);

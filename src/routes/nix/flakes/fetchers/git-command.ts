@@ -11,13 +11,13 @@ export interface GitCommand {
   run(args: readonly string[], options?: GitOptions): Promise<GitResult>;
 }
 
-export interface GitOptions {
+interface GitOptions {
   readonly input?: Uint8Array;
   readonly onStdout?: (chunk: Buffer) => void;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export interface GitResult {
+interface GitResult {
   readonly exitCode: number;
   readonly stdout: string;
   /** Without progress and passwords. */

@@ -18,8 +18,9 @@ import {
 } from '../input.ts';
 import { type ParsedUrl, parseUrl, redactUrl, urlPathToPath, writeUrl } from '../url.ts';
 import { exportIgnoredFilter } from './export-ignore.ts';
-import { addTree, type FetchContext, type FetchResult } from './fetch-context.ts';
+import { addTree, type FetchContext, type FetchResult, storeNameOf } from './fetch-context.ts';
 import { type GitCommand, gitIn, lastLine, ownershipHint } from './git-command.ts';
+import { readCleanStatus, treeOfIndex } from './git-index.ts';
 import { readSubmodules, resolveSubmoduleUrl } from './git-submodules.ts';
 import { type Gitlink, readCommitTree, withDirectories } from './git-tree.ts';
 import { readWorktreeStatus, type WorktreeStatus, worktreeTree } from './git-worktree.ts';
@@ -74,34 +75,73 @@ async function fetchWorktree(
   if (!existsSync(path))
     throw flakeError('not-found', `there is no git repository at '${path}'`, { exitCode: 4 });
   const git = gitIn(context.host, { directory: path });
-  const status = await readWorktreeStatus(git, path);
-  let tree = worktreeTree(path, status);
-  if (input.exportIgnore === true) {
-    const keeps = await exportIgnoredFilter(git, tree, { kind: 'index' });
-    tree = tree.filter((entry) => keeps(entry.path));
-  }
+  const status = await worktreeStatus(context, git, path);
+  // Clean trees are known by their commit.
+  const key = {
+    rev: status.headRev ?? '',
+    path,
+    name: storeNameOf(input),
+    exportIgnore: input.exportIgnore === true,
+  };
+  const isKeyed = !status.isDirty && status.headRev !== undefined && input.submodules !== true;
+  let storePath = isKeyed ? context.cache.get('git-worktree', key)?.value.storePath : undefined;
   let { isDirty } = status;
-  if (input.submodules === true) {
-    const mounts = new Map<string, FileTree>();
-    for (const submodule of status.submodules) {
-      const inner = inputFromAttributes({
-        type: 'git',
-        url: join(path, Buffer.from(submodule, 'latin1').toString('utf8')),
-        submodules: true,
-      });
-      const fetched = await fetchGit(context, inner);
-      // A submodule that is dirty makes its parent so.
-      if (fetched.input.rev === undefined) isDirty = true;
-      mounts.set(submodule, storedTree(context, fetched));
-    }
-    tree = mountTrees(tree, mounts);
+  if (typeof storePath !== 'string' || !isValid(context, storePath)) {
+    const read = await readWorktree(context, { git, input, path, status });
+    isDirty = read.isDirty;
+    storePath = addTree(context, input, read.tree);
+    if (isKeyed) await context.cache.set('git-worktree', key, { storePath });
   }
-  const storePath = addTree(context, input, tree);
   const lastModified = status.headRev === undefined ? 0 : await lastModifiedOf(context, git, status.headRev);
   const found = isDirty
     ? dirtyAttributes(context, status, path)
     : await cleanAttributes(context, git, { status, path, isShallow: input.shallow === true });
   return { input: { ...input, ...found, lastModified }, storePath };
+}
+
+async function worktreeStatus(context: FetchContext, git: GitCommand, path: string): Promise<WorktreeStatus> {
+  const { cache } = context;
+  const clean = readCleanStatus(path, (rev) => {
+    const tree = cache.get('git-commit-tree', { rev })?.value.tree;
+    return typeof tree === 'string' ? tree : undefined;
+  });
+  if (clean !== undefined) return clean;
+  const status = await readWorktreeStatus(git, path);
+  const tree = status.isDirty || status.headRev === undefined ? undefined : treeOfIndex(path);
+  if (tree !== undefined) await cache.set('git-commit-tree', { rev: status.headRev! }, { tree });
+  return status;
+}
+
+async function readWorktree(
+  context: FetchContext,
+  worktree: {
+    readonly git: GitCommand;
+    readonly input: InputAttributes;
+    readonly path: string;
+    readonly status: WorktreeStatus;
+  },
+): Promise<{ readonly tree: FileTree; readonly isDirty: boolean }> {
+  const { git, input, path, status } = worktree;
+  let tree = worktreeTree(path, status);
+  if (input.exportIgnore === true) {
+    const keeps = await exportIgnoredFilter(git, tree, { kind: 'index' });
+    tree = tree.filter((entry) => keeps(entry.path));
+  }
+  if (input.submodules !== true) return { tree, isDirty: status.isDirty };
+  let { isDirty } = status;
+  const mounts = new Map<string, FileTree>();
+  for (const submodule of status.submodules) {
+    const inner = inputFromAttributes({
+      type: 'git',
+      url: join(path, Buffer.from(submodule, 'latin1').toString('utf8')),
+      submodules: true,
+    });
+    const fetched = await fetchGit(context, inner);
+    // A submodule that is dirty makes its parent so.
+    if (fetched.input.rev === undefined) isDirty = true;
+    mounts.set(submodule, storedTree(context, fetched));
+  }
+  return { tree: mountTrees(tree, mounts), isDirty };
 }
 
 function dirtyAttributes(context: FetchContext, status: WorktreeStatus, path: string): InputAttributes {
@@ -367,7 +407,7 @@ async function commitStorePath(
   repository: OpenRepository & { readonly input: InputAttributes },
 ): Promise<string> {
   const { git, rev, input } = repository;
-  const name = typeof input.name === 'string' ? input.name : 'source';
+  const name = storeNameOf(input);
   const key = { rev, name, submodules: input.submodules === true, exportIgnore: input.exportIgnore === true };
   const kept = context.cache.get('git-tree', key)?.value.storePath;
   if (typeof kept === 'string' && isValid(context, kept)) return kept;
