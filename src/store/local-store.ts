@@ -451,8 +451,9 @@ export class LocalStore {
 
   #readPacked(path: StorePath, base: string): FileTree {
     const tar = this.#tarPlace(base);
-    const index = readTreeIndex(readFileSync(this.#indexPlace(base)), tar);
-    if (index === undefined || statSync(tar).size !== index.tarSize) {
+    const file = this.#indexPlace(base);
+    const index = existsSync(file) ? readTreeIndex(readFileSync(file), tar) : undefined;
+    if (index === undefined || statSync(tar, { throwIfNoEntry: false })?.size !== index.tarSize) {
       throw new TrimaranError({
         code: 'store/damaged',
         message: `${path} is damaged in ${join(this.root, 'packed')}`,
