@@ -8,6 +8,7 @@ import { ensureBuild, ensureDependencies, root } from './set-up.mjs';
 
 ensureDependencies();
 ensureBuild();
+const debianCache = fetchPackages();
 const directory = mkdtempSync(join(tmpdir(), 'trimaran-test-'));
 const report = join(directory, 'report.json');
 const vitest = spawnSync(
@@ -20,7 +21,14 @@ const vitest = spawnSync(
     `--outputFile=${report}`,
     ...process.argv.slice(2),
   ],
-  { cwd: root, stdio: 'inherit' },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      ...(debianCache === undefined ? {} : { TRIMARAN_TEST_DEBIAN_CACHE: debianCache }),
+    },
+  },
 );
 let failed = 1;
 let passed = 0;
@@ -44,3 +52,19 @@ const forbidden = process.env.CI === 'true' && skipped > 0;
 if (forbidden) console.error('error: tests were skipped, and in CI none may be');
 console.log(`${passed} passed, ${failed + broken} failed, ${skipped} skipped`);
 process.exit(vitest.status === 0 && failed + broken === 0 && !forbidden ? 0 : 1);
+
+/**
+ * Fetches the packages that the example locks, once, so that tests find them without talking to anybody. Gives the
+ * folder they are in, or undefined where no mirror can be reached.
+ */
+function fetchPackages() {
+  const cache = join(root, 'node_modules/.cache/trimaran-test');
+  const built = spawnSync(
+    process.execPath,
+    ['bin/trimaran', 'nix', 'build', '--no-link', 'path:examples/areas#docker', 'path:examples/areas#db'],
+    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, XDG_CACHE_HOME: cache } },
+  );
+  if (built.status === 0) return join(cache, 'trimaran/debian');
+  console.error('The packages of the example cannot be fetched; tests that need them are skipped.');
+  return undefined;
+}
