@@ -1,0 +1,119 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Dockerfile texts
+import { describe, expect, it } from 'vitest';
+import { findInputs } from './inputs.ts';
+import { parseDockerfile } from './parse.ts';
+import { resolveDockerfile } from './resolve.ts';
+
+/** Inputs of lines after a pinned FROM: `!` where nothing pins them. */
+function inputs(...lines: string[]): string[] {
+  const text = `FROM x@sha256:${'a'.repeat(64)}\n${lines.join('\n')}\n`;
+  return findInputs(resolveDockerfile(parseDockerfile(text, 'D')))
+    .slice(1)
+    .map((input) => `${input.pinned ? '' : '!'}${input.kind}: ${input.subject}`);
+}
+
+describe('findInputs', () => {
+  it.each<[string, string[]]>([
+    ['ADD https://e.org/x /x', ['!url: ADD https://e.org/x']],
+    ['ADD --checksum=sha256:aa https://e.org/x /x', ['url: ADD https://e.org/x']],
+    ['ADD https://e.org/x.git#main /x', ['!git: ADD https://e.org/x.git#main']],
+    ['ADD a b /x', []],
+    ['COPY --from=alpine:3 /a /b', ['!image: alpine:3']],
+    ['RUN --mount=type=bind,from=alpine:3,target=/x y', ['!image: alpine:3']],
+    [
+      'RUN apt-get update && apt-get -y install --no-install-recommends -t sid a b=1.2 c=1.* ./d.deb e-',
+      ['!package: apt-get install a', 'package: apt-get install b=1.2', '!package: apt-get install c=1.*'],
+    ],
+    ['RUN sudo DEBIAN_FRONTEND=x apt-get dist-upgrade -y', ['!upgrade: apt-get dist-upgrade']],
+    [
+      'RUN apk add --no-cache --virtual .deps a=1-r0 b~1 c',
+      ['package: apk add a=1-r0', '!package: apk add b~1', '!package: apk add c'],
+    ],
+    [
+      'RUN pip install -r r.txt --no-cache-dir a==1 "b>=1" c[x]==1.2',
+      [
+        '!requirements: pip install -r r.txt',
+        'package: pip install a==1',
+        '!package: pip install b>=1',
+        'package: pip install c[x]==1.2',
+      ],
+    ],
+    ['RUN python3 -m pip install --require-hashes -r r.txt', ['requirements: pip install -r r.txt']],
+    [
+      'RUN pip install . git+https://e.org/x@main',
+      ['!project-dependencies: pip install .', '!git: pip install git+https://e.org/x@main'],
+    ],
+    [
+      'RUN npm ci && npm install -g a@1.2.3 @s/b c@^1',
+      ['package: npm install a@1.2.3', '!package: npm install @s/b', '!package: npm install c@^1'],
+    ],
+    ['RUN npm install --production', ['!project-dependencies: npm install']],
+    ['RUN yarn --frozen-lockfile && yarn', ['!project-dependencies: yarn']],
+    [
+      'RUN gem install a:1.2 b && gem install c -v 1.0',
+      ['package: gem install a:1.2', '!package: gem install b', 'package: gem install c'],
+    ],
+    [
+      'RUN go install e.org/x@latest e.org/y@v1.2.3 && go install ./z',
+      ['!package: go install e.org/x@latest', 'package: go install e.org/y@v1.2.3'],
+    ],
+    [
+      'RUN cargo install a --version 1.2.3 --locked && cargo install b@1.2.3 && cargo install --path .',
+      ['package: cargo install a', '!package: cargo install b@1.2.3'],
+    ],
+    [
+      'RUN dnf install -y a b-1.2-3.el9 && yum update -y',
+      ['!package: dnf install a', 'package: dnf install b-1.2-3.el9', '!upgrade: yum update'],
+    ],
+    ['RUN git clone --depth 1 -b v1 https://e.org/x /x', ['!git: git clone -b v1 https://e.org/x']],
+    [
+      `RUN git clone https://e.org/x && cd x && git checkout ${'b'.repeat(40)}`,
+      ['git: git clone https://e.org/x'],
+    ],
+    ['RUN git -c a=b clone ./local /x', []],
+    ['RUN curl -fsSL https://e.org/i | sudo bash -s -- -y', ['!url: curl https://e.org/i']],
+    ['RUN wget -qO x https://e.org/x && echo "aa  x" | sha256sum -c -', ['url: wget https://e.org/x']],
+    ['RUN curl -f http://localhost:80/ && curl -I https://e.org/', []],
+    [
+      'RUN date > /built && date -d @0 && echo $RANDOM',
+      ['!nondeterminism: date', '!nondeterminism: $RANDOM'],
+    ],
+    ['RUN sh -c "apt-get install a"', ['!package: apt-get install a']],
+    ['RUN ["apt-get", "install", "a"]', ['!package: apt-get install a']],
+    ['RUN if true; then for x in a; do apt-get install $x; done; fi', ['!package: apt-get install $x']],
+    ['RUN <<EOF\nV=1.2\npip install a==$V\nEOF', ['package: pip install a==1.2']],
+    ['RUN bash <<EOF\npip install a\nEOF', ['!package: pip install a']],
+    ['RUN cat <<EOF > /x\npip install a\nEOF', []],
+    ['SHELL ["powershell", "-c"]\nRUN pip install a', []],
+    [
+      'RUN echo "deb http://snapshot.debian.org/archive/debian/20240101T000000Z bookworm main" > /l && apt-get install a',
+      ['package: apt-get install a'],
+    ],
+    ['ARG V=1.2\nENV P=a==$V\nRUN pip install $P', ['package: pip install a==1.2']],
+  ])('%s', (line, expected) => {
+    expect(inputs(line)).toEqual(expected);
+  });
+
+  it('tells what is handed to a shell', () => {
+    const toShell = (line: string) => {
+      const text = `FROM scratch\nRUN ${line}\n`;
+      const found = findInputs(resolveDockerfile(parseDockerfile(text, 'D')));
+      return found.map((input) => input.kind === 'url' && input.toShell);
+    };
+    expect(toShell('curl https://e.org/i | sh')).toEqual([true]);
+    expect(toShell('sh -c "$(curl https://e.org/i)"')).toEqual([true]);
+    expect(toShell('. <(curl https://e.org/i)')).toEqual([true]);
+    expect(toShell('curl https://e.org/i | tar x && sh x')).toEqual([false]);
+    expect(toShell('curl https://e.org/i | python3 -c "import sys"')).toEqual([false]);
+    expect(toShell('X=$(curl https://e.org/i) && sh -c "echo $X"')).toEqual([false]);
+  });
+
+  it('leaves out stages that the target does not need, and places words', () => {
+    const text = 'FROM a:1 AS unused\nFROM b:1\nRUN x \\\n && pip install y\n';
+    const found = findInputs(resolveDockerfile(parseDockerfile(text, 'D')));
+    expect(found.map((input) => [input.subject, input.span.line, input.span.column])).toEqual([
+      ['b:1', 2, 6],
+      ['pip install y', 4, 17],
+    ]);
+  });
+});
