@@ -50,7 +50,9 @@ export interface FlakeSessionOptions {
   readonly flagRegistry?: readonly RegistryEntry[];
   /** Takes warnings and notices; the host's progress unless given. */
   readonly warn?: (message: string) => void;
-  /** Nix's settings unless given. `tarballTtl: 0` asks every source again, as `flake update` does. */
+  /**
+   * Nix's settings unless given. `tarballTtl: 0` asks every source again, as `flake update` does; `isOffline` asks none.
+   */
   readonly settings?: Partial<FlakeSettings>;
 }
 
@@ -86,7 +88,8 @@ export class FlakeSession {
 
   constructor(options: FlakeSessionOptions) {
     const warn = options.warn ?? ((message: string) => options.host.progress.note(`warning: ${message}`));
-    this.settings = { ...readFlakeSettings(options.host, warn), ...options.settings };
+    const settings = { ...readFlakeSettings(options.host, warn), ...options.settings };
+    this.settings = settings.isOffline ? { ...settings, tarballTtl: Number.POSITIVE_INFINITY } : settings;
     const directory = join(options.store.root, 'fetch');
     this.#fetchContext = {
       host: options.host,

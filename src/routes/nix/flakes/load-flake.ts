@@ -149,7 +149,10 @@ export function directoryIn(base: string, path: string): string {
   return joined === '/' ? '' : joined.slice(1).replace(/\/$/, '');
 }
 
-/** The same error with one more line of trace, as Nix adds while it unwinds; other errors come back as they are. */
+/**
+ * The same error with one more line of trace, as Nix adds while it unwinds; other errors come back as they are. `hint`
+ * is what to do when a source cannot be had.
+ */
 export function withTrace(error: unknown, message: string, hint?: string): unknown {
   if (!(error instanceof TrimaranError)) return error;
   return new TrimaranError({
@@ -157,8 +160,20 @@ export function withTrace(error: unknown, message: string, hint?: string): unkno
     message: error.message,
     span: error.span,
     related: [...error.related, { message }],
-    hint: error.hint ?? hint,
+    hint: hint !== undefined && sourceCodes.has(error.code) ? withWayOut(error.hint, hint) : error.hint,
     cause: error.cause,
     exitCode: error.exitCode,
   });
+}
+
+/** Errors of sources that another source would avoid. */
+const sourceCodes = new Set(
+  ['fetch-failed', 'not-found', 'no-such-revision', 'git-failed', 'no-git', 'offline', 'bad-archive']
+    .concat(['unsupported-archive', 'unsupported', 'nar-hash-mismatch', 'not-a-flake', 'registry-unknown'])
+    .map((what) => `flake/${what}`),
+);
+
+function withWayOut(hint: string | undefined, wayOut: string): string {
+  if (hint === undefined) return wayOut;
+  return hint.includes('--override-input') ? hint : `${hint}; or ${wayOut}`;
 }

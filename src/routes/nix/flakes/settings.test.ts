@@ -29,6 +29,7 @@ it('reads nix.conf, the user’s over the system’s, NIX_CONFIG over both', () 
     allowDirty: false,
     warnDirty: false,
     forgeUrls: new Map([['h', 'http://127.0.0.1:1']]),
+    isOffline: false,
     systemDirectory: `${home}/etc`,
     userDirectory: `${home}/.config/nix`,
   });

@@ -23,6 +23,8 @@ export interface FlakeSettings {
    * TRIMARAN_FORGES, `HOST=URL` separated by spaces; Nix has no such setting.
    */
   readonly forgeUrls: ReadonlyMap<string, string>;
+  /** Use only what was fetched before, however old; fail where that does not do. */
+  readonly isOffline: boolean;
   /** Folder of the system's registry.json. */
   readonly systemDirectory: string;
   /** Folder of the user's registry.json. */
@@ -67,6 +69,7 @@ export function readFlakeSettings(host: Pick<Host, 'env'>, warn: (message: strin
     allowDirty: isTrue('allow-dirty', true),
     warnDirty: isTrue('warn-dirty', true),
     forgeUrls: pairs(env.TRIMARAN_FORGES),
+    isOffline: false,
     systemDirectory,
     userDirectory,
   };

@@ -251,6 +251,19 @@ describe('a remote repository', () => {
     expect(world.warnings.join()).toMatch(/continuing with the most recent version/);
   });
 
+  it('is taken as it was when the network is not to be used', async () => {
+    const { session } = testWorld();
+    const offline = { settings: { isOffline: true } };
+    await expect(session(offline).fetcher.fetchTree(remote())).rejects.toMatchObject({
+      code: 'flake/offline',
+    });
+    await session().fetcher.fetchTree(remote());
+    const before = server.requests.length;
+    expect((await session(offline).fetcher.fetchTree(remote())).input.rev).toBe(second);
+    expect((await session(offline).fetcher.fetchTree(remote({ rev: first }))).input.rev).toBe(first);
+    expect(server.requests.length).toBe(before);
+  });
+
   it('is fetched once by two at the same time', async () => {
     const { session } = testWorld();
     const [a, b] = await Promise.all([

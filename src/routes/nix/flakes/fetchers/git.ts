@@ -24,6 +24,7 @@ import { readCleanStatus, treeOfIndex } from './git-index.ts';
 import { readSubmodules, resolveSubmoduleUrl } from './git-submodules.ts';
 import { type Gitlink, readCommitTree, withDirectories } from './git-tree.ts';
 import { readWorktreeStatus, type WorktreeStatus, worktreeTree } from './git-worktree.ts';
+import { offline } from './http.ts';
 
 /** Where a repository is: a folder with a working tree, or anything that git can fetch from. */
 type RepositoryPlace =
@@ -280,7 +281,7 @@ async function updateCopy(
             ? 'refs/*:refs/*'
             : `${ref.startsWith('refs/') || ref === 'HEAD' ? ref : `refs/heads/${ref}`}:${local}`;
         try {
-          await fetchInto(git, { url, spec, isShallow });
+          await fetchInto(context, git, { url, spec, isShallow });
           await context.cache.set('git-ref', key, {});
         } catch (error) {
           if (kept === undefined || !isTrimaranError(error)) throw error;
@@ -294,7 +295,7 @@ async function updateCopy(
       return { git, ref, rev, shown, base: url };
     }
     if ((await resolveRevision(git, wanted)) === undefined)
-      await fetchRevision(git, { url, rev: wanted, ref, isShallow });
+      await fetchRevision(context, git, { url, rev: wanted, ref, isShallow });
     const rev = await resolveRevision(git, wanted);
     if (rev === undefined) throw noSuchRevision(wanted, ref, shown);
     return { git, ref, rev, shown, base: url };
@@ -303,6 +304,7 @@ async function updateCopy(
 
 // Servers may refuse a commit by its hash; then it has to come with the branch it is on.
 async function fetchRevision(
+  context: FetchContext,
   git: GitCommand,
   request: { readonly url: string; readonly rev: string; readonly ref: string; readonly isShallow: boolean },
 ): Promise<void> {
@@ -311,7 +313,7 @@ async function fetchRevision(
   let failure: unknown;
   for (const spec of [rev, `+${branch}:refs/fetched/${branch}`, '+refs/*:refs/fetched/*']) {
     try {
-      await fetchInto(git, { url, spec, isShallow: isShallow && spec === rev });
+      await fetchInto(context, git, { url, spec, isShallow: isShallow && spec === rev });
     } catch (error) {
       if (!isTrimaranError(error, 'flake/fetch-failed')) throw error;
       failure ??= error;
@@ -325,15 +327,20 @@ async function fetchRevision(
 }
 
 async function fetchInto(
+  context: FetchContext,
   git: GitCommand,
   request: { readonly url: string; readonly spec: string; readonly isShallow: boolean },
 ): Promise<void> {
   const { url, spec, isShallow } = request;
+  if (isNetworkUrl(url) && context.settings.isOffline) throw offline(redactUrl(url));
   const depth = isShallow ? ['--depth', '1'] : [];
-  const result = await git.run([
-    ...['-c', 'gc.auto=0', 'fetch', '--quiet', '--force', '--no-tags', '--update-head-ok', ...depth],
-    ...['--', url, spec],
-  ]);
+  const task = context.host.progress.start({ label: `fetching ${redactUrl(url)}` });
+  const result = await git
+    .run([
+      ...['-c', 'gc.auto=0', 'fetch', '--quiet', '--force', '--no-tags', '--update-head-ok', ...depth],
+      ...['--', url, spec],
+    ])
+    .finally(() => task.done());
   if (result.exitCode !== 0) throw fetchFailed(url, result.stderr);
 }
 
@@ -348,11 +355,16 @@ function fetchFailed(url: string, stderr: string): Error {
   );
 }
 
+function isNetworkUrl(url: string): boolean {
+  return !url.startsWith('file:');
+}
+
 /** The branch that HEAD of a remote points to, asked for at most once in `tarball-ttl`. */
 async function remoteHead(context: FetchContext, git: GitCommand, url: string): Promise<string> {
   const kept = context.cache.get('git-head', { url });
   const keptRef = typeof kept?.value.ref === 'string' ? kept.value.ref : undefined;
   if (kept !== undefined && keptRef !== undefined && kept.age < context.settings.tarballTtl) return keptRef;
+  if (isNetworkUrl(url) && context.settings.isOffline) throw offline(redactUrl(url));
   const result = await git.run(['ls-remote', '--symref', '--', url, 'HEAD']);
   const match = /^ref: *(\S+)\t+HEAD$/m.exec(result.stdout);
   if (match !== null) {

@@ -38,6 +38,7 @@ const attempts = 3;
  * broken connection, too many redirects, a body that is too large. Nothing is left at the target then.
  */
 export async function httpDownload(context: FetchContext, request: HttpRequest): Promise<HttpResult> {
+  if (context.settings.isOffline) throw offline(shown(request.url));
   for (let attempt = 1; ; attempt++) {
     try {
       return await attemptDownload(context, request);
@@ -109,7 +110,7 @@ async function attemptDownload(context: FetchContext, request: HttpRequest): Pro
       return {
         isUnchanged: false,
         ...found,
-        sha256: await writeBody(response, request.target, { url, alive }),
+        sha256: await writeBody(context, response, { target: request.target, url, alive }),
       };
     } catch (error) {
       if (isTrimaranError(error)) throw error;
@@ -124,13 +125,19 @@ async function attemptDownload(context: FetchContext, request: HttpRequest): Pro
 }
 
 async function writeBody(
+  context: FetchContext,
   response: Response,
-  target: string,
-  options: { readonly url: string; readonly alive: () => void },
+  options: { readonly target: string; readonly url: string; readonly alive: () => void },
 ): Promise<string> {
-  await mkdir(dirname(target), { recursive: true });
-  const file = await open(target, 'wx', 0o600);
+  await mkdir(dirname(options.target), { recursive: true });
+  const file = await open(options.target, 'wx', 0o600);
   const hash = createHash('sha256');
+  const length = Number(response.headers.get('content-length') ?? Number.NaN);
+  const task = context.host.progress.start({
+    label: `fetching ${shown(options.url)}`,
+    unit: 'bytes',
+    ...(Number.isSafeInteger(length) ? { total: length } : {}),
+  });
   let size = 0;
   try {
     for await (const chunk of response.body ?? []) {
@@ -142,8 +149,10 @@ async function writeBody(
         });
       hash.update(chunk);
       for (let start = 0; start < chunk.length; ) start += (await file.write(chunk, start)).bytesWritten;
+      task.advance(chunk.length);
     }
   } finally {
+    task.done();
     await file.close();
   }
   return hash.digest('hex');
@@ -194,6 +203,14 @@ function interrupted(url: string, error: unknown): Error {
       : (systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause)));
   return flakeError('fetch-interrupted', `unable to download '${shown(url)}': ${reason}`, {
     cause: error,
+    exitCode: 4,
+  });
+}
+
+/** Said instead of asking a source. */
+export function offline(source: string): Error {
+  return flakeError('offline', `'${source}' was not fetched before, and the network is not to be used`, {
+    hint: 'run the command again without --offline',
     exitCode: 4,
   });
 }

@@ -102,6 +102,18 @@ describe('a tarball', () => {
     expect(again).toEqual(first);
   });
 
+  it('is not asked for at all when the network is not to be used', async () => {
+    const { session } = testWorld();
+    const offline = { settings: { isOffline: true } };
+    await expect(session(offline).fetcher.fetchTree(tarball('/a.tar.gz'))).rejects.toMatchObject({
+      code: 'flake/offline',
+      hint: expect.stringContaining('--offline'),
+    });
+    const first = await session().fetcher.fetchTree(tarball('/a.tar.gz'));
+    expect(await session(offline).fetcher.fetchTree(tarball('/a.tar.gz'))).toEqual(first);
+    expect(server.requests.length).toBe(1);
+  });
+
   it('is checked against its hash before anybody uses it', async () => {
     const { fetcher } = testWorld().session();
     const wrong = 'sha256-AmQXVDSYS6vNizlknDJwh1aOypYr5X7aCCIWWk1J1Ls=';
