@@ -9,22 +9,7 @@
 //
 // Data is not flushed to disk when an object is registered: after a power cut a tar that is too short is noticed by its
 // size, and the cache can be made again. Everything here is synchronous, since evaluators call it.
-import {
-  closeSync,
-  existsSync,
-  fchmodSync,
-  futimesSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, fchmodSync, futimesSync, openSync, statSync, writeSync } from 'node:fs';
 import { type Derivation, parseDerivation, writeDerivation } from '../formats/derivation.ts';
 import { writePrefixedHash } from '../formats/hash-text.ts';
 import { hashNarOfTree, type NarFilter, readNarSource } from '../formats/nar.ts';
@@ -35,7 +20,6 @@ import {
   splitStorePath,
   storePathName,
 } from '../formats/store-path.ts';
-import { indexTarFileSync } from '../formats/tar-read.ts';
 import {
   type ByteString,
   bufferToByteString,
@@ -44,16 +28,14 @@ import {
   toByteString,
 } from '../foundation/byte-string.ts';
 import { digestOf, digestToHex, type HashAlgorithm } from '../foundation/digest.ts';
-import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
-import { type FileTree, fileTree, type TreeEntry } from '../foundation/file-tree.ts';
-import { canonicaliseMetadata, sealTop } from './canonical-metadata.ts';
+import { TrimaranError } from '../foundation/error.ts';
+import type { FileTree, TreeEntry } from '../foundation/file-tree.ts';
 import { moveOnDisk, readContent, removeDiskTree, writeDiskTree } from './disk-tree.ts';
-import { FileLocks } from './file-lock.ts';
+import type { FileLocks } from './file-lock.ts';
 import { hashFile, hashFlat } from './hash-file.ts';
-import { readObjectInfo, type StoreObjectInfo, writeObjectInfo } from './object-info.ts';
-import { StagingArea } from './stage.ts';
+import { ObjectFiles, type Stage, spaceError } from './object-files.ts';
+import type { StoreObjectInfo } from './object-info.ts';
 import { type Located, locate, type ObjectEntries, plainEntries, treeEntries } from './store-lookup.ts';
-import { readTreeIndex, writeTreeIndex } from './tree-index.ts';
 
 export interface LocalStoreOptions {
   /** The physical root, `$XDG_CACHE_HOME/trimaran`; made when first written to. */
@@ -69,36 +51,6 @@ export interface PackedFile {
   readonly size: number;
   /** Lower-case hexadecimal; as a layer's diffID it takes `sha256:` in front. */
   readonly sha256: string;
-}
-
-export interface CommitOptions {
-  /** Which of the two places was filled. */
-  readonly form: 'plain' | 'packed';
-  /** Logical paths; order and repetition do not matter. */
-  readonly references: readonly StorePath[];
-  readonly deriver?: StorePath | undefined;
-  readonly contentAddress?: string | undefined;
-  /** Of the object's NAR, when it is known already. */
-  readonly nar?: { readonly narHash: string; readonly narSize: number } | undefined;
-  /** SHA-256 of the tar when the writer knows it (`writeTarFile` does); packed form alone. */
-  readonly tarSha256?: string | undefined;
-}
-
-/** A private place where an object is made. Fill one of the two, then commit; or discard. */
-export interface Stage {
-  /** The logical path that the object will have. */
-  readonly path: StorePath;
-  /** Put a file, symlink or folder here for the plain form. Does not exist yet. */
-  readonly plain: string;
-  /** Write a tar here for the packed form. Does not exist yet. */
-  readonly tar: string;
-  /**
-   * Moves the object into the store and registers it. When the path has become valid meanwhile, that object stays and
-   * this one goes. Throws `store/unsupported-file-type`, `store/no-output` when the place is empty, `tar/…` for a bad
-   * tar, and system errors; nothing is registered then.
-   */
-  commit(options: CommitOptions): StoreObjectInfo;
-  discard(): void;
 }
 
 export interface AddTextOptions {
@@ -133,8 +85,7 @@ export class LocalStore {
   readonly storeDirectory: string;
   /** Locks that every process on this root sees; keys beginning with `place-` are the store's own. */
   readonly locks: FileLocks;
-  readonly #staging: StagingArea;
-  readonly #known = new Map<StorePath, StoreObjectInfo>();
+  readonly #files: ObjectFiles;
   readonly #trees = new Map<StorePath, FileTree>();
   readonly #entries = new Map<StorePath, ObjectEntries>();
   readonly #derivations = new Map<StorePath, Derivation>();
@@ -142,18 +93,18 @@ export class LocalStore {
   constructor({ root, storeDirectory }: LocalStoreOptions) {
     this.root = root;
     this.storeDirectory = storeDirectory;
-    this.locks = new FileLocks(join(root, 'locks'));
-    this.#staging = new StagingArea(join(root, 'staging'));
+    this.#files = new ObjectFiles({ root, storeDirectory });
+    this.locks = this.#files.locks;
   }
 
   /** Whether the path is whole and registered. Throws `store/bad-path` for what is no store path. */
   isValid(path: StorePath): boolean {
-    return this.#find(path) !== undefined;
+    return this.#files.find(path) !== undefined;
   }
 
   /** What is known of a valid path. Throws `store/bad-path` and `store/not-valid`. */
   info(path: StorePath): StoreObjectInfo {
-    const info = this.#find(path);
+    const info = this.#files.find(path);
     if (info === undefined) throw notValid(path);
     return info;
   }
@@ -166,7 +117,7 @@ export class LocalStore {
     }
     const { digest, size } = hashNarOfTree(this.tree(path));
     const nar = { narHash: writePrefixedHash(digest, 'nix32'), narSize: size };
-    this.#register({ ...info, ...nar });
+    this.#files.register({ ...info, ...nar });
     return nar;
   }
 
@@ -176,13 +127,12 @@ export class LocalStore {
    */
   tree(path: StorePath): FileTree {
     const info = this.info(path);
-    const base = this.#base(path);
     let tree = this.#trees.get(path);
     if (tree === undefined) {
       tree =
         info.form === 'plain'
-          ? readNarSource(toByteString(this.#plainPlace(base)))
-          : this.#readPacked(path, base);
+          ? readNarSource(toByteString(this.#files.plainPlace(path)))
+          : this.#files.packedTree(path);
       this.#trees.set(path, tree);
     }
     return tree;
@@ -196,7 +146,7 @@ export class LocalStore {
         message: `${path} is kept as one archive and has no files of its own`,
       });
     }
-    return this.#plainPlace(this.#base(path));
+    return this.#files.plainPlace(path);
   }
 
   /** The tar of a packed object, ready to be an image layer. Throws `store/not-valid`, `store/plain`, `store/damaged`. */
@@ -205,11 +155,11 @@ export class LocalStore {
     if (info.form === 'plain') {
       throw new TrimaranError({ code: 'store/plain', message: `${path} is not kept as an archive` });
     }
-    const file = this.#tarPlace(this.#base(path));
+    const file = this.#files.tarPlace(path);
     const size = statSync(file).size;
     if (info.tarSha256 !== undefined) return { file, size, sha256: info.tarSha256 };
     const sha256 = digestToHex(hashFile(file, 'sha256'));
-    this.#register({ ...info, tarSha256: sha256 });
+    this.#files.register({ ...info, tarSha256: sha256 });
     return { file, size, sha256 };
   }
 
@@ -219,22 +169,7 @@ export class LocalStore {
    */
   materialise(path: StorePath): string {
     if (this.info(path).form === 'plain') return this.physicalPath(path);
-    const base = this.#base(path);
-    const target = join(this.root, 'unpacked', base);
-    if (existsSync(target)) return target;
-    const temporary = this.#staging.freshPath();
-    const owners = process.geteuid?.() === 0 ? 'apply' : 'ignore';
-    try {
-      writeDiskTree({ tree: this.tree(path), path: temporary, owners });
-      mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-      moveInto(temporary, target);
-    } catch (error) {
-      removeDiskTree(temporary);
-      const code = systemErrorCode(error);
-      // Another process was as far, and quicker.
-      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw spaceError(error, this.root);
-    }
-    return target;
+    return this.#files.unpack(path);
   }
 
   /** The paths and all that they reference, transitively, sorted. Throws `store/not-valid`. */
@@ -298,7 +233,7 @@ export class LocalStore {
     if (this.isValid(path)) return path;
     // The way through a stage costs three times as many system calls, and evaluators add thousands of these.
     try {
-      const temporary = this.#staging.freshPath();
+      const temporary = this.#files.freshPath();
       const descriptor = openSync(temporary, 'wx', 0o444);
       try {
         writeSync(descriptor, byteStringToBuffer(text));
@@ -307,8 +242,8 @@ export class LocalStore {
       } finally {
         closeSync(descriptor);
       }
-      moveFile(temporary, this.#plainPlace(this.#base(path)));
-      this.#register({
+      this.#files.placeFile(path, temporary);
+      this.#files.register({
         path,
         form: 'plain',
         references: [...new Set(references)].sort(),
@@ -360,108 +295,20 @@ export class LocalStore {
 
   /** A path on the store's file system that does not exist yet and is swept should this process die. */
   temporaryPath(): string {
-    return this.#staging.freshPath();
+    return this.#files.freshPath();
   }
 
   /** A private place for the object that `path` is to be. */
   stage(path: StorePath): Stage {
-    this.#base(path);
-    const folder = this.#staging.freshPath();
-    mkdirSync(folder, { mode: 0o700 });
-    const plain = join(folder, 'object');
-    const tar = join(folder, 'object.tar');
-    const discard = () => removeDiskTree(folder);
-    return {
-      path,
-      plain,
-      tar,
-      discard,
-      commit: (options) => {
-        try {
-          return this.#find(path) ?? this.#commit(path, plain, tar, options);
-        } catch (error) {
-          throw spaceError(error, this.root);
-        } finally {
-          discard();
-        }
-      },
-    };
+    return this.#files.stage(path);
   }
 
   /** Makes a path invalid and deletes it. Nothing checks whether others still refer to it. */
   remove(path: StorePath): void {
-    const base = this.#base(path);
-    this.locks.withSync({ key: `place-${base}` }, () => {
-      rmSync(this.#infoPlace(base), { force: true });
-      this.#known.delete(path);
-      this.#trees.delete(path);
-      this.#entries.delete(path);
-      this.#derivations.delete(path);
-      this.#clearPlaces(base);
-    });
-  }
-
-  /** The name below the store directory: what files of the physical store are called. */
-  #base(path: StorePath): string {
-    const start = this.storeDirectory.length + 1;
-    if (!path.startsWith(`${this.storeDirectory}/`)) throw badPath(path, this.storeDirectory);
-    return path.slice(start);
-  }
-
-  #infoPlace(base: string): string {
-    return join(this.root, 'info', `${base}.json`);
-  }
-
-  #plainPlace(base: string): string {
-    return join(this.root, this.storeDirectory, base);
-  }
-
-  #tarPlace(base: string): string {
-    return join(this.root, 'packed', `${base}.tar`);
-  }
-
-  #indexPlace(base: string): string {
-    return join(this.root, 'packed', `${base}.index`);
-  }
-
-  /** Positive answers are kept: nothing but `remove` makes a path invalid. */
-  #find(path: StorePath): StoreObjectInfo | undefined {
-    let info = this.#known.get(path);
-    if (info === undefined) {
-      info = readObjectInfo(this.#infoPlace(this.#base(path)));
-      if (info === undefined) return undefined;
-      this.#known.set(path, info);
-    }
-    return info;
-  }
-
-  #register(info: StoreObjectInfo): void {
-    const base = this.#base(info.path);
-    const temporary = this.#staging.freshPath();
-    const file = this.#infoPlace(base);
-    try {
-      writeObjectInfo(file, info, temporary);
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ENOENT') throw error;
-      mkdirSync(dirname(file), { recursive: true });
-      writeObjectInfo(file, info, temporary);
-    }
-    this.#known.set(info.path, info);
-  }
-
-  #readPacked(path: StorePath, base: string): FileTree {
-    const tar = this.#tarPlace(base);
-    const file = this.#indexPlace(base);
-    const index = existsSync(file) ? readTreeIndex(readFileSync(file), tar) : undefined;
-    if (index === undefined || statSync(tar, { throwIfNoEntry: false })?.size !== index.tarSize) {
-      throw new TrimaranError({
-        code: 'store/damaged',
-        message: `${path} is damaged in ${join(this.root, 'packed')}`,
-        hint: `remove ${this.#infoPlace(base)} and run the command again; it is made anew then`,
-        exitCode: 4,
-      });
-    }
-    return index.tree;
+    this.#trees.delete(path);
+    this.#entries.delete(path);
+    this.#derivations.delete(path);
+    this.#files.remove(path);
   }
 
   #entriesOf(path: StorePath): ObjectEntries {
@@ -469,7 +316,7 @@ export class LocalStore {
     if (entries === undefined) {
       entries =
         this.info(path).form === 'plain'
-          ? plainEntries(this.#plainPlace(this.#base(path)))
+          ? plainEntries(this.#files.plainPlace(path))
           : treeEntries(this.tree(path));
       this.#entries.set(path, entries);
     }
@@ -516,7 +363,7 @@ export class LocalStore {
     };
     const expected = describe(options.tree);
     if (this.isValid(expected.path)) return expected.path;
-    const staged = this.#staging.freshPath();
+    const staged = this.#files.freshPath();
     try {
       writeDiskTree({ tree: options.tree, path: staged, owners: 'ignore' });
       // The source may have changed while it was copied; the path is that of the copy.
@@ -541,93 +388,6 @@ export class LocalStore {
       removeDiskTree(staged);
     }
   }
-
-  #commit(path: StorePath, plain: string, tar: string, options: CommitOptions): StoreObjectInfo {
-    const base = this.#base(path);
-    const info: StoreObjectInfo = {
-      path,
-      form: options.form,
-      references: [...new Set(options.references)].sort(),
-      deriver: options.deriver,
-      contentAddress: options.contentAddress,
-      ...options.nar,
-      tarSha256: options.form === 'packed' ? options.tarSha256 : undefined,
-    };
-    if (options.form === 'packed') {
-      if (!existsSync(tar)) throw noOutput(path);
-      const tree = fileTree(indexTarFileSync(tar));
-      const index = `${tar}.index`;
-      writeFileSync(index, writeTreeIndex(tree, statSync(tar).size), { mode: 0o444 });
-      this.#place(base, info, () => {
-        mkdirSync(join(this.root, 'packed'), { recursive: true });
-        renameSync(tar, this.#tarPlace(base));
-        renameSync(index, this.#indexPlace(base));
-      });
-      return this.info(path);
-    }
-    const stat = lstatSync(plain, { throwIfNoEntry: false });
-    if (stat === undefined) throw noOutput(path);
-    canonicaliseMetadata(plain);
-    const target = this.#plainPlace(base);
-    if (stat.isDirectory()) {
-      this.#place(base, info, () => {
-        moveInto(plain, target);
-        sealTop(target);
-      });
-    } else {
-      // Renaming replaces a file in one step, so rivals cannot harm each other and need no lock.
-      moveInto(plain, target);
-      this.#register(info);
-    }
-    return this.info(path);
-  }
-
-  /** Puts an object in its place and registers it, unless a rival did; what an unregistered one left there goes. */
-  #place(base: string, info: StoreObjectInfo, move: () => void): void {
-    this.locks.withSync({ key: `place-${base}` }, () => {
-      if (this.#find(info.path) !== undefined) return;
-      this.#clearPlaces(base);
-      move();
-      this.#register(info);
-    });
-  }
-
-  #clearPlaces(base: string): void {
-    const places = [
-      this.#plainPlace(base),
-      this.#indexPlace(base),
-      this.#tarPlace(base),
-      join(this.root, 'unpacked', base),
-    ];
-    for (const place of places) {
-      if (lstatSync(place, { throwIfNoEntry: false }) === undefined) continue;
-      const trash = this.#staging.freshPath();
-      moveOnDisk(place, trash);
-      removeDiskTree(trash);
-    }
-  }
-}
-
-/** A move that makes the target's folder when it is missing. */
-function moveFile(from: string, to: string, rename: (from: string, to: string) => void = renameSync): void {
-  try {
-    rename(from, to);
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-    mkdirSync(dirname(to), { recursive: true });
-    rename(from, to);
-  }
-}
-
-function moveInto(from: string, to: string): void {
-  moveFile(from, to, moveOnDisk);
-}
-
-function badPath(path: ByteString, storeDirectory: string): TrimaranError {
-  return new TrimaranError({
-    code: 'store/bad-path',
-    message: `\`${fromByteString(path)}\` is not a path in ${storeDirectory}`,
-  });
 }
 
 function notValid(path: StorePath): TrimaranError {
@@ -639,10 +399,6 @@ function notValid(path: StorePath): TrimaranError {
   });
 }
 
-function noOutput(path: StorePath): TrimaranError {
-  return new TrimaranError({ code: 'store/no-output', message: `nothing was made for ${path}` });
-}
-
 function noSuchFile(path: ByteString): TrimaranError {
   return new TrimaranError({
     code: 'store/no-such-file',
@@ -652,17 +408,4 @@ function noSuchFile(path: ByteString): TrimaranError {
 
 function wrongKind(code: string, message: ByteString): TrimaranError {
   return new TrimaranError({ code, message: fromByteString(message) });
-}
-
-/** Says plainly that the disk is full, as `store/no-space`; any other error as it is. */
-export function spaceError(error: unknown, root: string): unknown {
-  const code = systemErrorCode(error);
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
-  return new TrimaranError({
-    code: 'store/no-space',
-    message: `no space left in ${root}`,
-    hint: 'free some, or set XDG_CACHE_HOME to a folder on a larger disk',
-    cause: error,
-    exitCode: 4,
-  });
 }

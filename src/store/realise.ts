@@ -15,7 +15,8 @@ import { type DerivationOptions, derivationOptionsOf } from './derivation-option
 import { removeDiskTree } from './disk-tree.ts';
 import { buildFetchurl, isPlainDownload } from './fetchurl.ts';
 import { JobSlots } from './job-slots.ts';
-import { type LocalStore, spaceError } from './local-store.ts';
+import type { LocalStore } from './local-store.ts';
+import { spaceError } from './object-files.ts';
 import { OutputPlaces, registerOutputs } from './register-outputs.ts';
 import type { SandboxRoot } from './sandbox-builder.ts';
 import { type Substituter, Substitution } from './substituter.ts';
@@ -223,15 +224,6 @@ interface Job {
   /** Outputs that are missing. */
   readonly names: readonly ByteString[];
   readonly isDownload: boolean;
-}
-
-/** Realises one derivation: {@link Realiser} for those who need no more. */
-export function realise(
-  options: RealiseOptions,
-  derivationPath: StorePath,
-  outputs?: readonly ByteString[],
-): Promise<ReadonlyMap<ByteString, StorePath>> {
-  return new Realiser(options).realise(derivationPath, outputs);
 }
 
 function builtinName({ builder }: Derivation): string | undefined {

@@ -16,7 +16,8 @@ import { canonicaliseMetadata } from './canonical-metadata.ts';
 import type { DerivationOptions } from './derivation-options.ts';
 import { writeDiskTree } from './disk-tree.ts';
 import { contentAddressOf, fixedOutputOf, hashByMethod, requireFixedHash } from './fixed-output.ts';
-import type { CommitOptions, LocalStore, Stage } from './local-store.ts';
+import type { LocalStore } from './local-store.ts';
+import type { CommitOptions, Stage } from './object-files.ts';
 import { checkOutputs, type MadeOutput } from './output-checks.ts';
 import { scanReferences } from './reference-scan.ts';
 

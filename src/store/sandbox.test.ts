@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { indexTarFileSync } from '../formats/tar-read.ts';
@@ -233,7 +234,7 @@ describe.runIf(process.geteuid?.() === 0)('an ordinary user', () => {
   it('has the same sandbox', async () => {
     const bundle = join(folder, 'sandbox.mjs');
     await build({
-      entryPoints: [join(import.meta.dirname, 'sandbox-as-user.ts')],
+      entryPoints: [fileURLToPath(new URL('./sandbox-as-user.ts', import.meta.url))],
       outfile: bundle,
       bundle: true,
       format: 'esm',

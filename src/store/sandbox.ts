@@ -18,7 +18,7 @@ import { LineSplitter } from './line-splitter.ts';
 import { type MountTable, prepareRoot, type SandboxMount, type SandboxRootFolder } from './sandbox-root.ts';
 import setupScript from './sandbox-setup.sh';
 
-export type { SandboxMount, SandboxRootFolder } from './sandbox-root.ts';
+export type { SandboxMount } from './sandbox-root.ts';
 
 export interface SandboxOptions {
   readonly host: Host;

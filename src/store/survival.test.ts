@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isStorePath } from '../formats/store-path.ts';
@@ -19,7 +20,7 @@ beforeAll(async () => {
   mkdirSync(join(source, 'sub'), { recursive: true });
   for (let i = 0; i < 30; i++) writeFileSync(join(source, 'sub', `file-${i}`), `${i}`);
   await build({
-    entryPoints: [join(import.meta.dirname, 'survival-program.ts')],
+    entryPoints: [fileURLToPath(new URL('./survival-program.ts', import.meta.url))],
     outfile: program,
     bundle: true,
     format: 'esm',
@@ -93,13 +94,15 @@ describe('a store', () => {
   it('survives being killed at any moment', async () => {
     const root = join(folder, 'killed');
     let kills = 0;
-    for (let round = 0; round < 15; round++) {
-      // Every few rounds it may start afresh, so that the early moments are hit as often as the late ones.
+    let longest = duration;
+    for (let round = 0; round < 60 && kills < 15; round++) {
+      // Starting afresh now and then, so that the early moments are hit as often as the late ones.
       if (round % 5 === 0) removeDiskTree(root);
-      if ((await run(root, 60 + Math.random() * duration)) === undefined) kills++;
+      if ((await run(root, 40 + Math.random() * longest)) === undefined) kills++;
+      else longest *= 0.8;
       checkRegistered(root);
     }
-    expect(kills).toBeGreaterThan(3);
+    expect(kills).toBe(15);
     const outcome = (await run(root))!;
     expect(outcome).toMatchObject({ digest: whole.digest, objects: whole.objects });
     expect(checkRegistered(root)).toBe(whole.objects);
