@@ -13,14 +13,28 @@ export {
   runImage,
   runtimes,
 } from './containers/run-image.ts';
+export type { HashFormat } from './formats/hash-text.ts';
+export type { HashAlgorithm } from './foundation/digest.ts';
 export { isTrimaranError, type RelatedSpan, type Span, TrimaranError } from './foundation/error.ts';
 export type { Host, ProcessOptions, ProcessResult, Progress, ProgressTask } from './foundation/host.ts';
 export { describeImage, type ImageDescription, type ImagePackage } from './inspect/describe-image.ts';
 export { examineMachine, type MachineFinding } from './inspect/machine.ts';
 export { openImage } from './inspect/open-image.ts';
+export { writeArchive } from './oci/archive-write.ts';
 export { connectEngine, type Engine, loadImages } from './oci/engine.ts';
 export type { Image } from './oci/image.ts';
 export { buildNix, linkResults, type NixBuildRequest, type NixBuildResult } from './routes/nix/build.ts';
 export { evaluateNix, type NixEvaluateRequest } from './routes/nix/evaluate.ts';
+export {
+  describeFlake,
+  lockFlake,
+  looksLikeFlake,
+  showFlake,
+  updateFlake,
+} from './routes/nix/flake-commands.ts';
+export { convertHash, hashFiles } from './routes/nix/hash-command.ts';
+export { findProjectLock } from './routes/nix/project-lock.ts';
 export { defaultNixSettings, type NixSettings } from './routes/nix/settings.ts';
+export { showDerivations } from './routes/nix/show-derivations.ts';
+export { type BaseImage, type BaseRequest, buildBaseImage } from './sets/base/base-image.ts';
 export { trimaranRoot } from './sets/cache-root.ts';

@@ -145,6 +145,16 @@ command(
   'what an image is made of: configuration, layers, packages',
   () => import('./inspect.ts'),
 );
+command(
+  program,
+  'base <name>',
+  'make an image to build upon, such as debian:bookworm, the same bytes every time',
+  () => import('./base.ts'),
+)
+  .option('-t, --tag <name...>', 'name of the image (default: as the base is called)')
+  .option('-o, --output <file>', 'write an archive here')
+  .option('--architecture <name>', 'amd64 or arm64', 'amd64')
+  .option('--load', 'load it into the engine');
 command(program, 'run <image> [command...]', 'run an image in a container', () => import('./run.ts'))
   .option('--runtime <name>', 'docker, podman, crun, runc or unshare (default: the first there is)')
   .option('-p, --publish <ports...>', 'HOST:CONTAINER')
