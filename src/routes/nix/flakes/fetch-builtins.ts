@@ -16,14 +16,8 @@ import {
   writeFlakeReference,
 } from './flake-reference.ts';
 import { parseGitUrl } from './git-url.ts';
-import {
-  type InputAttribute,
-  type InputAttributes,
-  inputFromAttributes,
-  inputFromUrl,
-  isLocked,
-  showInput,
-} from './input.ts';
+import { type InputAttribute, type InputAttributes, inputFromAttributes, isLocked } from './input.ts';
+import { inputFromUrl, showInput } from './input-url.ts';
 import { type Registries, resolveInRegistries } from './registry.ts';
 import { sourceInfo } from './source-info.ts';
 import { parseUrl, redactUrl, writeUrl } from './url.ts';

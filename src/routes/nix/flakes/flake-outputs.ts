@@ -4,7 +4,8 @@ import callFlakeText from './call-flake.nix';
 import type { FetchedTree } from './fetchers/fetched-tree.ts';
 import { flakeError } from './flake-error.ts';
 import type { LockOutcome } from './flake-session.ts';
-import { type InputAttributes, relativePathOf, showInput } from './input.ts';
+import { type InputAttributes, relativePathOf } from './input.ts';
+import { showInput } from './input-url.ts';
 import { withTrace } from './load-flake.ts';
 import {
   allInputs,

@@ -7,13 +7,11 @@ import { flakeError, systemCode } from './flake-error.ts';
 import {
   type InputAttributes,
   inputFromAttributes,
-  inputFromUrl,
   inputsEqual,
-  inputToUrl,
-  showInput,
   sortedAttributes,
   stringAttribute,
 } from './input.ts';
+import { inputFromUrl, inputToUrl, showInput } from './input-url.ts';
 import {
   decodeQuery,
   encodeLenientQuery,

@@ -17,14 +17,12 @@ import { type FlakeReference, showFlakeReference } from './flake-reference.ts';
 import type { ReadFlake, TreeLocation } from './flake-source.ts';
 import { type InputAttributes, requiredString } from './input.ts';
 import { type FlakeContext, type LoadedFlake, loadFlake } from './load-flake.ts';
+import { compareLockFiles, type LockChange, showLockChanges } from './lock-changes.ts';
 import {
-  compareLockFiles,
   emptyLockFile,
-  type LockChange,
   type LockFile,
   lockFilesEqual,
   parseLockFile,
-  showLockChanges,
   unlockedInput,
   writeLockFile,
 } from './lock-file.ts';

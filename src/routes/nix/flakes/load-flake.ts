@@ -11,7 +11,8 @@ import {
   type ReadFlake,
   type TreeLocation,
 } from './flake-source.ts';
-import { type InputAttributes, inputsEqual, showInput } from './input.ts';
+import { type InputAttributes, inputsEqual } from './input.ts';
+import { showInput } from './input-url.ts';
 import type { InputPath, LockFile } from './lock-file.ts';
 import { type Registries, type RegistryUse, resolveInRegistries } from './registry.ts';
 

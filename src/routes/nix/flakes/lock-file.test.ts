@@ -1,15 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isTrimaranError, type TrimaranError } from '../../../foundation/error.ts';
+import { compareLockFiles, showLockChanges } from './lock-changes.ts';
 import {
   allInputs,
   checkFollows,
-  compareLockFiles,
   emptyLockFile,
   findInput,
   parseInputPath,
   parseLockFile,
-  showLockChanges,
   writeInputPath,
   writeLockFile,
 } from './lock-file.ts';

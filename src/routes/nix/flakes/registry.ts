@@ -8,10 +8,9 @@ import {
   type InputAttributes,
   inputFromAttributes,
   inputsEqual,
-  showInput,
   sortedAttributes,
-  withRefAndRev,
 } from './input.ts';
+import { showInput, withRefAndRev } from './input-url.ts';
 import { type JsonNode, parseJson, writeJson } from './json.ts';
 
 /** One line of a registry. */

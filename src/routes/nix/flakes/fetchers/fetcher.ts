@@ -3,13 +3,8 @@
 import { parseHash, writeHash } from '../../../../formats/hash-text.ts';
 import { makeSourcePath, parseStorePath, type StorePath } from '../../../../formats/store-path.ts';
 import { flakeError } from '../flake-error.ts';
-import {
-  type InputAttributes,
-  inputFromAttributes,
-  normalizedNarHash,
-  showInput,
-  sortedAttributes,
-} from '../input.ts';
+import { type InputAttributes, inputFromAttributes, normalizedNarHash, sortedAttributes } from '../input.ts';
+import { showInput } from '../input-url.ts';
 import { writeJson } from '../json.ts';
 import { type FetchContext, type FetchResult, storeNameOf } from './fetch-context.ts';
 import type { FetchedTree } from './fetched-tree.ts';

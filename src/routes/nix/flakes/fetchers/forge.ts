@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { temporaryNameFor } from '../../../../foundation/atomic-file.ts';
 import { flakeError } from '../flake-error.ts';
-import { type InputAttributes, isCommitHash, requiredString, showInput, stringAttribute } from '../input.ts';
+import { type InputAttributes, isCommitHash, requiredString, stringAttribute } from '../input.ts';
+import { showInput } from '../input-url.ts';
 import { type FetchContext, type FetchResult, storeNameOf } from './fetch-context.ts';
 import { httpText } from './http.ts';
 import { fetchArchive } from './tarball.ts';

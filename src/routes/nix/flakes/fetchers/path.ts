@@ -4,7 +4,8 @@ import { join, posix } from 'node:path';
 import { isStorePath, storePathName } from '../../../../formats/store-path.ts';
 import { toByteString } from '../../../../foundation/byte-string.ts';
 import { flakeError, systemCode } from '../flake-error.ts';
-import { type InputAttributes, requiredString, showInput } from '../input.ts';
+import { type InputAttributes, requiredString } from '../input.ts';
+import { showInput } from '../input-url.ts';
 import type { FetchContext, FetchResult } from './fetch-context.ts';
 
 /**
