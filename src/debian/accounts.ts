@@ -2,7 +2,7 @@
 // for, and the four files that hold them (passwd(5), group(5), shadow(5), gshadow(5)). No account has a password.
 import type { ScriptCommand } from './script-reader.ts';
 
-export interface User {
+interface User {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
@@ -11,7 +11,7 @@ export interface User {
   readonly shell: string;
 }
 
-export interface Group {
+interface Group {
   readonly name: string;
   readonly gid: number;
   readonly members: readonly string[];

@@ -39,7 +39,7 @@ async function textOf(file: string): Promise<string> {
 }
 
 /** Entries of the one-line form: `deb [options] uri suite component…`. */
-export function parseSourcesList(text: string): AptSource[] {
+function parseSourcesList(text: string): AptSource[] {
   const sources: AptSource[] = [];
   for (const line of text.split('\n')) {
     const match = /^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)((?:\s+[^#\s]+)*)/.exec(line);
@@ -54,7 +54,7 @@ export function parseSourcesList(text: string): AptSource[] {
 }
 
 /** Entries of the deb822 form. A file that does not parse counts as empty: it is apt's to complain about. */
-export function parseDeb822Sources(text: string, file: string): AptSource[] {
+function parseDeb822Sources(text: string, file: string): AptSource[] {
   let stanzas: ReturnType<typeof parseControl>;
   try {
     stanzas = parseControl(text, file);

@@ -1,7 +1,7 @@
 // A Debian archive at one moment: a verified release, and its package index fetched, checked and kept on disk.
 // One suite is one set; `-updates` and `-security` are not mixed in.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompress } from '../formats/compression.ts';
 import { temporaryNameFor, writeFileAtomically } from '../foundation/atomic-file.ts';
@@ -10,6 +10,7 @@ import { download, redactUrl } from '../foundation/download.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import { mirrorsFor, readAptSources } from './apt-sources.ts';
+import { explainNoSpace } from './no-space.ts';
 import { openPackageIndex, type PackageIndex, PackageIndexWriter, parsePackages } from './package-index.ts';
 import {
   checkValidUntil,
@@ -179,7 +180,9 @@ async function findRelease(options: ArchiveOptions): Promise<Release> {
         text = await verifyRelease({ inRelease: bytes, keys, at: pinned ?? now, now, origin });
         const release = parseRelease(text, sha256);
         checkSuiteName(release, options.suite, origin);
-        await writeFileAtomically(keptAs(sha256), text);
+        await writeFileAtomically(keptAs(sha256), text).catch((error: unknown) => {
+          throw explainNoSpace(error, 'keep the release file');
+        });
       }
       const release = parseRelease(text, sha256);
       if (pinned === undefined && expected === undefined) checkValidUntil(release, now);
@@ -335,24 +338,34 @@ async function withIndexFile<T>(
   await mkdir(directory, { recursive: true });
   const target = join(directory, listed.sha256);
   const task = options.host.progress.start({ label: path, total: listed.size, unit: 'bytes' });
+  // Under a name of its own, since another process may fetch and remove the same file meanwhile.
+  const mine = temporaryNameFor(target);
   try {
-    if (!existsSync(target) || sha256Hex(await readFile(target)) !== listed.sha256) {
-      await download({
-        host: options.host,
-        urls,
-        target,
-        size: listed.size,
-        digest: { algorithm: 'sha256', bytes: Buffer.from(listed.sha256, 'hex') },
-        onBytes: (count) => task.advance(count),
-      });
+    for (let attempt = 0; ; attempt++) {
+      if (!existsSync(target) || sha256Hex(await readFile(target)) !== listed.sha256) {
+        await download({
+          host: options.host,
+          urls,
+          target,
+          size: listed.size,
+          digest: { algorithm: 'sha256', bytes: Buffer.from(listed.sha256, 'hex') },
+          onBytes: (count) => task.advance(count),
+        });
+      }
+      try {
+        await rename(target, mine);
+        break;
+      } catch (error) {
+        if (systemErrorCode(error) !== 'ENOENT' || attempt === 3) throw error;
+      }
     }
   } finally {
     task.done();
   }
   try {
-    return await use(target, listed);
+    return await use(mine, listed);
   } finally {
-    await rm(target, { force: true });
+    await rm(mine, { force: true });
   }
 }
 

@@ -90,7 +90,7 @@ const commandDirectory = /^(?:usr\/)?(?:s?bin|games)\/([^/]+)$/;
 const needles = ['.dist-info', '.egg-info', 'bin/', 'usr/games/'];
 
 /** Collects names from Contents indexes. */
-export class NamesFound {
+class NamesFound {
   private readonly python = new Map<string, Set<string>>();
   private readonly commands = new Map<string, Set<string>>();
 

@@ -16,6 +16,8 @@ export interface ReleaseFile {
 export interface Release {
   readonly suite: string;
   readonly codename: string;
+  /** `12.15`; unreleased suites have none. */
+  readonly version?: string;
   /** When it was made, as the snapshot service writes times: `20260711T101637Z`. */
   readonly timestamp: string;
   /** SHA-256 of the InRelease file, lower-case hexadecimal. */
@@ -76,7 +78,9 @@ export function parseRelease(text: string, sha256: string): Release {
   const validUntil = stanza === undefined ? undefined : field(stanza, 'Valid-Until');
   const until = validUntil === undefined ? undefined : Date.parse(validUntil);
   if (Number.isNaN(until)) throw badRelease(`has the date \`${validUntil}\``);
+  const version = stanza === undefined ? undefined : field(stanza, 'Version');
   return {
+    ...(version === undefined ? {} : { version }),
     suite: suite ?? codename!,
     codename: codename ?? suite!,
     timestamp: formatTimestamp(date),

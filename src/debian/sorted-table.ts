@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { bufferToByteString, compareBytes, toByteString } from '../foundation/byte-string.ts';
 import { TrimaranError } from '../foundation/error.ts';
+import { explainNoSpace } from './no-space.ts';
 
 const magic = Buffer.from('TRMTBL1\n');
 const headerLength = 16;
@@ -21,7 +22,7 @@ export interface SortedTable {
   close(): void;
 }
 
-/** Writes a table; keys and values are text, kept as UTF-8. A later entry with the same key wins. */
+/** Writes a table; keys and values are text, kept as UTF-8. Rejects with `debian/no-space` and system errors. */
 export async function writeSortedTable(file: string, entries: ReadonlyMap<string, string>): Promise<void> {
   const sorted = [...entries]
     .map(([key, value]) => [toByteString(key), value] as const)
@@ -59,7 +60,7 @@ export async function writeSortedTable(file: string, entries: ReadonlyMap<string
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw explainNoSpace(error, `write ${file}`);
   }
 }
 

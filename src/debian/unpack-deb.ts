@@ -1,14 +1,18 @@
 // One .deb to one canonical tar: an image layer as it stands, with an index of its entries. Runs in a worker thread or
 // in process; see unpack.ts. A data archive past a bound is unpacked by way of a file, so that memory stays bounded.
+//
+// Most time goes to xz. Measured on the 73 packages of a FastAPI application (21 MB, 77 MB unpacked), one core: the xz
+// decoder in WebAssembly takes 1.6 s, liblzma in dpkg-deb 1.1 s; all of this 1.9 s, in two threads 1.0 s. Starting
+// native processes would save less than it costs in portability.
 import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { decompressStream } from '../formats/compression.ts';
 import { indexTarFileSync, readTar } from '../formats/tar-read.ts';
 import { encodeTarHeader, tarPadding, writeTarFileSync } from '../formats/tar-write.ts';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { toByteString } from '../foundation/byte-string.ts';
-import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import { contentLength, type FileTree, type TreeEntry } from '../foundation/file-tree.ts';
 import { type DebControl, type ExpectedDeb, openDeb, readVerifiedDeb } from './deb.ts';
+import { explainNoSpace } from './no-space.ts';
 import { type KeepOptions, packageTime, packageTree } from './package-tree.ts';
 
 export interface UnpackJob {
@@ -58,15 +62,7 @@ export async function unpackDeb(job: UnpackJob): Promise<UnpackedDeb> {
     return { target: job.target, size, sha256, tree: relocate(tree, job.target), control };
   } catch (error) {
     rmSync(temporary, { force: true });
-    const code = systemErrorCode(error);
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
-    throw new TrimaranError({
-      code: 'debian/no-space',
-      message: `no space left to unpack ${job.file}`,
-      hint: 'free some space, or set XDG_CACHE_HOME to a larger disk',
-      cause: error,
-      exitCode: 4,
-    });
+    throw explainNoSpace(error, `unpack ${job.file}`);
   } finally {
     rmSync(scratch, { force: true });
   }
