@@ -1,13 +1,14 @@
 // Bundles the command line, the library and the worker entries into dist/ with esbuild.
 // Code is split so that a command loads only what it uses; start-up time is part of the product.
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { entryPoints } from './entry-points.mjs';
 
-await rm('dist', { recursive: true, force: true });
+// Made beside its place, so that a build that fails or is cut short leaves the old bundle.
+const directory = `dist.tmp-${process.pid}`;
 await build({
   entryPoints,
-  outdir: 'dist',
+  outdir: directory,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -22,3 +23,5 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
   },
 });
+await rm('dist', { recursive: true, force: true });
+await rename(directory, 'dist');

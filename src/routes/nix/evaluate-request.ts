@@ -15,6 +15,7 @@ import type {
   EvaluationAnswer,
   EvaluationRequest,
   EvaluationTarget,
+  SentFlake,
 } from './evaluation-request.ts';
 import { callFlakeExpression, type NodeSource } from './flakes/flake-outputs.ts';
 import { parseAttributePath, showAttributePaths } from './flakes/installable.ts';
@@ -49,6 +50,14 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
     arity: 1,
     call: ([argument]) => debian.value(evaluator, argument!),
   });
+  evaluator.definePrimOp({
+    name: '__getFlake',
+    arity: 1,
+    call: ([reference]) => {
+      const text = fromByteString(evaluator.coerceToString(reference!).text);
+      return callFlake(evaluator, { store, world, flake: world.call('getFlake', text) as SentFlake });
+    },
+  });
   const { path, value } = find(evaluator, { store, world, target: request.target });
   const result =
     request.action.kind === 'value'
@@ -78,7 +87,7 @@ function find(
       value: path === '' ? evaluator.autoCall(root) : evaluator.selectAttrPath(root, toByteString(path)),
     };
   }
-  const flake = callFlake(evaluator, { store, world, target });
+  const flake = callFlake(evaluator, { store, world, flake: target.flake });
   const outputs = evaluator.attribute(flake, 'outputs') ?? flake;
   for (const path of target.attributePaths) {
     const value = path === '' ? flake : select(evaluator, outputs, parseAttributePath(path));
@@ -89,9 +98,13 @@ function find(
 
 function callFlake(
   evaluator: Evaluator,
-  { store, world, target }: FindContext & { readonly target: EvaluationTarget & { kind: 'flake' } },
+  {
+    store,
+    world,
+    flake,
+  }: { readonly store: LocalStore; readonly world: EvaluationWorld; readonly flake: SentFlake },
 ): NixValue {
-  const { nodes, root } = target.nodes;
+  const { nodes, root } = flake.nodes;
   const sourceInfo = ({ storePath, info }: NodeSource) =>
     evaluator.makeSet([
       ['outPath', evaluator.makeString(storePath, [storePath])],
@@ -102,7 +115,9 @@ function callFlake(
     arity: 1,
     call: ([key]) => {
       const name = evaluator.toHost(key!) as string;
-      return sourceInfo(target.sources[name] ?? (world.call('fetchNode', name) as NodeSource));
+      return sourceInfo(
+        flake.sources[name] ?? (world.call('fetchNode', { id: flake.id, key: name }) as NodeSource),
+      );
     },
   });
   const debianFlake = evaluator.makeFunction({

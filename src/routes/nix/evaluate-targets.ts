@@ -3,10 +3,9 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../../foundation/host.ts';
 import type { EvaluationAction, EvaluationAnswer, EvaluationTarget } from './evaluation-request.ts';
-import { flakeNodes, type NodeSource, nodeSources } from './flakes/flake-outputs.ts';
 import { parseFlakeReference, showFlakeReference } from './flakes/flake-reference.ts';
 import type { LockOutcome } from './flakes/flake-session.ts';
-import { requiredString } from './flakes/input.ts';
+import { type InputAttributes, requiredString } from './flakes/input.ts';
 import { attributePathsFor, type OutputSelection, parseInstallable } from './flakes/installable.ts';
 import { parseInputPath } from './flakes/lock-file.ts';
 import { NixSession } from './nix-session.ts';
@@ -38,8 +37,8 @@ export async function evaluateTargets<Result>(
     const lockPlace = findProjectLock(directory);
     const session = new NixSession({ host, settings, lock: lockPlace.lock, log });
     try {
-      const { target, handlers, outputs } = await targetOf(session, request, text);
-      const answer = await session.evaluate({ target, action: request.action }, handlers);
+      const { target, outputs } = await targetOf(session, request, text);
+      const answer = await session.evaluate({ target, action: request.action });
       if (settings.writeLockFile && settings.overrideInputs.size === 0)
         recordUsedPackages(host, lockPlace, answer.used);
       results.push(await use(session, text, selectOutputs(answer, outputs)));
@@ -55,8 +54,17 @@ function projectDirectory(request: EvaluateTargetsRequest, text: string): string
   const { cwd } = request.host;
   if (request.file !== undefined) return dirname(resolve(cwd, request.file));
   if (request.expression !== undefined) return cwd;
-  const path = text.replace(/[#?^].*$/s, '').replace(/^path:/, '');
-  return path.startsWith('.') || path.startsWith('/') ? resolve(cwd, path) : cwd;
+  const { input, subdir } = parseInstallable(text, { baseDirectory: cwd }).reference;
+  const directory = localDirectory(input);
+  return directory === undefined ? cwd : join(directory, subdir);
+}
+
+/** The folder of this machine that an input stands for; undefined when it comes from elsewhere, or at a revision. */
+function localDirectory(input: InputAttributes): string | undefined {
+  if (input.type === 'path') return requiredString(input, 'path');
+  if (input.type !== 'git' || input.rev !== undefined || input.ref !== undefined) return undefined;
+  const url = new URL(requiredString(input, 'url').replace(/^git\+/, ''));
+  return url.protocol === 'file:' ? fileURLToPath(url) : undefined;
 }
 
 /** A flake's tree on this machine, and the folder of its flake.nix. */
@@ -70,26 +78,21 @@ export interface LocalFlake extends LocalSource {
  */
 export async function localSource(host: Host, installable: string): Promise<LocalFlake | undefined> {
   const { input, subdir } = parseInstallable(installable, { baseDirectory: host.cwd }).reference;
-  if (input.type === 'path') {
-    const directory = requiredString(input, 'path');
-    return { directory, tracked: undefined, flakeDirectory: join(directory, subdir) };
-  }
-  if (input.type !== 'git' || input.rev !== undefined || input.ref !== undefined) return undefined;
-  const url = new URL(requiredString(input, 'url').replace(/^git\+/, ''));
-  if (url.protocol !== 'file:') return undefined;
-  const directory = fileURLToPath(url);
+  const directory = localDirectory(input);
+  if (directory === undefined) return undefined;
+  const flakeDirectory = join(directory, subdir);
+  if (input.type === 'path') return { directory, tracked: undefined, flakeDirectory };
   const listed = await host.run({ command: 'git', args: ['-C', directory, 'ls-files', '-z'] });
   if (listed.exitCode !== 0) return undefined;
   const tracked = listed.stdout
     .toString('utf8')
     .split('\0')
     .filter((file) => file !== '');
-  return { directory, tracked, flakeDirectory: join(directory, subdir) };
+  return { directory, tracked, flakeDirectory };
 }
 
 interface PreparedTarget {
   readonly target: EvaluationTarget;
-  readonly handlers: Readonly<Record<string, (argument: never) => Promise<unknown>>>;
   readonly outputs: OutputSelection;
 }
 
@@ -101,25 +104,16 @@ async function targetOf(
   const { cwd } = request.host;
   const plain = (kind: 'file' | 'expression', source: string): PreparedTarget => ({
     target: { kind, text: source, directory: cwd, attributePath: text === '.' ? '' : text },
-    handlers: {},
     outputs: { kind: 'default' },
   });
   if (request.expression !== undefined) return plain('expression', request.expression);
   if (request.file !== undefined) return plain('file', resolve(cwd, request.file));
   const { reference, fragment, outputs } = parseInstallable(text, { baseDirectory: cwd });
   const locked = await lockFlake(session, request, reference);
-  const sources = nodeSources(locked, session.flakes.fetcher);
-  const nodes = flakeNodes(locked);
-  const present = Object.keys(nodes.nodes).flatMap((key): [string, NodeSource][] => {
-    if (nodes.nodes[key]?.debian !== undefined || nodes.nodes[key]?.parent !== undefined) return [];
-    const source = sources.present(key);
-    return source === undefined ? [] : [[key, source]];
-  });
   return {
     target: {
       kind: 'flake',
-      nodes,
-      sources: Object.fromEntries(present),
+      flake: session.sendFlake(locked),
       attributePaths:
         request.attributePaths ??
         attributePathsFor({
@@ -129,7 +123,6 @@ async function targetOf(
         }),
       shown: showFlakeReference(locked.flake.locked),
     },
-    handlers: { fetchNode: (key: string) => sources.fetch(key) },
     outputs,
   };
 }

@@ -3,13 +3,20 @@ import type { StorePath } from '../../formats/store-path.ts';
 import type { LockedPackage } from '../../sets/lock-file.ts';
 import type { FlakeNodes, NodeSource } from './flakes/flake-outputs.ts';
 
+/** A locked flake, to be called. */
+export interface SentFlake {
+  /** What the main thread knows it by when it is asked to fetch a node. */
+  readonly id: number;
+  readonly nodes: FlakeNodes;
+  /** Trees at hand, by node. */
+  readonly sources: Readonly<Record<string, NodeSource>>;
+}
+
 /** What to evaluate. */
 export type EvaluationTarget =
   | {
       readonly kind: 'flake';
-      readonly nodes: FlakeNodes;
-      /** Trees at hand, by node. */
-      readonly sources: Readonly<Record<string, NodeSource>>;
+      readonly flake: SentFlake;
       /** Attribute paths to try in order, as people write them. */
       readonly attributePaths: readonly string[];
       /** The flake as errors name it. */

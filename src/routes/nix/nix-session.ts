@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { StorePath } from '../../formats/store-path.ts';
+import type { ByteString } from '../../foundation/byte-string.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { RealiseRequest } from '../../languages/nix/host.ts';
@@ -21,9 +22,17 @@ import { LocalStore } from '../../store/local-store.ts';
 import { Realiser } from '../../store/realise.ts';
 import { answerCalls, type CallHandlers, receiveError, type SentError } from './blocking-calls.ts';
 import { debianArchitecture, nixSystem } from './debian-systems.ts';
-import type { EvaluationAnswer, EvaluationRequest } from './evaluation-request.ts';
-import { FlakeSession } from './flakes/flake-session.ts';
-import { type InputAttributes, requiredString, stringAttribute } from './flakes/input.ts';
+import type { EvaluationAnswer, EvaluationRequest, SentFlake } from './evaluation-request.ts';
+import {
+  type FetchBuiltinContext,
+  fetchFileBuiltin,
+  fetchTreeBuiltin,
+  fetchTreeUrlBuiltin,
+} from './flakes/fetch-builtins.ts';
+import { flakeNodes, type NodeSource, type NodeSources, nodeSources } from './flakes/flake-outputs.ts';
+import { parseFlakeReference, showFlakeReference } from './flakes/flake-reference.ts';
+import { FlakeSession, type LockOutcome } from './flakes/flake-session.ts';
+import { type InputAttributes, isLocked, requiredString, stringAttribute } from './flakes/input.ts';
 import { readFlake } from './flakes/read-flake.ts';
 import type { NixSettings } from './settings.ts';
 
@@ -49,6 +58,8 @@ export class NixSession {
   readonly #lock: LockFile | undefined;
   readonly #setBuilders: SetBuilders;
   readonly #realiser: Realiser;
+  /** Of the flakes that were sent, by id. */
+  readonly #sources: NodeSources[] = [];
 
   constructor({ host, settings, lock, log }: NixSessionOptions) {
     this.host = host;
@@ -82,14 +93,24 @@ export class NixSession {
     return this.#realiser.realise(drvPath, outputs);
   }
 
+  /** A locked flake as the evaluating thread gets it; its nodes are then fetched through this session. */
+  sendFlake(locked: LockOutcome): SentFlake {
+    const sources = nodeSources(locked, this.flakes.fetcher);
+    const nodes = flakeNodes(locked);
+    const present = Object.entries(nodes.nodes).flatMap(([key, node]): [string, NodeSource][] => {
+      if (node.debian !== undefined || node.parent !== undefined) return [];
+      const source = sources.present(key);
+      return source === undefined ? [] : [[key, source]];
+    });
+    const id = this.#sources.push(sources) - 1;
+    return { id, nodes, sources: Object.fromEntries(present) };
+  }
+
   /** Evaluates in a thread of its own with a large stack. Rejects with what evaluation throws. */
-  async evaluate(
-    request: Pick<EvaluationRequest, 'target' | 'action'>,
-    handlers: CallHandlers = {},
-  ): Promise<EvaluationAnswer> {
+  async evaluate(request: Pick<EvaluationRequest, 'target' | 'action'>): Promise<EvaluationAnswer> {
     const { port1, port2 } = new MessageChannel();
     const signal = new Int32Array(new SharedArrayBuffer(4));
-    answerCalls(port1, signal, { ...this.#handlers(), ...handlers });
+    answerCalls(port1, signal, this.#handlers());
     const whole: EvaluationRequest = {
       ...request,
       root: this.store.root,
@@ -125,7 +146,20 @@ export class NixSession {
   }
 
   #handlers(): CallHandlers {
+    const fetching: FetchBuiltinContext = {
+      fetcher: this.flakes.fetcher,
+      store: this.store,
+      registries: this.flakes.context.registries,
+      isPure: !this.#settings.impure,
+      warn: this.flakes.context.warn,
+    };
     return {
+      fetchNode: ({ id, key }: { readonly id: number; readonly key: string }) =>
+        this.#sources[id]!.fetch(key),
+      getFlake: (text: string) => this.#getFlake(text),
+      fetchTree: (request: Parameters<typeof fetchTreeBuiltin>[1]) => fetchTreeBuiltin(fetching, request),
+      fetchTreeUrl: ({ url }: { readonly url: ByteString }) => fetchTreeUrlBuiltin(fetching, url),
+      fetchFile: (request: Parameters<typeof fetchFileBuiltin>[1]) => fetchFileBuiltin(fetching, request),
       realise: async (requests: readonly RealiseRequest[]) => {
         for (const { drvPath, output } of requests) await this.realise(drvPath, [output]);
       },
@@ -135,6 +169,19 @@ export class NixSession {
       debianContents: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
         prepareContents(this.#releaseSource(), request, debianArchitecture(system)),
     };
+  }
+
+  /** `builtins.getFlake`: its lock is computed and not written. */
+  async #getFlake(text: string): Promise<SentFlake> {
+    const reference = parseFlakeReference(text, { baseDirectory: this.host.cwd });
+    if (!this.#settings.impure && !isLocked(reference.input)) {
+      throw new TrimaranError({
+        code: 'flake/unlocked-in-pure-mode',
+        message: `cannot call 'getFlake' on unlocked flake reference '${showFlakeReference(reference)}', because it is not allowed in pure evaluation mode`,
+        hint: 'name a commit or a narHash in the reference, or evaluate with --impure',
+      });
+    }
+    return this.sendFlake(await this.flakes.lockFlake(reference, { writeLockFile: false }));
   }
 
   #releaseSource() {

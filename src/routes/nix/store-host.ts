@@ -17,12 +17,16 @@ import type { TreeEntry } from '../../foundation/file-tree.ts';
 import type {
   AddPathRequest,
   FetchedTree,
-  HostValue,
   NixFileType,
   NixHost,
   RealiseRequest,
 } from '../../languages/nix/host.ts';
 import type { LocalStore } from '../../store/local-store.ts';
+import {
+  type BuiltinAttributes,
+  flakeRefToStringBuiltin,
+  parseFlakeRefBuiltin,
+} from './flakes/fetch-builtins.ts';
 
 export interface StoreHostOptions {
   readonly store: LocalStore;
@@ -98,9 +102,10 @@ export function createStoreHost(options: StoreHostOptions): NixHost {
     fetchTree: (request) => call('fetchTree', request) as FetchedTree,
     fetchTreeUrl: (request) => call('fetchTreeUrl', request) as FetchedTree,
     fetchFile: (request) => call('fetchFile', request) as StorePath,
-    resolvePseudoUrl: (url) => call('resolvePseudoUrl', url) as ByteString,
-    parseFlakeRef: (text) => call('parseFlakeRef', text) as Readonly<Record<string, HostValue>>,
-    flakeRefToString: (attributes) => call('flakeRefToString', attributes) as ByteString,
+    resolvePseudoUrl: (url) =>
+      url.startsWith('channel:') ? `https://channels.nixos.org/${url.slice(8)}/nixexprs.tar.xz` : url,
+    parseFlakeRef: parseFlakeRefBuiltin,
+    flakeRefToString: (attributes) => flakeRefToStringBuiltin(attributes as BuiltinAttributes),
 
     message: (text) => options.message(fromByteString(text)),
   };
