@@ -25,7 +25,7 @@ export function compareValues(it: Interpreter, left: Value, right: Value, contex
         if (i === left.length) return true;
         const a = left[i]!;
         const b = right[i]!;
-        if (!equalValues(it, a, b, { position: 0, sameSlot: true })) {
+        if (!equalValues(it, a, b, 0)) {
           return compareValues(it, it.force(a, 0), it.force(b, 0), 'while comparing two list elements');
         }
       }

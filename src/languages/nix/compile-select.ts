@@ -2,6 +2,7 @@
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { compileEval, type Unit } from './compile.ts';
 import { NixError, toNixError } from './errors.ts';
+import { derivationFile } from './own-files.ts';
 import type { Position } from './positions.ts';
 import { printSymbol } from './print-names.ts';
 import type { SymbolId } from './symbols.ts';
@@ -75,15 +76,19 @@ export function compileSelect(unit: Unit, node: number): Eval {
 
   const failed = (
     thrown: unknown,
-    state: { env: Env; selected: number; attrPosition: Position },
+    state: { env: Env; selected: number; attrs: Attrs | undefined; index: number },
   ): NixError => {
     const error = toNixError(thrown);
     if (state.selected < 0) return error.addTrace(ofPosition, selecting);
-    if (state.attrPosition !== 0) {
-      const origin = it.positions.originOf(state.attrPosition);
-      if (origin === undefined || !origin.label.endsWith('/derivation-internal.nix')) {
+    const attrPosition = state.attrs === undefined ? 0 : state.attrs.positions[state.index]!;
+    if (error.kind === 'infinite-recursion' && error.position === 0 && state.selected === parts.length) {
+      error.position = attrPosition !== 0 ? attrPosition : position;
+    }
+    if (attrPosition !== 0) {
+      const origin = it.positions.originOf(attrPosition);
+      if (origin === undefined || origin.label !== derivationFile) {
         const path = showPath(unit, parts.slice(0, state.selected), state.env);
-        error.addTrace(state.attrPosition, `from the definition of '${path}'`);
+        error.addTrace(attrPosition, `from the definition of '${path}'`);
       }
     }
     return error.addTrace(position, `while evaluating the attribute '${showPath(unit, parts, state.env)}'`);
@@ -97,7 +102,8 @@ export function compileSelect(unit: Unit, node: number): Eval {
     return (env) => {
       // -1 while the set is evaluated, 0 while the attribute is looked up, 1 while it is evaluated.
       let selected = -1;
-      let attrPosition: Position = 0;
+      let from: Attrs | undefined;
+      let index = -1;
       try {
         const attrs = of(env);
         selected = 0;
@@ -105,8 +111,8 @@ export function compileSelect(unit: Unit, node: number): Eval {
           it.forceAttrs(attrs, position, selecting);
           throw new Error('not reached');
         }
-        let index = cachedIndex;
-        if (attrs.names !== cachedNames) {
+        if (attrs.names === cachedNames) index = cachedIndex;
+        else {
           index = findAttr(attrs.names, symbol);
           if (index < 0) throw it.missingAttribute(attrs, symbol);
           cachedNames = attrs.names;
@@ -115,11 +121,12 @@ export function compileSelect(unit: Unit, node: number): Eval {
         const slot = attrs.values[index]!;
         if (!(slot instanceof Thunk)) return slot;
         if (slot.code === null) return slot.value;
-        attrPosition = attrs.positions[index]!;
+        from = attrs;
         selected = 1;
-        return it.forceThunk(slot, attrPosition !== 0 ? attrPosition : position);
+        // Where the attribute is defined is worked out only when that fails.
+        return it.forceThunk(slot, 0);
       } catch (thrown) {
-        throw failed(thrown, { env, selected, attrPosition });
+        throw failed(thrown, { env, selected, attrs: from, index });
       }
     };
   }
@@ -128,7 +135,8 @@ export function compileSelect(unit: Unit, node: number): Eval {
   const count = parts.length;
   return (env) => {
     let selected = -1;
-    let attrPosition: Position = 0;
+    let from: Attrs | undefined;
+    let index = -1;
     try {
       let slot: Slot = of(env);
       selected = 0;
@@ -140,18 +148,19 @@ export function compileSelect(unit: Unit, node: number): Eval {
           attrs = it.force(slot, position);
           if (!(attrs instanceof Attrs)) return fallback(env);
         } else attrs = it.forceAttrs(slot, position, selecting);
-        const index = findAttr(attrs.names, name);
-        if (index < 0) {
+        const found = findAttr(attrs.names, name);
+        if (found < 0) {
           if (fallback !== undefined) return fallback(env);
           throw it.missingAttribute(attrs, name);
         }
+        index = found;
         slot = attrs.values[index]!;
-        attrPosition = attrs.positions[index]!;
+        from = attrs;
         selected = i + 1;
       }
-      return it.force(slot, attrPosition !== 0 ? attrPosition : position);
+      return it.force(slot, 0);
     } catch (thrown) {
-      throw failed(thrown, { env, selected, attrPosition });
+      throw failed(thrown, { env, selected, attrs: from, index });
     }
   };
 }

@@ -6,7 +6,7 @@ import { type CompiledBindings, compileAttrs, compileBindings, compileUpdate } f
 import { compileCall } from './compile-call.ts';
 import { compileHasAttr, compileSelect } from './compile-select.ts';
 import { compileConcatStrings } from './compile-strings.ts';
-import { assertEqualValues, equalValues } from './equality.ts';
+import { assertEqualOperands, equalOperands } from './equality.ts';
 import { NixError, nearestAttributes, toNixError } from './errors.ts';
 import type { Interpreter } from './interpreter.ts';
 import { concatLists } from './lists.ts';
@@ -394,7 +394,7 @@ function compileEquality(unit: Unit, node: number, wanted: boolean): Eval {
     const first = left(env);
     const second = right(env);
     if (typeof first === 'string' && typeof second === 'string') return (first === second) === wanted;
-    return equalValues(it, first, second, { position, sameSlot: false }) === wanted;
+    return equalOperands(it, first, second, position) === wanted;
   };
 }
 
@@ -410,7 +410,7 @@ function compileAssert(unit: Unit, node: number): Eval {
       try {
         const first = compileEval(unit, words[conditionNode + 2]!)(env);
         const second = compileEval(unit, words[conditionNode + 3]!)(env);
-        assertEqualValues(it, first, second, { position: unit.position(conditionNode), sameSlot: false });
+        assertEqualOperands(it, first, second, unit.position(conditionNode));
       } catch (thrown) {
         const error = toNixError(thrown);
         if (error.kind === 'assertion' || error.kind === 'throw') {

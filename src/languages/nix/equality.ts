@@ -19,47 +19,47 @@ import {
   type Value,
 } from './values.ts';
 
-interface Options {
-  readonly position: Position;
-  /**
-   * Whether both sides may be one and the same slot. Elements of lists and sets are equal when they share their
-   * slot, even functions; operands of `==` never share one.
-   */
-  readonly sameSlot: boolean;
-}
-
-/** Whether two values are equal. */
-export function equalValues(it: Interpreter, left: Slot, right: Slot, options: Options): boolean {
-  const { position } = options;
+/**
+ * Whether two elements (of lists or sets) are equal. They are when they share their slot, even functions; operands of
+ * `==` never share one, see {@link equalOperands}.
+ */
+export function equalValues(it: Interpreter, left: Slot, right: Slot, position: Position): boolean {
   it.enter(position);
-  const equal = compare(it, left, right, options);
+  const a = it.force(left, position);
+  const b = it.force(right, position);
+  const equal = (left === right && typeof left === 'object') || compare(it, a, b, position);
   it.depth--;
   return equal;
 }
 
-function compare(it: Interpreter, left: Slot, right: Slot, { position, sameSlot }: Options): boolean {
-  const a = it.force(left, position);
-  const b = it.force(right, position);
-  if (sameSlot && left === right && typeof left === 'object') return true;
+/** Whether two operands are equal; both are forced already. */
+export function equalOperands(it: Interpreter, left: Value, right: Value, position: Position): boolean {
+  it.enter(position);
+  const equal = compare(it, left, right, position);
+  it.depth--;
+  return equal;
+}
+
+function compare(it: Interpreter, a: Value, b: Value, position: Position): boolean {
+  if (typeof a === 'string' && typeof b === 'string') return a === b;
   if (isNumber(a) && isNumber(b)) return numberOf(a) === numberOf(b) && exactlyEqual(a, b);
   if (isString(a)) return isString(b) && textOf(a) === textOf(b);
   if (a === null || typeof a === 'boolean') return a === b;
   if (a instanceof NixPath) return b instanceof NixPath && a.path === b.path;
-  const inner: Options = { position, sameSlot: true };
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false;
-    for (let i = 0; i < a.length; i++) if (!equalValues(it, a[i]!, b[i]!, inner)) return false;
+    for (let i = 0; i < a.length; i++) if (!equalValues(it, a[i]!, b[i]!, position)) return false;
     return true;
   }
   if (!(a instanceof Attrs) || !(b instanceof Attrs)) return false;
   if (it.isDerivation(a) && it.isDerivation(b)) {
     const first = getAttr(a, it.symbols.outPath);
     const second = getAttr(b, it.symbols.outPath);
-    if (first !== undefined && second !== undefined) return equalValues(it, first, second, inner);
+    if (first !== undefined && second !== undefined) return equalValues(it, first, second, position);
   }
   if (a.names.length !== b.names.length) return false;
   for (let i = 0; i < a.names.length; i++) {
-    if (a.names[i] !== b.names[i] || !equalValues(it, a.values[i]!, b.values[i]!, inner)) return false;
+    if (a.names[i] !== b.names[i] || !equalValues(it, a.values[i]!, b.values[i]!, position)) return false;
   }
   return true;
 }
@@ -78,28 +78,32 @@ function exactlyEqual(a: number | bigint | NixFloat, b: number | bigint | NixFlo
 }
 
 /** Throws an assertion error that says where two values differ; returns when they do not. */
-export function assertEqualValues(it: Interpreter, left: Slot, right: Slot, options: Options): void {
-  it.enter(options.position);
-  assertEqual(it, left, right, options);
+export function assertEqualOperands(it: Interpreter, left: Value, right: Value, position: Position): void {
+  it.enter(position);
+  assertEqual(it, left, right, position);
   it.depth--;
 }
 
-function assertEqual(it: Interpreter, left: Slot, right: Slot, { position, sameSlot }: Options): void {
+function assertEqualValues(it: Interpreter, left: Slot, right: Slot, position: Position): void {
+  it.enter(position);
   const a = it.force(left, position);
   const b = it.force(right, position);
-  if (sameSlot && left === right && typeof left === 'object') return;
+  if (left !== right || typeof left !== 'object') assertEqual(it, a, b, position);
+  it.depth--;
+}
+
+function assertEqual(it: Interpreter, a: Value, b: Value, position: Position): void {
   const fail = (message: string): never => {
     throw it.error('assertion', message);
   };
   const shown = (value: Value) => printForError(it, value);
   if (isNumber(a) && isNumber(b)) {
-    if (compare(it, a, b, { position, sameSlot: false })) return;
+    if (compare(it, a, b, position)) return;
     fail(`${showType(a)} with value '${shown(a)}' is not equal to ${showType(b)} with value '${shown(b)}'`);
   }
   if (typeName(a) !== typeName(b)) {
     fail(`${showType(a)} of value '${shown(a)}' is not equal to ${showType(b)} of value '${shown(b)}'`);
   }
-  const inner: Options = { position, sameSlot: true };
   if (a instanceof NixFloat) {
     fail(`float '${formatFixed(a.value)}' is not equal to float '${formatFixed(numberOf(b as NixFloat))}'`);
   }
@@ -112,7 +116,7 @@ function assertEqual(it: Interpreter, left: Slot, right: Slot, { position, sameS
     }
     for (const [index, element] of a.entries()) {
       try {
-        assertEqualValues(it, element, other[index]!, inner);
+        assertEqualValues(it, element, other[index]!, position);
       } catch (thrown) {
         throw toNixError(thrown).addTrace(position, `while comparing list element ${index}`);
       }
@@ -123,13 +127,12 @@ function assertEqual(it: Interpreter, left: Slot, right: Slot, { position, sameS
   if (isFunction(a)) {
     fail('distinct functions and immediate comparisons of identical functions compare as unequal');
   }
-  if (!compare(it, a, b, { position, sameSlot: false })) {
+  if (!compare(it, a, b, position)) {
     fail(`${typeName(a)} '${shown(a)}' is not equal to ${typeName(b)} '${shown(b)}'`);
   }
 }
 
 function assertEqualAttrs(it: Interpreter, a: Attrs, b: Attrs, position: Position): void {
-  const inner: Options = { position, sameSlot: true };
   const names = it.symbols.names;
   const shown = (value: Value) => printForError(it, value);
   if (it.isDerivation(a) && it.isDerivation(b)) {
@@ -137,7 +140,7 @@ function assertEqualAttrs(it: Interpreter, a: Attrs, b: Attrs, position: Positio
     const second = getAttr(b, it.symbols.outPath);
     if (first !== undefined && second !== undefined) {
       try {
-        return assertEqualValues(it, first, second, inner);
+        return assertEqualValues(it, first, second, position);
       } catch (thrown) {
         throw toNixError(thrown).addTrace(
           position,
@@ -163,7 +166,7 @@ function assertEqualAttrs(it: Interpreter, a: Attrs, b: Attrs, position: Positio
       throw it.error('assertion', message);
     }
     try {
-      assertEqualValues(it, a.values[i]!, b.values[i]!, inner);
+      assertEqualValues(it, a.values[i]!, b.values[i]!, position);
     } catch (thrown) {
       const error = toNixError(thrown);
       if (b.positions[i] !== 0) error.addTrace(b.positions[i]!, 'where right hand side is');

@@ -442,7 +442,7 @@ export class Interpreter {
     if (!(value instanceof Attrs)) return false;
     const index = findAttr(value.names, this.symbols.type);
     if (index < 0) return false;
-    const type = this.force(value.values[index]!, value.positions[index]!);
+    const type = this.force(value.values[index]!, 0);
     return type === 'derivation' || (type instanceof NixString && type.text === 'derivation');
   }
 

@@ -6,17 +6,40 @@ import type { SymbolId } from '../symbols.ts';
 import {
   Attrs,
   attrsFromEntries,
+  DeferredPlaces,
   emptyAttrs,
   findAttr,
   Lambda,
   type List,
   lexicographicOrder,
+  noPlaces,
+  type Places,
   PrimOp,
   PrimOpApplication,
+  resolvePlaces,
   type Slot,
   type Value,
 } from '../values.ts';
 import type { Builtin } from './builtin.ts';
+
+/** Beyond this, positions are worked out at once: a long chain must not keep all its names. */
+const maximumDepth = 8;
+
+/** The positions at some indexes. */
+class PickedPlaces extends DeferredPlaces {
+  private readonly places: Places;
+  private readonly indexes: readonly number[];
+  constructor(places: Places, indexes: readonly number[]) {
+    const depth = places instanceof DeferredPlaces ? places.depth + 1 : 1;
+    super(depth);
+    this.places = depth > maximumDepth ? resolvePlaces(places) : places;
+    this.indexes = indexes;
+  }
+  resolve(): Position[] {
+    const positions = resolvePlaces(this.places);
+    return this.indexes.map((index) => positions[index]!);
+  }
+}
 
 /** The attributes at some indexes. */
 function pick(attrs: Attrs, indexes: readonly number[]): Attrs {
@@ -24,14 +47,12 @@ function pick(attrs: Attrs, indexes: readonly number[]): Attrs {
   if (indexes.length === 0) return emptyAttrs;
   const names: SymbolId[] = new Array(indexes.length);
   const values: Slot[] = new Array(indexes.length);
-  const positions: Position[] = new Array(indexes.length);
   for (let i = 0; i < indexes.length; i++) {
     const index = indexes[i]!;
     names[i] = attrs.names[index]!;
     values[i] = attrs.values[index]!;
-    positions[i] = attrs.positions[index]!;
   }
-  return new Attrs(names, values, positions, 0);
+  return new Attrs(names, values, new PickedPlaces(attrs.places, indexes), 0);
 }
 
 function intersect(left: Attrs, right: Attrs): Attrs {
@@ -232,15 +253,11 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
         for (let i = 0; i < count; i++) {
           values[i] = it.suspendUnforcedCall(fn!, symbols.names[attrs.names[i]!]!, attrs.values[i]!);
         }
-        return new Attrs(attrs.names, values, noPositions(count), 0);
+        return new Attrs(attrs.names, values, noPlaces(count), 0);
       },
     },
     { name: '__zipAttrsWith', arity: 2, call: (args) => zipAttrsWith(it, args) },
   ];
-}
-
-function noPositions(count: number): Position[] {
-  return new Array<Position>(count).fill(0);
 }
 
 function byBytes(a: string, b: string): number {

@@ -1,8 +1,8 @@
 // `derivationStrict`: from attributes to a derivation in the store, with the paths real Nix gives it. Floating
 // content-addressed and impure derivations are refused by name; so are text- and git-hashed outputs.
 
-import { type Derivation, type DerivationOutput, writeDerivation } from '../../../formats/derivation.ts';
-import { hashDerivationModulo, staticOutputPaths } from '../../../formats/derivation-hash.ts';
+import type { Derivation, DerivationOutput } from '../../../formats/derivation.ts';
+import { instantiateDerivation } from '../../../formats/derivation-hash.ts';
 import { parseHash, writeHash } from '../../../formats/hash-text.ts';
 import { checkStorePathName, type StorePath, writeMethodAndAlgorithm } from '../../../formats/store-path.ts';
 import type { ByteString } from '../../../foundation/byte-string.ts';
@@ -365,11 +365,9 @@ function instantiate(it: Interpreter, draft: Draft): Value {
     args: draft.args,
     env,
   };
-  const drv = staticOutputPaths(masked, hashing);
-  const drvPath = it.host.writeDerivation(drv, writeDerivation(drv));
-  if (!it.derivationHashes.has(drvPath)) {
-    it.derivationHashes.set(drvPath, hashDerivationModulo(drv, hashing));
-  }
+  const { derivation: drv, text, hash } = instantiateDerivation(masked, hashing);
+  const drvPath = it.host.writeDerivation(drv, text);
+  it.derivationHashes.set(drvPath, hash);
   const result: [number, Slot][] = [[it.symbols.drvPath, makeString(drvPath, new Set([`=${drvPath}`]))]];
   for (const [output, { path }] of drv.outputs) {
     result.push([it.symbols.intern(output), makeString(path, new Set([`!${output}!${drvPath}`]))]);

@@ -148,9 +148,7 @@ export function listBuiltins(it: Interpreter): Builtin[] {
       name: '__elem',
       arity: 2,
       call: ([wanted, list]) =>
-        listArg(list!, 'second', 'elem').some((element) =>
-          equalValues(it, wanted!, element, { position: 0, sameSlot: true }),
-        ),
+        listArg(list!, 'second', 'elem').some((element) => equalValues(it, wanted!, element, 0)),
     },
     {
       name: '__concatLists',
