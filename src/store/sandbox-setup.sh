@@ -33,7 +33,11 @@ cd "$root"
 "$mount" -n --move . /
 : >"$ready"
 umask 022
-{ "$cat" <&3 >/dev/null 2>&1; kill -s KILL -- -1; } &
+{
+  "$cat" <&3 >/dev/null 2>&1
+  if [ "$grace" -gt 0 ]; then kill -s TERM -- -1; "$sleep" "$grace"; fi
+  kill -s KILL -- -1
+} &
 code=0
 # The command's own complaints go with its output, in order; the shell's about it go nowhere.
 exec 2>/dev/null

@@ -150,10 +150,29 @@ describe('a builder', () => {
     expect(lines).toEqual(['a', 'bc', 'ä']);
   });
 
-  it('gets no variable that the sandbox itself would heed', async () => {
-    await expect(run('true', { env: { LD_PRELOAD: '/build/evil.so' } })).rejects.toMatchObject({
+  it('gets variables that the loader heeds only once it is inside', async () => {
+    const env = { LD_PRELOAD: '/build/none.so', WORD: "it's" };
+    const { exitCode } = await run('echo "$LD_PRELOAD" "$WORD" "$1"; exit 3', {
+      env,
+      args: ['-c', 'echo "$LD_PRELOAD" "$WORD" "$1"; exit 3', 'zero', 'one two'],
+    });
+    expect(exitCode).toBe(3);
+    // The loader complains about the missing library once a program is started inside, and not before.
+    expect(lines.at(-1)).toBe("/build/none.so it's one two");
+    expect(lines.slice(0, -1).every((line) => line.includes("object '/build/none.so' from LD_PRELOAD"))).toBe(
+      true,
+    );
+    expect(lines).toHaveLength(2);
+    await expect(run('', { env, command: '/usr/bin/true', args: [] })).rejects.toMatchObject({
       code: 'store/unsupported-variable',
     });
+  });
+
+  it('may be asked to end before it is killed', async () => {
+    const script = 'trap "echo ending; exit 5" TERM; echo begun; while :; do sleep 0.05; done';
+    expect(await run(script, { timeout: 300, gracePeriod: 20 })).toEqual({ exitCode: 5, timedOut: true });
+    // Its shell may mention the sleep that ended with it.
+    expect([lines[0], lines.at(-1)]).toEqual(['begun', 'ending']);
   });
 
   it('gets no mount through a link', async () => {
@@ -230,6 +249,7 @@ describe('a root', () => {
 });
 
 // The same once more as nobody in particular, since root's rights hide mistakes.
+// Needs the package uidmap.
 describe.runIf(process.geteuid?.() === 0)('an ordinary user', () => {
   it('has the same sandbox', async () => {
     const bundle = join(folder, 'sandbox.mjs');
@@ -247,15 +267,42 @@ describe.runIf(process.geteuid?.() === 0)('an ordinary user', () => {
     const output = execFileSync('setpriv', [...user, process.execPath, bundle, join(folder, 'own')], {
       encoding: 'utf8',
     });
-    expect(JSON.parse(output)).toEqual({
+    const outcome = {
       builder: { exitCode: 0, lines: ['1000', 'made'] },
       root: { exitCode: 0, lines: ['0', 'layer'] },
+      captured: ['', 'etc', 'etc/made'],
+      left: [],
+    };
+    expect(JSON.parse(output)).toEqual({
+      ...outcome,
       // Without subordinate ids nobody but 0 is there to be given a file.
       chown: { exitCode: 1, lines: [expect.stringContaining('Invalid argument')] },
-      captured: ['', 'etc', 'etc/made'],
       owners: [0],
       ownerRange: 'single',
-      left: [],
+    });
+    // With them, given in a mount namespace of their own, other owners are kept.
+    const accounts = join(folder, 'accounts');
+    mkdirSync(accounts);
+    for (const [name, line] of Object.entries({
+      passwd: 'tester:x:54321:54321::/tmp:/bin/sh',
+      group: 'tester:x:54321:',
+      subuid: 'tester:300000:65536',
+      subgid: 'tester:300000:65536',
+    })) {
+      writeFileSync(join(accounts, name), `${readFileSync(join('/etc', name), 'utf8')}${line}\n`);
+    }
+    const script =
+      'for f in passwd group subuid subgid; do mount --bind "$0/$f" "/etc/$f"; done; exec setpriv "$@"';
+    const ranged = execFileSync(
+      'unshare',
+      ['--mount', 'sh', '-c', script, accounts, ...user, process.execPath, bundle, join(folder, 'own2')],
+      { encoding: 'utf8' },
+    );
+    expect(JSON.parse(ranged)).toEqual({
+      ...outcome,
+      chown: { exitCode: 0, lines: [] },
+      owners: [0, 70],
+      ownerRange: 'range',
     });
   });
 });

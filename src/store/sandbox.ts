@@ -46,6 +46,8 @@ export interface SandboxOptions {
   readonly timeout?: number | undefined;
   /** Kills everything inside when it aborts. */
   readonly signal?: AbortSignal | undefined;
+  /** Whole seconds between SIGTERM and SIGKILL when it is killed; no SIGTERM unless given. */
+  readonly gracePeriod?: number | undefined;
   /** Each line that the command writes to its output or error, without its end. */
   readonly onLine: (line: string) => void;
 }
@@ -72,12 +74,12 @@ export function ownerRange(host: Host): OwnerRange {
 /**
  * Runs a command in a sandbox to its end. Rejects with `store/no-sandbox` when this machine does not let us make one,
  * saying why and what helps; `store/unsafe-root` when a mount's target leads through a link;
- * `store/unsupported-variable` for variables that would change how the sandbox itself is made.
+ * `store/unsupported-variable` for variables that would change how the sandbox itself is made, such as LD_PRELOAD, unless
+ * the command is a shell.
  */
 export async function runInSandbox(options: SandboxOptions): Promise<SandboxResult> {
   const { host, scratch } = options;
   const tools = findTools(host);
-  refuseVariables(options.env);
   const prepared = await prepareRoot(options);
   const ready = join(scratch, 'ready');
   const table = join(scratch, 'mounts');
@@ -104,7 +106,7 @@ export async function runInSandbox(options: SandboxOptions): Promise<SandboxResu
         'sandbox',
         ...commandLine(options, tools),
       ],
-      env: setupVariables(tools, prepared, { ready, table }),
+      env: setupVariables(tools, prepared, { ready, table, grace: String(options.gracePeriod ?? 0) }),
       input: lifeLine.input(),
       onStdout: onOutput,
       onStderr: onOutput,
@@ -178,7 +180,18 @@ interface Tools {
 }
 
 function findTools(host: Host): Tools {
-  const names = ['unshare', 'sh', 'mount', 'setpriv', 'setarch', 'env', 'mkdir', 'ln', 'cat'] as const;
+  const names = [
+    'unshare',
+    'sh',
+    'mount',
+    'setpriv',
+    'setarch',
+    'env',
+    'mkdir',
+    'ln',
+    'cat',
+    'sleep',
+  ] as const;
   const tools = Object.fromEntries(names.map((name) => [name, requireTool(host, name)]));
   const optional = ['hostname', 'ip'].map((name) => [name, host.which(name) ?? '']);
   return { ...tools, ...Object.fromEntries(optional) } as unknown as Tools;
@@ -231,6 +244,7 @@ const rootCapabilities = [
 ];
 
 function commandLine(options: SandboxOptions, tools: Tools): string[] {
+  const { command, args, env } = withSafeVariables(options);
   // A builder needs one capability for the last step, and it harms nobody: there is nothing above its root.
   const kept = options.identity === 'builder' ? ['sys_chroot'] : rootCapabilities;
   const set = ['-all', ...kept.map((name) => `+${name}`)].join(',');
@@ -243,7 +257,7 @@ function commandLine(options: SandboxOptions, tools: Tools): string[] {
   return [
     tools.env,
     '-i',
-    ...Object.entries(options.env).map(([name, value]) => `${name}=${value}`),
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
     // Addresses of memory find their way into results; the same ones each time find the same way.
     tools.setarch,
     options.architecture === 'i686' ? 'i386' : machineName(),
@@ -255,8 +269,8 @@ function commandLine(options: SandboxOptions, tools: Tools): string[] {
     `--wd=${options.workingFolder}`,
     ...user,
     '--',
-    options.command,
-    ...options.args,
+    command,
+    ...args,
   ];
 }
 
@@ -267,21 +281,22 @@ function machineName(): string {
 function setupVariables(
   tools: Tools,
   prepared: MountTable,
-  files: { readonly ready: string; readonly table: string },
+  rest: { readonly ready: string; readonly table: string; readonly grace: string },
 ): Record<string, string> {
-  const { mount, mkdir: makeFolder, ln, cat, hostname, ip } = tools;
+  const { mount, mkdir: makeFolder, ln, cat, sleep, hostname, ip } = tools;
   return {
     LC_ALL: 'C',
     mount,
     mkdir: makeFolder!,
     ln: ln!,
     cat: cat!,
+    sleep: sleep!,
     hostname: hostname ?? '',
     ip: ip ?? '',
     root: prepared.root,
     overlay: prepared.overlay ?? '',
     layers: prepared.layers ?? '',
-    ...files,
+    ...rest,
   };
 }
 
@@ -292,15 +307,26 @@ function setupVariables(
 const unsafeVariables =
   /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_.*|NIS_PATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR)$/;
 
-function refuseVariables(env: Readonly<Record<string, string>>): void {
-  for (const name of Object.keys(env)) {
-    if (!unsafeVariables.test(name)) continue;
+/**
+ * The command with the variables that may be set outside. Those that may not are set by the command itself, when it is
+ * a shell, before it does anything else.
+ */
+function withSafeVariables(
+  options: Pick<SandboxOptions, 'command' | 'args' | 'env'>,
+): Pick<SandboxOptions, 'command' | 'args' | 'env'> {
+  const { command, args } = options;
+  const names = Object.keys(options.env).filter((name) => unsafeVariables.test(name));
+  if (names.length === 0) return options;
+  if (!/\/(ba|da)?sh$/.test(command)) {
     throw new TrimaranError({
       code: 'store/unsupported-variable',
-      message: `the variable ${name} cannot be given to a sandboxed command`,
-      hint: `set it in the command itself: \`export ${name}=…\``,
+      message: `the variable ${names[0]} cannot be given to ${command}, since it is no shell`,
+      hint: `let a shell run it: \`export ${names[0]}=…; exec ${command}\``,
     });
   }
+  const exports = names.map((name) => `export ${name}='${options.env[name]!.replaceAll("'", "'\\''")}'; `);
+  const env = Object.fromEntries(Object.entries(options.env).filter(([name]) => !names.includes(name)));
+  return { command, args: ['-c', `${exports.join('')}exec "$0" "$@"`, command, ...args], env };
 }
 
 /** An input that stays open until the time is over, the caller gives up, or the command has ended. */
