@@ -4,7 +4,7 @@ import { TrimaranError } from '../foundation/error.ts';
 import type { ContainerConfig } from '../oci/image.ts';
 
 /** The PATH of images that set none; Docker's own. */
-export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface ContainerProcess {
   readonly args: readonly string[];
