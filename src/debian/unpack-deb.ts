@@ -38,7 +38,7 @@ export interface UnpackedDeb {
 }
 
 /** Data archives up to here are unpacked in memory. */
-const memoryLimit = 24 << 20;
+const memoryLimit = 12 << 20;
 
 /**
  * Unpacks one .deb. `target` appears whole or not at all. Rejects with the codes of {@link readVerifiedDeb},
