@@ -287,7 +287,11 @@ describe('packed objects', () => {
     const { file } = store.packedFile(output);
     chmodSync(file, 0o644);
     truncateSync(file, 1024);
-    expect(() => reopened().tree(output)).toThrowError(expect.objectContaining({ code: 'store/damaged' }));
+    const again = reopened();
+    expect(() => again.tree(output)).toThrowError(expect.objectContaining({ code: 'store/damaged' }));
+    expect(again.isValid(output)).toBe(false);
+    packed(output, entries);
+    expect(reopened().readFile(`${output}/bin/su`).toString()).toBe('su');
   });
 });
 

@@ -119,6 +119,12 @@ export class ObjectFiles {
     return info;
   }
 
+  /** The answer of the disk, which another process may have changed. */
+  #findAnew(path: StorePath): StoreObjectInfo | undefined {
+    this.#known.delete(path);
+    return this.find(path);
+  }
+
   /** Makes a path valid, or changes what is recorded of it. Its files are in their places by then. */
   register(info: StoreObjectInfo): void {
     const base = this.#base(info.path);
@@ -134,17 +140,20 @@ export class ObjectFiles {
     this.#known.set(info.path, info);
   }
 
-  /** The tree of a valid packed object. Throws `store/damaged`. */
+  /** The tree of a valid packed object. Throws `store/damaged`, and makes the path invalid, when its files are not whole. */
   packedTree(path: StorePath): FileTree {
     const base = this.#base(path);
     const tar = this.#tarPlace(base);
     const file = this.#indexPlace(base);
     const index = existsSync(file) ? readTreeIndex(readFileSync(file), tar) : undefined;
     if (index === undefined || statSync(tar, { throwIfNoEntry: false })?.size !== index.tarSize) {
+      // What is no longer registered is made anew.
+      rmSync(this.#infoPlace(base), { force: true });
+      this.#known.delete(path);
       throw new TrimaranError({
         code: 'store/damaged',
-        message: `${path} is damaged in ${join(this.#root, 'packed')}`,
-        hint: `remove ${this.#infoPlace(base)} and run the command again; it is made anew then`,
+        message: `${path} was damaged in ${join(this.#root, 'packed')} and is no longer taken for valid`,
+        hint: 'run the command again; it is made anew then',
         exitCode: 4,
       });
     }
@@ -198,7 +207,7 @@ export class ObjectFiles {
       discard,
       commit: (options) => {
         try {
-          return this.find(path) ?? this.#commit(path, plain, tar, options);
+          return this.#findAnew(path) ?? this.#commit(path, plain, tar, options);
         } catch (error) {
           throw spaceError(error, this.#root);
         } finally {
@@ -260,7 +269,7 @@ export class ObjectFiles {
   /** Puts an object in its place and registers it, unless a rival did; what an unregistered one left there goes. */
   #place(info: StoreObjectInfo, move: () => void): void {
     this.#withPlace(info.path, () => {
-      if (this.find(info.path) !== undefined) return;
+      if (this.#findAnew(info.path) !== undefined) return;
       this.#clearPlaces(info.path);
       move();
       this.register(info);
