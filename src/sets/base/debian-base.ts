@@ -22,6 +22,7 @@ import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-t
 import type { Host } from '../../foundation/host.ts';
 import { createImage, type Image } from '../../oci/image.ts';
 import { cachedLayer } from '../image/layer-cache.ts';
+import { configuredFiles } from './configured-files.ts';
 import { readInstalledRecord } from './deb-records.ts';
 import { packageDatabase } from './package-database.ts';
 
@@ -43,7 +44,7 @@ export interface DebianBase {
 }
 
 /** Raised whenever the same packages would give other bytes. */
-const format = 1;
+const format = 2;
 
 /**
  * Makes the base image of a release. Rejects with the errors of fetching (`download/…`, `debian/…`), of resolving, and
@@ -149,8 +150,23 @@ async function baseTree(
   for (const entry of database) {
     if (entry.kind !== 'directory' || !entries.has(entry.path)) entries.set(entry.path, entry);
   }
+  lay(configuredFiles((path) => entries.get(path), numbersOf(entries)));
   lay(baseFiles(options));
   return fileTree(entries.values());
+}
+
+/** Numbers of accounts by name, from the `/etc/passwd` and `/etc/group` that were declared. */
+function numbersOf(entries: ReadonlyMap<string, TreeEntry>) {
+  const numberIn = (path: string, name: string): number => {
+    const entry = entries.get(path);
+    if (entry?.kind !== 'file' || entry.content.kind !== 'bytes') return 0;
+    const text = Buffer.from(entry.content.bytes).toString('utf8');
+    return Number(new RegExp(`^${name}:[^:]*:(\\d+):`, 'm').exec(text)?.[1] ?? 0);
+  };
+  return {
+    uid: (name: string) => numberIn('etc/passwd', name),
+    gid: (name: string) => numberIn('etc/group', name),
+  };
 }
 
 function offeredAlternatives(unpacked: readonly UnpackedDeb[]) {

@@ -36,7 +36,7 @@ export function packageDatabase(options: PackageDatabaseOptions): TreeEntry[] {
   file(`${dpkg}/status`, records.map(({ status }) => `${status}\n\n`).join(''));
   file(`${dpkg}/available`, '');
   file(`${dpkg}/arch`, `${options.architecture}\n`);
-  file(`${dpkg}/diversions`, '');
+  file(`${dpkg}/diversions`, records.some(({ name }) => name === 'dash') ? dashDiversions : '');
   file(`${dpkg}/statoverride`, '');
   file(`${dpkg}/lock`, '', 0o640);
   file(`${dpkg}/lock-frontend`, '', 0o640);
@@ -48,13 +48,22 @@ export function packageDatabase(options: PackageDatabaseOptions): TreeEntry[] {
   folder(`${dpkg}/updates`);
   for (const [name, text] of triggerFiles(records)) file(`${dpkg}/triggers/${name}`, text);
   for (const [name, text] of alternativeFiles(options)) file(`${dpkg}/alternatives/${name}`, text);
-  folder('var/lib/apt/lists/partial', 0o700);
+  folder('var/lib/apt/lists');
+  folder('var/cache/apt/archives');
   folder('var/lib/apt/periodic');
   folder('var/lib/apt/mirrors/partial');
-  folder('var/cache/apt/archives/partial', 0o700);
   folder('var/log/apt');
   return [...entries.values()];
 }
+
+/** What dash registers when it is configured, so that another package may take over /bin/sh. */
+const dashDiversions = `/usr/share/man/man1/sh.1.gz
+/usr/share/man/man1/sh.distrib.1.gz
+dash
+/bin/sh
+/bin/sh.distrib
+dash
+`;
 
 /** `File` names who waits for paths, a file for each other trigger who waits for it. */
 function triggerFiles(records: readonly InstalledRecord[]): Map<string, string> {
