@@ -53,6 +53,8 @@ export interface PackageInput extends InputBase {
   readonly version?: string;
   /** `pip install --upgrade`. */
   readonly upgrade: boolean;
+  /** The command that installs it, which may install others. */
+  readonly command: Span;
 }
 /** `pip install -r FILE`. */
 export interface RequirementsInput extends InputBase {

@@ -87,6 +87,7 @@ function packageInput(
     readonly pinned: boolean;
     readonly command: string;
     readonly upgrade?: boolean;
+    readonly line: CommandLine;
   },
 ): DockerfileInput {
   return {
@@ -98,6 +99,7 @@ function packageInput(
     name: details.name,
     pinned: details.pinned,
     upgrade: details.upgrade ?? false,
+    command: details.line.command.span,
     ...(details.version === undefined ? {} : { version: details.version }),
   };
 }
@@ -126,6 +128,7 @@ function readApt(line: CommandLine, usesSnapshot: boolean): DockerfileInput[] {
       const [name = '', version] = argument.text.replace(/\+$/, '').split('=', 2);
       const pinned = usesSnapshot || (version !== undefined && version !== '' && !version.includes('*'));
       return packageInput('apt', argument, {
+        line,
         name: name.replace(/[:/].*$/, ''),
         version,
         pinned,
@@ -149,7 +152,13 @@ function readApk(line: CommandLine): DockerfileInput[] {
     .map((argument) => {
       const [, name = argument.text, operator, version] =
         /^([^=<>~@]+)(?:@[^=<>~]+)?(?:(=|~=|=~|~|[<>]=?)(.*))?$/.exec(argument.text) ?? [];
-      return packageInput('apk', argument, { name, version, pinned: operator === '=', command: 'apk add' });
+      return packageInput('apk', argument, {
+        line,
+        name,
+        version,
+        pinned: operator === '=',
+        command: 'apk add',
+      });
     });
 }
 
@@ -199,7 +208,13 @@ function readPip(line: CommandLine, name: string): DockerfileInput[] {
   const editable = [...(values.get('-e') ?? []), ...(values.get('--editable') ?? [])];
   for (const argument of [...rest, ...editable]) {
     inputs.push(
-      ...readRequirement(argument, { hashed, upgrade, command, noDependencies: has(/^--no-deps$/) }),
+      ...readRequirement(argument, {
+        line,
+        hashed,
+        upgrade,
+        command,
+        noDependencies: has(/^--no-deps$/),
+      }),
     );
   }
   return inputs;
@@ -212,10 +227,11 @@ function readRequirement(
     readonly upgrade: boolean;
     readonly command: string;
     readonly noDependencies: boolean;
+    readonly line: CommandLine;
   },
 ): DockerfileInput[] {
   const { text, word } = argument;
-  const { command, hashed, upgrade } = context;
+  const { command, hashed, upgrade, line } = context;
   const [, vcsUrl] = /^(?:[^@\s]+@\s*)?git\+(\S+)$/.exec(text) ?? [];
   if (vcsUrl !== undefined) {
     const [, url = vcsUrl, ref] = /^([a-z]+:\/\/(?:[^/@]+@)?[^@#]+)(?:@([^#]+))?/.exec(vcsUrl) ?? [];
@@ -269,6 +285,7 @@ function readRequirement(
     !/[,]/.test(text);
   return [
     packageInput('pip', argument, {
+      line,
       name,
       version: exact ? version : undefined,
       pinned: hashed || exact,
@@ -304,6 +321,7 @@ function readNpm(line: CommandLine): DockerfileInput[] {
       const version = at < 0 ? undefined : argument.text.slice(at + 1);
       const pinned = version !== undefined && /^v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?$/.test(version);
       return packageInput('npm', argument, {
+        line,
         name: at < 0 ? argument.text : argument.text.slice(0, at),
         version,
         pinned,
@@ -326,7 +344,7 @@ function readGem(line: CommandLine): DockerfileInput[] {
       const [name = '', own] = argument.text.split(':', 2);
       const version = own ?? given;
       const pinned = version !== undefined && /^=?\s*\d+(?:\.\w+)*$/.test(version);
-      return packageInput('gem', argument, { name, version, pinned, command: 'gem install' });
+      return packageInput('gem', argument, { line, name, version, pinned, command: 'gem install' });
     });
 }
 
@@ -342,7 +360,7 @@ function readGo(line: CommandLine): DockerfileInput[] {
     .map((argument) => {
       const [name = '', version] = argument.text.split('@', 2);
       const pinned = version !== undefined && (/^v\d+\.\d+\.\d+/.test(version) || isCommit(version));
-      return packageInput('go', argument, { name, version, pinned, command: `go ${verb.text}` });
+      return packageInput('go', argument, { line, name, version, pinned, command: `go ${verb.text}` });
     });
 }
 
@@ -378,7 +396,7 @@ function readCargo(line: CommandLine): DockerfileInput[] {
     const [name = '', own] = argument.text.split('@', 2);
     const version = own ?? given;
     const pinned = locked && version !== undefined && /^=?\d+\.\d+\.\d+/.test(version);
-    return packageInput('cargo', argument, { name, version, pinned, command: 'cargo install' });
+    return packageInput('cargo', argument, { line, name, version, pinned, command: 'cargo install' });
   });
 }
 
@@ -401,6 +419,7 @@ function readRpm(line: CommandLine): DockerfileInput[] {
       const [, name = argument.text, version] =
         /^(.+?)-(\d[\w.+~^:]*-\d[\w.+~^]*)$/.exec(argument.text) ?? [];
       return packageInput('rpm', argument, {
+        line,
         name,
         version,
         pinned: version !== undefined,
@@ -424,6 +443,7 @@ function readConda(line: CommandLine): DockerfileInput[] {
       /^\d+(?:\.\w+)+/.test(version ?? '') &&
       !/[*,|]/.test(version ?? '');
     return packageInput('conda', argument, {
+      line,
       name,
       version: operator === undefined ? undefined : version,
       pinned,

@@ -1,0 +1,91 @@
+// Audits the services of a compose project: images by tag, and what compose lays over images that lack it.
+import { checkOverrides, type ImageFacts } from '../../compose/check-overrides.ts';
+import type { Service } from '../../compose/service.ts';
+import { parseImageReference } from '../../languages/dockerfile/image-reference.ts';
+import type { LockFile } from '../../sets/lock-file.ts';
+import { tagRule } from './audit-dockerfile.ts';
+import { type Finding, finding, type Input } from './finding.ts';
+
+/** The image of a service that is pulled, not built; none when Trimaran or compose builds it. */
+export function auditServiceImage(service: Service, lock: LockFile): Input[] {
+  const { image } = service;
+  if (image === undefined || service.build !== undefined || service.recipes.size > 0) return [];
+  const reference = parseImageReference(image.value);
+  if (reference === undefined) return [];
+  const { value: subject, span } = image;
+  if (reference.digest !== undefined) return [{ subject, span, pinnedBy: 'recipe' }];
+  if (lock.images.has(subject)) return [{ subject, span, pinnedBy: 'lock' }];
+  const isLatest = tagRule(reference.tag) === 'image-latest';
+  return [
+    { subject, span, finding: finding(isLatest ? 'image-latest' : 'compose-image-tag', { span, subject }) },
+  ];
+}
+
+/** What compose lays over an image, checked against the image. */
+export function auditOverrides(service: Service, facts: ImageFacts): Finding[] {
+  return checkOverrides(service, facts).map((found) =>
+    finding(found.rule, {
+      span: found.span,
+      subject: service.name,
+      detail: `${found.message}; ${found.hint}`,
+      severity: found.severity,
+    }),
+  );
+}
+
+/** A recipe beside the compose file from which a service's image could be built as well. */
+export interface OtherRecipe {
+  readonly file: string;
+  readonly text: string;
+}
+
+/**
+ * What compose lays over images that other recipes make, told from the recipes' text: a path that a recipe never
+ * names, nor a folder above it, is not in its image. Standard folders are left alone.
+ */
+export function auditOtherRecipes(service: Service, recipes: readonly OtherRecipe[]): Finding[] {
+  const findings: Finding[] = [];
+  const { workingDir, volumes } = service.overrides;
+  const lacking = (path: string) =>
+    recipes.filter((recipe) => !names(recipe.text, path)).map((recipe) => recipe.file);
+  if (workingDir !== undefined && isOwnPath(workingDir.value)) {
+    const files = lacking(workingDir.value);
+    if (files.length > 0) {
+      findings.push(
+        finding('compose-working-dir-missing', {
+          span: workingDir.span,
+          subject: `${service.name}: working_dir ${workingDir.value}`,
+          detail: `${files.join(' and ')} never ${files.length === 1 ? 'names' : 'name'} ${workingDir.value}`,
+        }),
+      );
+    }
+  }
+  for (const { value, span } of volumes) {
+    if (value.type !== 'bind' || !isOwnPath(value.target)) continue;
+    const files = lacking(value.target);
+    if (files.length === 0) continue;
+    findings.push(
+      finding('compose-volume-over-nothing', {
+        span,
+        subject: `${service.name}: volume at ${value.target}`,
+        detail: `${files.join(' and ')} never ${files.length === 1 ? 'names' : 'name'} ${value.target}`,
+      }),
+    );
+  }
+  return findings;
+}
+
+function names(text: string, path: string): boolean {
+  const [, top] = path.split('/');
+  return new RegExp(`/${top!.replace(/[^A-Za-z0-9]/g, '\\$&')}(?![A-Za-z0-9_-])`).test(text);
+}
+
+/** Not a folder that every image may have without its recipe naming it. */
+function isOwnPath(path: string): boolean {
+  return (
+    /^\/[^/]/.test(path) &&
+    !/^\/(?:bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var|docker-entrypoint-initdb\.d)(?:\/|$)/.test(
+      path,
+    )
+  );
+}

@@ -1,0 +1,246 @@
+// Audits one Dockerfile: its inputs against rules and lock, and what it puts into ENV and ARG.
+
+import { isTrimaranError } from '../../foundation/error.ts';
+import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
+import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
+import {
+  type ResolvedDockerfile,
+  type ResolvedInstruction,
+  type ResolveOptions,
+  resolveDockerfile,
+} from '../../languages/dockerfile/resolve.ts';
+import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
+import { type Finding, finding, type Input } from './finding.ts';
+import type { RuleName, Severity } from './rules.ts';
+
+export interface DockerfileAuditOptions {
+  readonly resolve?: ResolveOptions;
+  readonly lock?: LockFile | undefined;
+  /** A requirements file of the build context, by the path that RUN has for it; undefined when it is not there. */
+  readonly readRequirements?: (path: string) => string | undefined;
+}
+
+export interface DockerfileAudit {
+  readonly inputs: readonly Input[];
+  /** Findings that are no inputs. */
+  readonly findings: readonly Finding[];
+}
+
+/** Audits the text of a Dockerfile. Throws what parsing it throws. */
+export function auditDockerfile(
+  text: string,
+  file: string,
+  options: DockerfileAuditOptions = {},
+): DockerfileAudit {
+  const dockerfile = parseDockerfile(text, file);
+  let resolved: ResolvedDockerfile;
+  try {
+    resolved = resolveDockerfile(dockerfile, options.resolve);
+  } catch (error) {
+    // An image that only a build argument names: nothing to say about it before there is one.
+    if (!isTrimaranError(error, 'dockerfile/empty-image')) throw error;
+    return { inputs: [], findings: [] };
+  }
+  const lock = options.lock ?? emptyLockFile;
+  const inputs = findInputs(resolved)
+    .filter((input) => input.kind !== 'nondeterminism')
+    .map((input) => judge(input, lock, file, options));
+  return { inputs, findings: [...nondeterminism(resolved), ...variableFindings(resolved)] };
+}
+
+function nondeterminism(resolved: ResolvedDockerfile): Finding[] {
+  return findInputs(resolved).flatMap((input) =>
+    input.kind === 'nondeterminism'
+      ? [
+          finding('nondeterministic-command', {
+            span: input.span,
+            subject: input.subject,
+            detail: input.cause === 'time' ? 'the time of the build' : 'chance',
+          }),
+        ]
+      : [],
+  );
+}
+
+function judge(input: DockerfileInput, lock: LockFile, file: string, options: DockerfileAuditOptions): Input {
+  const { subject, span } = input;
+  if (input.pinned) return { subject, span, pinnedBy: 'recipe' };
+  if (isLocked(input, lock, file)) return { subject, span, pinnedBy: 'lock' };
+  if (input.kind === 'requirements') {
+    const text = options.readRequirements?.(input.file);
+    if (text !== undefined && hasHashes(text)) return { subject, span, pinnedBy: 'recipe' };
+  }
+  const { rule, detail, severity } = ruleOf(input);
+  return {
+    subject,
+    span,
+    finding: finding(rule, { span, subject, detail, ...(severity === undefined ? {} : { severity }) }),
+    ...(input.kind === 'package'
+      ? { group: `${file}:${input.command.line}:${input.command.column}:${rule}` }
+      : {}),
+  };
+}
+
+function isLocked(input: DockerfileInput, lock: LockFile, file: string): boolean {
+  switch (input.kind) {
+    case 'image':
+      return lock.images.has(input.reference);
+    case 'url':
+      return input.url !== undefined && !input.toShell && lock.urls.has(input.url);
+    case 'git':
+      return input.url !== undefined && (lock.git.get(input.url)?.has(input.ref ?? 'HEAD') ?? false);
+    case 'package':
+      if (input.manager === 'pip') return lock.pip.get(file)?.has(input.requirement) ?? false;
+      if (input.manager !== 'apt') return false;
+      return [...lock.debian.values()].some((suite) =>
+        [...suite.architectures.values()].some((used) => used.packages.has(input.name)),
+      );
+    case 'requirements':
+      return lock.pip.get(file)?.has(`-r ${input.file}`) ?? false;
+    default:
+      return false;
+  }
+}
+
+/** Every requirement of a file has a hash. */
+function hasHashes(text: string): boolean {
+  const lines = text
+    .replace(/\\\r?\n/g, ' ')
+    .split('\n')
+    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim());
+  const requirements = lines.filter((line) => line !== '' && !line.startsWith('-'));
+  return requirements.length > 0 && requirements.every((line) => /--hash[= ]sha\d+:[0-9a-f]+/.test(line));
+}
+
+function ruleOf(input: DockerfileInput): { rule: RuleName; detail?: string; severity?: Severity } {
+  switch (input.kind) {
+    case 'image':
+      return imageRule(input);
+    case 'url':
+      if (input.toShell) return { rule: 'curl-to-shell' };
+      if (input.by !== 'add') return { rule: 'download-without-checksum' };
+      return { rule: 'add-without-checksum', ...branchDetail(input.url) };
+    case 'git': {
+      const rule = isVersionLike(input.ref)
+        ? 'git-tag'
+        : input.by === 'add'
+          ? 'add-git-moving-ref'
+          : 'git-moving-ref';
+      const detail = input.ref === undefined ? 'the default branch' : input.ref;
+      return { rule: input.by === 'add' ? 'add-git-moving-ref' : rule, detail };
+    }
+    case 'package':
+      return input.manager === 'pip' && input.upgrade
+        ? { rule: 'pip-upgrade' }
+        : { rule: `${input.manager}-unpinned` };
+    case 'requirements':
+      return { rule: 'pip-requirements-without-hashes' };
+    case 'project-dependencies':
+      return input.manager === 'npm'
+        ? { rule: 'npm-unpinned' }
+        : {
+            rule: 'pip-unpinned',
+            severity: 'note',
+            detail: 'the versions of its dependencies are left open',
+          };
+    case 'upgrade':
+      return { rule: 'system-upgrade' };
+    case 'nondeterminism':
+      return { rule: 'nondeterministic-command' };
+  }
+}
+
+function imageRule(input: ImageInput): { rule: RuleName } {
+  if (input.role === 'syntax') return { rule: 'syntax-tag' };
+  return { rule: tagRule(input.tag) };
+}
+
+/** Which rule a tag falls under. */
+export function tagRule(
+  tag: string | undefined,
+): 'image-latest' | 'image-moving-tag' | 'image-tag-not-digest' {
+  if (tag === undefined || /^(?:latest|edge|nightly|master|main|dev|devel|unstable|rolling)$/.test(tag))
+    return 'image-latest';
+  // Three numbers, or a date: the people who made it mean to leave it alone.
+  return /^v?\d+\.\d+\.\d+|(?:^|-)\d{8}(?:-|$)/.test(tag) ? 'image-tag-not-digest' : 'image-moving-tag';
+}
+
+function isVersionLike(ref: string | undefined): boolean {
+  return ref !== undefined && /^(?:refs\/tags\/|[A-Za-z_-]*v?\d+(?:[._]\d+)+|v?\d+\.)/.test(ref);
+}
+
+/** A URL into a branch of a forge: more likely than others to change. */
+function branchDetail(url: string | undefined): { detail?: string } {
+  const branch =
+    /\/(?:blob|raw|tree|archive|plain)\/(?:refs\/heads\/)?(master|main|develop|trunk|HEAD)[/.]/.exec(
+      url ?? '',
+    )?.[1];
+  return branch === undefined ? {} : { detail: `the file is taken from the branch ${branch}` };
+}
+
+const secretName =
+  /(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|CREDENTIALS?)(?:_|$)/i;
+const noSecret =
+  /(?:_FILE|_PATH|_DIR|_URL|_NAME|_LENGTH|_EXPIR\w*|_TTL|_ALGORITHM|_TYPE|_HEADER)$|^(?:ALLOW|NO|USE|DISABLE|ENABLE)_|PUBLIC/i;
+
+function variableFindings(resolved: ResolvedDockerfile): Finding[] {
+  const findings: Finding[] = [];
+  const instructions = resolved.needed.flatMap((index) => resolved.stages[index]!.instructions);
+  for (const item of instructions) {
+    const { instruction } = item;
+    if (instruction.kind === 'arg') {
+      for (const { name } of instruction.args) {
+        if (isSecret(name.value))
+          findings.push(finding('secret-in-image', { span: name.span, subject: `ARG ${name.value}` }));
+      }
+    }
+    if (instruction.kind === 'env') findings.push(...envFindings(item));
+  }
+  for (const instruction of resolved.dockerfile.globalArgs) {
+    for (const { name } of instruction.args) {
+      if (isSecret(name.value))
+        findings.push(finding('secret-in-image', { span: name.span, subject: `ARG ${name.value}` }));
+    }
+  }
+  return findings;
+}
+
+function isSecret(name: string): boolean {
+  return secretName.test(name) && !noSecret.test(name);
+}
+
+function envFindings(item: ResolvedInstruction): Finding[] {
+  const { instruction } = item;
+  if (instruction.kind !== 'env') return [];
+  const findings: Finding[] = [];
+  for (const [index, pair] of instruction.pairs.entries()) {
+    const value = item.pairs[index]!.value.value;
+    const name = pair.name.value;
+    if (isSecret(name) && value !== '') {
+      findings.push(finding('secret-in-image', { span: pair.name.span, subject: `ENV ${name}` }));
+    }
+    const unset = item.unset.filter((use) => use.text === pair.value).map((use) => use.name);
+    const written = pair.value.value;
+    const shown = isSecret(name) ? `ENV ${name}` : `ENV ${name}=${written}`;
+    // A default shows that another value was meant to be possible; a bare `$PATH` may come from the base image.
+    const hasDefault = unset.some((variable) => new RegExp(`\\$\\{${variable}:?[-+?]`).test(written));
+    if (hasDefault) {
+      findings.push(
+        finding('env-not-expanded', {
+          span: pair.value.span,
+          subject: shown,
+          detail: `${[...new Set(unset)].join(' and ')} ${unset.length === 1 ? 'is' : 'are'} not set while building, so ${name} is always \`${isSecret(name) ? '…' : value}\``,
+        }),
+      );
+    } else if (/(?:^|[^\\])(?:\$\(|`)/.test(written) && !/^'.*'$/s.test(written)) {
+      findings.push(
+        finding('env-not-expanded', {
+          span: pair.value.span,
+          subject: shown,
+          detail: 'Docker runs no commands in ENV: the text itself becomes the value',
+        }),
+      );
+    }
+  }
+  return findings;
+}

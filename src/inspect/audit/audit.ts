@@ -1,0 +1,305 @@
+// The audit: everything in a project, a folder or single recipe files that can change tomorrow. Reads files, reaches
+// no network, evaluates nothing.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import type { ImageFacts } from '../../compose/check-overrides.ts';
+import { type ComposeProject, loadComposeProject } from '../../compose/load.ts';
+import type { Service } from '../../compose/service.ts';
+import { systemErrorCode, TrimaranError } from '../../foundation/error.ts';
+import { emptyLockFile, type LockFile, parseLockFile } from '../../sets/lock-file.ts';
+import { auditOtherRecipes, auditOverrides, auditServiceImage, type OtherRecipe } from './audit-compose.ts';
+import { auditDockerfile } from './audit-dockerfile.ts';
+import { auditFlake } from './audit-flake.ts';
+import { auditChannels, auditManifest } from './audit-guix.ts';
+import type { Finding, Input } from './finding.ts';
+
+export interface AuditReport {
+  /** By file, line and column; several packages of one command are one finding. */
+  readonly findings: readonly Finding[];
+  readonly inputs: readonly Input[];
+  /** Inputs fixed by their recipe or a lock. */
+  readonly pinned: number;
+  readonly total: number;
+  /** `pinned / total`; 1 when there are none. */
+  readonly score: number;
+  /** What was read, from `directory`. */
+  readonly files: readonly string[];
+}
+
+export interface AuditOptions {
+  /** Paths are shown from here. */
+  readonly directory: string;
+  /** `trimaran.lock` of the directory when absent. */
+  readonly lock?: LockFile;
+}
+
+export interface ProjectAuditOptions extends AuditOptions {
+  /** What a service's built image has, where somebody has built it. */
+  readonly imageFacts?: (service: Service) => ImageFacts | undefined;
+}
+
+/** Audits a compose project: its services, their Dockerfiles, and the flake and manifest beside the compose file. */
+export function auditProject(project: ComposeProject, options: ProjectAuditOptions): AuditReport {
+  const audit = new Audit(options);
+  audit.addProject(project, options.imageFacts);
+  return audit.report();
+}
+
+/**
+ * Audits what `paths` name: recipe files by themselves; a folder's compose project, or every recipe below it.
+ * Throws `audit/no-file`, `audit/unknown-file` for a file that is no recipe, and what reading a file throws.
+ */
+export async function auditPaths(
+  paths: readonly string[],
+  options: AuditOptions & { readonly environment: Readonly<Record<string, string | undefined>> },
+): Promise<AuditReport> {
+  const audit = new Audit(options);
+  for (const path of paths) {
+    const full = resolve(options.directory, path);
+    let isFolder: boolean;
+    try {
+      isFolder = statSync(full).isDirectory();
+    } catch (error) {
+      throw noFile(path, error);
+    }
+    const files = isFolder ? recipeFiles(full) : [full];
+    const compose = files.filter((file) => kindOf(file) === 'compose');
+    // Of a folder's compose files the one that compose would take; the others mostly override it.
+    const usual = compose.filter((file) => /^(?:docker-)?compose\.ya?ml$/.test(basename(file)));
+    const projects = isFolder ? [...new Set(usual.map((file) => dirname(file)))] : compose;
+    for (const place of projects) {
+      const where = isFolder ? { directory: place } : { directory: dirname(place), files: [place] };
+      audit.addProject(await loadComposeProject({ ...where, environment: options.environment }));
+    }
+    for (const file of files) if (kindOf(file) !== 'compose') audit.addFile(file);
+    if (!isFolder && kindOf(full) === undefined) {
+      throw new TrimaranError({
+        code: 'audit/unknown-file',
+        message: `${path} is no recipe`,
+        hint: 'name a compose file, a Dockerfile, flake.nix, manifest.scm, channels.scm, or a folder',
+        exitCode: 2,
+      });
+    }
+  }
+  return audit.report();
+}
+
+function noFile(path: string, cause: unknown): TrimaranError {
+  const code = systemErrorCode(cause);
+  if (code === undefined) throw cause;
+  return new TrimaranError({
+    code: 'audit/no-file',
+    message: `cannot read ${path} (${code})`,
+    hint: 'check the path',
+    cause,
+  });
+}
+
+type RecipeKind = 'compose' | 'dockerfile' | 'flake' | 'manifest' | 'channels';
+
+function kindOf(file: string): RecipeKind | undefined {
+  const name = basename(file);
+  if (/^(?:docker-)?compose(?:\.[\w-]+)?\.ya?ml$/.test(name)) return 'compose';
+  if (/^(?:Docker|Container)file(?:\.(?!dockerignore$)[\w.-]+)?$|\.(?:dockerfile|Dockerfile)$/.test(name))
+    return 'dockerfile';
+  if (name === 'flake.nix' || name === 'flake.lock') return 'flake';
+  if (name === 'manifest.scm' || name === 'guix.scm') return 'manifest';
+  return name === 'channels.scm' ? 'channels' : undefined;
+}
+
+const skipped = new Set(['node_modules', '.git', 'vendor', 'target', 'dist']);
+const mostFolders = 20_000;
+
+/** Recipe files below a folder, sorted. */
+function recipeFiles(root: string): string[] {
+  const files: string[] = [];
+  const folders = [root];
+  for (let count = 0; folders.length > 0 && count < mostFolders; count++) {
+    const folder = folders.pop()!;
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) {
+        if (!skipped.has(entry.name)) folders.push(path);
+      } else if (entry.isFile() && kindOf(path) !== undefined) files.push(path);
+    }
+  }
+  return files.sort();
+}
+
+class Audit {
+  private readonly directory: string;
+  private readonly lock: LockFile;
+  private readonly inputs: Input[] = [];
+  private readonly findings: Finding[] = [];
+  private readonly seen = new Set<string>();
+
+  constructor(options: AuditOptions) {
+    this.directory = resolve(options.directory);
+    const text = options.lock === undefined ? read(join(this.directory, 'trimaran.lock')) : undefined;
+    this.lock = options.lock ?? (text === undefined ? emptyLockFile : parseLockFile(text, 'trimaran.lock'));
+  }
+
+  addProject(project: ComposeProject, imageFacts?: (service: Service) => ImageFacts | undefined): void {
+    for (const file of project.files) this.seen.add(file);
+    const others = ['flake.nix', 'manifest.scm']
+      .map((name) => join(project.directory, name))
+      .flatMap((file): OtherRecipe[] => {
+        const text = read(file);
+        return text === undefined ? [] : [{ file: this.shown(file), text }];
+      });
+    for (const service of project.services) {
+      this.inputs.push(...auditServiceImage(service, this.lock));
+      const { build } = service;
+      if (build?.inline !== undefined) {
+        const { value, span } = build.inline;
+        this.addDockerfile(value, `${span.file}#${service.name}`, undefined, service);
+      } else if (build?.dockerfile !== undefined) {
+        const file = build.dockerfile.value;
+        const text = read(file);
+        if (text === undefined) {
+          throw new TrimaranError({
+            code: 'audit/no-file',
+            message: `service \`${service.name}\` has no Dockerfile at ${this.shown(file)}`,
+            span: build.dockerfile.span,
+            hint: 'correct `build:`, or write the Dockerfile',
+          });
+        }
+        if (!this.seen.has(file)) this.addDockerfile(text, file, build.context.value, service);
+      }
+      const facts = imageFacts?.(service);
+      if (facts !== undefined) this.findings.push(...auditOverrides(service, facts));
+      else if (others.length > 0 && this.mayUse(service, others))
+        this.findings.push(...auditOtherRecipes(service, others));
+    }
+    for (const name of ['flake.nix', 'manifest.scm', 'channels.scm']) {
+      const file = join(project.directory, name);
+      if (read(file) !== undefined) this.addFile(file);
+    }
+  }
+
+  /** Whether a recipe beside the compose file is for this service: x-trimaran says so, or the image's name. */
+  private mayUse(service: Service, others: readonly OtherRecipe[]): boolean {
+    if (service.recipes.size > 0) return true;
+    const ending = new RegExp(`"[a-z0-9._-]+[_-]${service.name.replace(/[^a-z0-9]/gi, '\\$&')}"`);
+    return others.some(({ text }) => ending.test(text));
+  }
+
+  addFile(file: string): void {
+    if (this.seen.has(file)) return;
+    const text = read(file);
+    if (text === undefined)
+      throw noFile(this.shown(file), Object.assign(new Error('no file'), { code: 'ENOENT' }));
+    const kind = kindOf(file);
+    this.seen.add(file);
+    if (kind === 'dockerfile') this.addDockerfile(text, file, dirname(file), undefined);
+    else if (kind === 'flake') {
+      const flake = join(dirname(file), 'flake.nix');
+      const source = basename(file) === 'flake.nix' ? text : read(flake);
+      if (source === undefined) return;
+      this.seen.add(flake);
+      const lockFile = join(dirname(file), 'flake.lock');
+      const lockText = read(lockFile);
+      if (lockText !== undefined) this.seen.add(lockFile);
+      const lock = lockText === undefined ? undefined : { file: this.shown(lockFile), text: lockText };
+      this.inputs.push(...auditFlake({ file: this.shown(flake), text: source, lock }));
+    } else if (kind === 'manifest') {
+      const hasChannels = read(join(dirname(file), 'channels.scm')) !== undefined;
+      this.inputs.push(...auditManifest(text, this.shown(file), { hasChannels }));
+    } else if (kind === 'channels') {
+      this.inputs.push(...auditChannels(text, this.shown(file)));
+    }
+  }
+
+  private addDockerfile(
+    text: string,
+    file: string,
+    context: string | undefined,
+    service: Service | undefined,
+  ): void {
+    this.seen.add(file);
+    const build = service?.build;
+    const audit = auditDockerfile(text, isAbsolute(file) ? this.shown(file) : file, {
+      lock: this.lock,
+      resolve: {
+        ...(build === undefined
+          ? {}
+          : { buildArgs: new Map([...build.args].map(([name, { value }]) => [name, value])) }),
+        ...(build?.target === undefined ? {} : { target: build.target.value }),
+        ...(service?.platform === undefined ? {} : { platform: service.platform.value }),
+      },
+      readRequirements: (path) => (context === undefined ? undefined : requirementsIn(context, path)),
+    });
+    this.inputs.push(...audit.inputs);
+    this.findings.push(...audit.findings);
+  }
+
+  private shown(file: string): string {
+    const path = relative(this.directory, file);
+    return path === '' || path.startsWith('..') ? file : path;
+  }
+
+  report(): AuditReport {
+    const findings = [...groupCommands(this.inputs), ...this.findings];
+    findings.sort(
+      (a, b) =>
+        compare(a.span.file, b.span.file) ||
+        a.span.line - b.span.line ||
+        a.span.column - b.span.column ||
+        compare(a.rule, b.rule),
+    );
+    const total = this.inputs.length;
+    const pinned = this.inputs.filter((input) => input.pinnedBy !== undefined).length;
+    return {
+      findings,
+      inputs: this.inputs,
+      pinned,
+      total,
+      score: total === 0 ? 1 : pinned / total,
+      files: [...this.seen].map((file) => this.shown(file)).sort(compare),
+    };
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
+    throw noFile(file, error);
+  }
+}
+
+/** The file of a build context that a RUN knows as `path`: there by that path, or by its name alone. */
+function requirementsIn(context: string, path: string): string | undefined {
+  const inside = path.replace(/^(?:\.?\/)+/, '');
+  for (const candidate of [inside, basename(inside)]) {
+    const full = resolve(context, candidate);
+    // Never outside the context, whatever the Dockerfile says.
+    if (relative(context, full).startsWith('..')) continue;
+    const text = read(full);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+/** Packages that one command leaves open as one finding: the first one's, with all their names. */
+function groupCommands(inputs: readonly Input[]): Finding[] {
+  const groups = new Map<string, Finding[]>();
+  for (const [index, input] of inputs.entries()) {
+    if (input.finding === undefined) continue;
+    const key = input.group ?? String(index);
+    groups.set(key, [...(groups.get(key) ?? []), input.finding]);
+  }
+  return [...groups.values()].map((group) => {
+    const first = group[0]!;
+    if (group.length === 1) return first;
+    const names = group.slice(1).map((found) => found.subject.split(' ').at(-1)!);
+    const shown = names.length > 4 ? [...names.slice(0, 3), `… (${group.length} packages)`] : names;
+    return { ...first, subject: [first.subject, ...shown].join(' ') };
+  });
+}
