@@ -56,6 +56,8 @@ function coerceOther(
     return options.keepSlash ? value.path : normalisePath(value.path);
   }
   if (value instanceof Attrs) {
+    const known = knownOutPath(it, value);
+    if (known !== undefined) return coerceToString(it, known, context, options);
     return peel(it, value, { position, checkResult: false }, (peeled) => {
       if (peeled instanceof Attrs) {
         throw it
@@ -92,6 +94,16 @@ function coerceOther(
   throw it
     .error('type', `cannot coerce ${showType(value)} to a string: ${printForError(it, value)}`)
     .addTrace(position, errorContext);
+}
+
+/** The `outPath` of a set, when it is the string the set stands for and has been evaluated already. */
+function knownOutPath(it: Interpreter, attrs: Attrs): ByteString | NixString | undefined {
+  if (findAttr(attrs.names, it.symbols.toStringAttr) >= 0) return undefined;
+  const index = findAttr(attrs.names, it.symbols.outPath);
+  if (index < 0) return undefined;
+  const slot = attrs.values[index]!;
+  const value = slot instanceof Thunk ? (slot.code === null ? slot.value : undefined) : slot;
+  return typeof value === 'string' || value instanceof NixString ? value : undefined;
 }
 
 /** A float with six decimals, as C's `%f`. */

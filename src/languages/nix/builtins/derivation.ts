@@ -50,7 +50,6 @@ export function derivationStrict(it: Interpreter, slot: Slot): Value {
     it.symbols.name,
     'in the attrset passed as argument to builtins.derivationStrict',
   );
-  const namePosition = attrs.positions[nameIndex]!;
   let name: ByteString;
   try {
     name = it.forceStringNoContext(
@@ -59,12 +58,12 @@ export function derivationStrict(it: Interpreter, slot: Slot): Value {
       'while evaluating the `name` attribute passed to builtins.derivationStrict',
     );
   } catch (thrown) {
-    throw toNixError(thrown).addTrace(namePosition, "while evaluating the derivation attribute 'name'");
+    throw toNixError(thrown).addTrace(attrs.positions[nameIndex]!, "while evaluating the derivation attribute 'name'");
   }
   try {
     return makeDerivation(it, name, attrs);
   } catch (thrown) {
-    const place = showPosition(it.positions.resolve(namePosition));
+    const place = showPosition(it.positions.resolve(attrs.positions[nameIndex]!));
     throw toNixError(thrown).addTraceAlways(
       0,
       `while evaluating derivation '${name}'\n  whose name attribute is located at ${place}`,
@@ -111,7 +110,7 @@ function makeDerivation(it: Interpreter, name: ByteString, attrs: Attrs): Value 
     const value = attrs.values[index]!;
     try {
       if (ignoreNulls && it.force(value, 0) === null) continue;
-      addAttribute(it, draft, { key, value, position: attrs.positions[index]! });
+      addAttribute(it, draft, { key, value, position: () => attrs.positions[index]! });
     } catch (thrown) {
       throw toNixError(thrown).addTrace(
         attrs.positions[index]!,
@@ -138,7 +137,8 @@ export function nameProblem(name: ByteString): ByteString {
 interface Attribute {
   readonly key: ByteString;
   readonly value: Slot;
-  readonly position: number;
+  /** Worked out only for a warning. */
+  readonly position: () => number;
 }
 
 function addAttribute(it: Interpreter, draft: Draft, attribute: Attribute): void {
@@ -241,7 +241,7 @@ function addStructured(it: Interpreter, draft: Draft, { key, value, position }: 
   if (ignoredWithStructuredAttrs.has(key)) {
     it.warnAt(
       `'structuredAttrs' disables the effect of the derivation attribute '${key}'; use 'outputChecks.<output>.${key}' instead`,
-      position,
+      position(),
       { trace: `while evaluating derivation '${draft.name}'` },
     );
   }
