@@ -42,8 +42,6 @@ function within(rib: Rib): (value: Value) => Value {
   return (value) => wrapValue(value, { marks: null, substs: { head: rib, tail: null } }, undefined);
 }
 
-const isKeywordNamed = (value: Value, name: string) => stxDatum(value) === keyword(name);
-
 /** Whether an identifier is the core's `name` (`else`, `=>` …), shadowing respected. */
 function isCore(expander: Expander, value: Value, name: string): boolean {
   return isIdentifier(value) && value.datum.name === name && expander.freeEqual(value, expander.coreId(name));

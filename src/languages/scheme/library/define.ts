@@ -43,6 +43,10 @@ export class Definer {
   control(name: string, min: number, max: number, fn: Fn): void {
     this.value(name, new Primitive(name, min, max, fn, true));
   }
+  /** A procedure for the module's own Scheme source: not exported. */
+  hidden(name: string, min: number, max: number, fn: Fn): void {
+    this.module.define(name, new Primitive(name, min, max, fn));
+  }
   alias(name: string, of: string): void {
     this.value(name, this.module.local(intern(of))!.value);
   }

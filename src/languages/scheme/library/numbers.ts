@@ -293,7 +293,7 @@ function defineConversions(d: Definer): void {
     return parseNumber(text.text, base) ?? false;
   });
   d.pure('real-part', 1, 1, (x) => need('real-part', x));
-  d.pure('imag-part', 1, 1, (x) => (need('imag-part', x), 0));
+  d.pure('imag-part', 1, 1, (x) => multiply(0, toExact(need('imag-part', x))));
   d.pure('rationalize', 2, 2, (x, e) => {
     const exact = simplest(subtract(toExact(x), toExact(e)), add(toExact(x), toExact(e)));
     return x instanceof Flonum || e instanceof Flonum ? flo(toDouble(exact)) : exact;

@@ -476,7 +476,7 @@ function defineSearching(d: Definer): void {
       return false;
     };
     if (criterion === undefined)
-      codes.forEach((c, i) => visit(charTests.graphic!(String.fromCodePoint(c), c), i));
+      for (const [i, c] of codes.entries()) visit(charTests.graphic!(String.fromCodePoint(c), c), i);
     else yield* scan(set, codes, visit);
     return arrayToList(tokens.map((token) => str(fromPoints(token))));
   });
@@ -590,7 +590,7 @@ export function defineStrings(d: Definer): void {
   defineSearching(d);
   defineHigherOrder(d);
   defineSymbols(d);
-  d.pure('string-hash', 1, 4, (s, size = 2305843009213693951) => hashString(text('string-hash', s)) % size);
+  d.pure('string-hash', 1, 4, (s, size = Number.MAX_SAFE_INTEGER) => hashString(text('string-hash', s)) % size);
 }
 
 /** A hash of a text, not Guile's. */
