@@ -232,8 +232,8 @@ export class LocalStore {
     const path = makeTextPath({ storeDirectory: this.storeDirectory, name, contents: digest, references });
     if (this.isValid(path)) return path;
     // The way through a stage costs three times as many system calls, and evaluators add thousands of these.
+    const temporary = this.#files.freshPath();
     try {
-      const temporary = this.#files.freshPath();
       const descriptor = openSync(temporary, 'wx', 0o444);
       try {
         writeSync(descriptor, byteStringToBuffer(text));
@@ -250,6 +250,7 @@ export class LocalStore {
         contentAddress: `text:${writePrefixedHash(digest, 'nix32')}`,
       });
     } catch (error) {
+      removeDiskTree(temporary);
       throw spaceError(error, this.root);
     }
     return path;

@@ -131,11 +131,11 @@ export class ObjectFiles {
     const temporary = this.#staging.freshPath();
     const file = this.#infoPlace(base);
     try {
-      writeObjectInfo(file, info, temporary);
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ENOENT') throw error;
       mkdirSync(dirname(file), { recursive: true });
       writeObjectInfo(file, info, temporary);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
     }
     this.#known.set(info.path, info);
   }

@@ -108,7 +108,9 @@ export class Realiser {
     const key = `${derivationPath}!${[...outputs].sort().join(',')}`;
     let work = this.#realised.get(key);
     if (work === undefined) {
-      work = this.#realiseOnce(derivationPath, outputs);
+      work = this.#realiseOnce(derivationPath, outputs).catch((error: unknown) => {
+        throw spaceError(error, this.#store.root);
+      });
       this.#realised.set(key, work);
       // A failure may be mended before the next call.
       work.catch(() => this.#realised.delete(key));

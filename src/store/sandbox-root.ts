@@ -6,7 +6,8 @@ import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 
 /**
  * What becomes `/`: a folder that is written to, or layers that are not, with a folder that gets what is changed. The
- * topmost layer is the last. `upper` must lie on the disk of the sandbox's scratch folder.
+ * topmost layer is the last. `upper` must lie on the disk of the sandbox's scratch folder; nothing but what is changed
+ * inside gets there.
  */
 export type SandboxRootFolder =
   | { readonly kind: 'folder'; readonly path: string }
@@ -49,7 +50,10 @@ export async function prepareRoot(options: {
   const { scratch } = options;
   const root =
     options.root.kind === 'folder' ? realpathSync(options.root.path) : join(realpathSync(scratch), 'root');
-  const points = new MountPoints(options.root);
+  // Under an overlay what is mounted upon is a layer of its own, the lowest, and so no change.
+  const pointsFolder = options.root.kind === 'folder' ? root : join(realpathSync(scratch), 'points');
+  await mkdir(pointsFolder, { recursive: true });
+  const points = new MountPoints(pointsFolder, options.root);
   const lines: string[] = [];
   const add = (source: string, target: string, type: string, flags: string) => {
     lines.push(`${[source, root + target, type, flags].map(escapeField).join(' ')} 0 0\n`);
@@ -96,7 +100,7 @@ async function overlayOf(
   await mkdir(work);
   await mkdir(join(scratch, 'root'));
   const names: string[] = [];
-  for (const [i, layer] of root.layers.entries()) {
+  for (const [i, layer] of [join(scratch, 'points'), ...root.layers].entries()) {
     await symlink(realpathSync(layer), join(layers, String(i)));
     names.unshift(String(i));
   }
@@ -110,18 +114,18 @@ async function overlayOf(
   return { overlay: parts.join(','), layers };
 }
 
-/** Makes the folders and empty files that are mounted upon, in the writable part of a root. */
+/** Makes the folders and empty files that are mounted upon where the root lacks them. */
 class MountPoints {
   readonly #writable: string;
   readonly #all: readonly string[];
 
-  constructor(root: SandboxRootFolder) {
-    this.#writable = root.kind === 'folder' ? root.path : root.upper;
-    this.#all = root.kind === 'folder' ? [root.path] : [root.upper, ...[...root.layers].reverse()];
+  constructor(writable: string, root: SandboxRootFolder) {
+    this.#writable = writable;
+    this.#all = root.kind === 'folder' ? [writable] : [root.upper, ...[...root.layers].reverse(), writable];
   }
 
   async folder(target: string): Promise<void> {
-    this.#check(target, 'folder');
+    if (this.#check(target, 'folder')) return;
     await mkdir(this.#writable + target, { recursive: true });
   }
 
