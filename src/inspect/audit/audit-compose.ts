@@ -77,7 +77,9 @@ export function auditOtherRecipes(service: Service, recipes: readonly OtherRecip
 
 function names(text: string, path: string): boolean {
   const [, top] = path.split('/');
-  return new RegExp(`/${top!.replace(/[^A-Za-z0-9]/g, '\\$&')}(?![A-Za-z0-9_-])`).test(text);
+  // A URL's path is no path in the image.
+  const local = text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]*/gi, '');
+  return new RegExp(`/${top!.replace(/[^A-Za-z0-9]/g, '\\$&')}(?![A-Za-z0-9_-])`).test(local);
 }
 
 /** Not a folder that every image may have without its recipe naming it. */

@@ -1,0 +1,347 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: recipes have variables
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ImageFacts } from '../../compose/check-overrides.ts';
+import { loadComposeProject } from '../../compose/load.ts';
+import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
+import { type AuditReport, auditPaths, auditProject } from './audit.ts';
+import { renderAuditJson, renderAuditSarif, renderAuditText } from './render.ts';
+import { auditRules, type RuleName } from './rules.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'audit-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function write(files: Iterable<readonly [string, string]>): void {
+  for (const [name, text] of files) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), text);
+  }
+}
+const audit = (lock?: LockFile): Promise<AuditReport> =>
+  auditPaths(['.'], { directory, environment: {}, ...(lock === undefined ? {} : { lock }) });
+const rulesOf = (report: AuditReport) => report.findings.map((found) => found.rule);
+
+/** A project in the shape of the one that Trimaran was made for. */
+const project: readonly (readonly [string, string])[] = [
+  [
+    'docker-compose.yml',
+    `version: '2.2'
+services:
+  db:
+    build: dbdir
+    volumes:
+      - data:/var/lib/postgresql/data/
+  api:
+    build: server
+    volumes:
+      - ./server/tmp:/app/tmp
+    ports:
+      - 8000:80
+    working_dir: /app
+volumes:
+  data:
+`,
+  ],
+  [
+    'dbdir/Dockerfile',
+    `FROM postgis/postgis:15-3.3-alpine
+
+ENV POSTGRES_PASSWORD \${POSTGRES_PASSWORD:-pass}
+ENV POSTGRES_USER \${POSTGRES_USER:-user}
+ENV POSTGRES_DB \${POSTGRES_DB:-areas}
+
+ADD --chown=postgres https://example.org/app/blob/master/schema.sql /docker-entrypoint-initdb.d/
+`,
+  ],
+  [
+    'server/Dockerfile',
+    `FROM python:3.11
+
+RUN git clone \\
+    --depth=1 \\
+    -b v0.30.0 \\
+    https://example.org/app /app
+WORKDIR /app
+RUN pip install --upgrade pip
+RUN pip install -r /app/requirements.txt
+`,
+  ],
+  [
+    'flake.nix',
+    `{
+  inputs.app = { url = "git+https://example.org/app"; flake = false; };
+  outputs = { self, nixpkgs, app }: {
+    docker = nixpkgs.lib.id { name = "areas_api"; WorkingDir = app; };
+  };
+}
+`,
+  ],
+  [
+    'flake.lock',
+    JSON.stringify({
+      nodes: {
+        app: {
+          flake: false,
+          locked: { narHash: 'sha256-x', rev: 'a'.repeat(40), type: 'git', url: 'https://example.org/app' },
+          original: { type: 'git', url: 'https://example.org/app' },
+        },
+        nixpkgs: {
+          locked: {
+            narHash: 'sha256-y',
+            owner: 'NixOS',
+            repo: 'nixpkgs',
+            rev: 'b'.repeat(40),
+            type: 'github',
+          },
+          original: { id: 'nixpkgs', type: 'indirect' },
+        },
+        root: { inputs: { app: 'app', nixpkgs: 'nixpkgs' } },
+      },
+      root: 'root',
+      version: 7,
+    }),
+  ],
+  [
+    'manifest.scm',
+    '(define app (package (name "app") (version "master")\n (source (origin (method git-fetch) (uri (git-reference (url "https://example.org/app")\n (commit version)))))))\n(packages->manifest (list app))\n',
+  ],
+  ['channels.scm', '(list (channel (name \'guix) (url "https://example.org/guix") (commit "c0ffee")))\n'],
+];
+
+describe('audit', () => {
+  it('finds what drifts in a whole project, and nothing in a locked flake', async () => {
+    write(project);
+    const report = await audit();
+    const told = report.findings.map(
+      (found) => `${found.span.file}:${found.span.line}:${found.span.column} ${found.rule}`,
+    );
+    expect(told).toEqual([
+      'dbdir/Dockerfile:1:6 image-moving-tag',
+      'dbdir/Dockerfile:3:5 secret-in-image',
+      'dbdir/Dockerfile:3:23 env-not-expanded',
+      'dbdir/Dockerfile:4:19 env-not-expanded',
+      'dbdir/Dockerfile:5:17 env-not-expanded',
+      'dbdir/Dockerfile:7:22 add-without-checksum',
+      'docker-compose.yml:10:9 compose-volume-over-nothing',
+      'docker-compose.yml:13:18 compose-working-dir-missing',
+      'manifest.scm:1:44 origin-at-branch',
+      'server/Dockerfile:1:6 image-moving-tag',
+      'server/Dockerfile:6:5 git-tag',
+      'server/Dockerfile:8:27 pip-upgrade',
+      'server/Dockerfile:9:20 pip-requirements-without-hashes',
+    ]);
+    expect([report.pinned, report.total]).toEqual([4, 11]);
+    expect(report.files).toEqual(project.map(([name]) => name).sort());
+  });
+
+  it('lets a lock pin what it has', async () => {
+    write(project);
+    const hex = 'a'.repeat(64);
+    const lock: LockFile = {
+      ...emptyLockFile,
+      images: new Map([['python:3.11', { digest: `sha256:${hex}`, platforms: new Map() }]]),
+      urls: new Map([['https://example.org/app/blob/master/schema.sql', hex]]),
+      git: new Map([['https://example.org/app', new Map([['v0.30.0', 'b'.repeat(40)]])]]),
+      pip: new Map([
+        [
+          'server/Dockerfile',
+          new Map([
+            ['pip', { version: '24.0', hashes: [] }],
+            ['-r /app/requirements.txt', { version: '0', hashes: [] }],
+          ]),
+        ],
+      ]),
+    };
+    const report = await audit(lock);
+    expect(rulesOf(report).filter((rule) => !rule.startsWith('compose-'))).toEqual([
+      'image-moving-tag',
+      'secret-in-image',
+      'env-not-expanded',
+      'env-not-expanded',
+      'env-not-expanded',
+      'origin-at-branch',
+    ]);
+    expect(report.inputs.filter((input) => input.pinnedBy === 'lock')).toHaveLength(5);
+    expect([report.pinned, report.total]).toEqual([9, 11]);
+  });
+
+  it('reads trimaran.lock of the directory, and refuses nonsense in it', async () => {
+    write([
+      ['Dockerfile', 'FROM a:1\n'],
+      ['trimaran.lock', `version: 1\nimages:\n  a:1:\n    digest: sha256:${'a'.repeat(64)}\n`],
+    ]);
+    expect(await audit()).toMatchObject({ findings: [], score: 1 });
+    write([['trimaran.lock', 'version: 9\n']]);
+    await expect(audit()).rejects.toMatchObject({ code: 'lock/newer-version' });
+  });
+
+  it('tells the packages of a command together, and counts each', async () => {
+    write([
+      [
+        'Dockerfile',
+        'FROM scratch\nRUN apt-get update && apt-get install -y a b=1 c \\\n  d e f && apt-get install g\n',
+      ],
+    ]);
+    const report = await audit();
+    expect(report.findings.map((found) => [found.subject, found.span.line])).toEqual([
+      ['apt-get install a c d e f', 2],
+      ['apt-get install g', 3],
+    ]);
+    expect([report.pinned, report.total]).toEqual([1, 7]);
+  });
+
+  it('looks for hashes in a requirements file of the context, and never outside it', async () => {
+    write([
+      ['app/Dockerfile', 'FROM scratch\nRUN pip install -r /src/req.txt -r ../../other.txt\n'],
+      ['app/req.txt', '# c\na==1 \\\n  --hash=sha256:00\n--index-url x\n'],
+      ['other.txt', 'a==1 --hash=sha256:00\n'],
+    ]);
+    expect((await audit()).findings.map((found) => found.subject)).toEqual([
+      'pip install -r ../../other.txt',
+    ]);
+  });
+
+  it('keeps credentials out of every report', async () => {
+    write([
+      [
+        'Dockerfile',
+        'FROM scratch\nADD https://me:hunter2@example.org/x /x\nENV API_TOKEN=hunter2\nENV DB_PASSWORD ${DB_PASSWORD:-hunter2}\n',
+      ],
+    ]);
+    const report = await audit();
+    expect(rulesOf(report)).toContain('secret-in-image');
+    const rendered = [
+      renderAuditText(report),
+      renderAuditJson(report),
+      renderAuditSarif(report, { version: '0' }),
+    ];
+    for (const text of rendered) expect(text).not.toContain('hunter2');
+  });
+
+  it('names bad paths', async () => {
+    write([['notes.txt', '']]);
+    const options = { directory, environment: {} };
+    await expect(auditPaths(['none'], options)).rejects.toMatchObject({ code: 'audit/no-file' });
+    await expect(auditPaths(['notes.txt'], options)).rejects.toMatchObject({ code: 'audit/unknown-file' });
+    write([['compose.yaml', 'services:\n  a: { build: sub }\n']]);
+    await expect(auditPaths(['.'], options)).rejects.toMatchObject({
+      code: 'audit/no-file',
+      span: { line: 2, column: 15 },
+    });
+  });
+});
+
+describe('the rules’ pages', () => {
+  /** What the pages of the rules about built images say of the image. */
+  const facts: ImageFacts = {
+    env: ['PATH=/bin'],
+    exposedPorts: ['80/tcp'],
+    users: ['root', 'web'],
+    kindOf: (path) =>
+      (({ '/': 'directory', '/bin': 'directory', '/app': 'directory', '/bin/serve': 'file' }) as const)[path],
+    isEmpty: () => false,
+  };
+
+  function examples(rule: string, section: 'Bad' | 'Good'): [string, string][] {
+    const page = readFileSync(`docs/audit/${rule}.md`, 'utf8');
+    const text = page.split(/^## /m).find((part) => part.startsWith(section)) ?? '';
+    const blocks = text.matchAll(/^`([^`]+)`:\n\n```\w+\n(.*?)^```$/gms);
+    return [...blocks].map(([, name, body]) => [name!, body!]);
+  }
+
+  async function rulesFor(files: [string, string][], hasImage: boolean): Promise<RuleName[]> {
+    rmSync(directory, { recursive: true });
+    mkdirSync(directory);
+    write(files);
+    const found = rulesOf(await audit());
+    if (!hasImage) return found;
+    const loaded = await loadComposeProject({ directory, environment: {} });
+    return [...found, ...rulesOf(auditProject(loaded, { directory, imageFacts: () => facts }))];
+  }
+
+  it('are there for every rule, and for nothing else', () => {
+    const pages = readdirSync('docs/audit').filter((name) => name !== 'README.md');
+    expect(pages.sort()).toEqual(
+      Object.keys(auditRules)
+        .map((rule) => `${rule}.md`)
+        .sort(),
+    );
+    const index = readFileSync('docs/audit/README.md', 'utf8');
+    for (const [rule, { severity, summary }] of Object.entries(auditRules)) {
+      expect(index).toContain(`| [${rule}](${rule}.md) | ${severity} | ${summary} |`);
+    }
+  });
+
+  it.each(Object.keys(auditRules))('%s: the bad example has it, the good one has not', async (rule) => {
+    const bad = examples(rule, 'Bad');
+    const good = examples(rule, 'Good');
+    expect(bad.length).toBeGreaterThan(0);
+    expect(good.length).toBeGreaterThan(0);
+    const hasImage = readFileSync(`docs/audit/${rule}.md`, 'utf8').includes('The image of both examples');
+    expect(await rulesFor(bad, hasImage)).toContain(rule);
+    expect(await rulesFor(good, hasImage)).toEqual([]);
+  });
+});
+
+describe('renderers', () => {
+  it('write text with reason and remedy', async () => {
+    write([['Dockerfile', 'FROM a\n']]);
+    expect(renderAuditText(await audit())).toMatchInlineSnapshot(`
+      "Dockerfile:1:6: error: a [image-latest]
+          latest is whatever was pushed last
+          pinned by: a digest: \`image:tag@sha256:…\`, or run \`trimaran lock\`
+
+      0 of 1 inputs are pinned (0 %); 1 error, 0 warnings, 0 notes
+      "
+    `);
+  });
+
+  it('write SARIF 2.1.0', async () => {
+    write([...project, ['a b/Dockerfile', 'FROM a\n']]);
+    const report = await audit();
+    const log = JSON.parse(
+      renderAuditSarif(report, { version: '1.2.3', documentation: 'https://example.org/audit/' }),
+    );
+    expect(log).toMatchObject({
+      version: '2.1.0',
+      runs: [{ tool: { driver: { name: 'trimaran', semanticVersion: '1.2.3' } } }],
+    });
+    const [{ results, tool }] = log.runs;
+    expect(results).toHaveLength(report.findings.length);
+    for (const result of results) {
+      const rule = tool.driver.rules[result.ruleIndex];
+      expect(rule.id).toBe(result.ruleId);
+      expect(rule.helpUri).toBe(`https://example.org/audit/${rule.id}.md`);
+      expect(['error', 'warning', 'note']).toContain(result.level);
+      const { artifactLocation, region } = result.locations[0].physicalLocation;
+      expect(artifactLocation.uri).toMatch(/^[^ :]+$/);
+      expect(region.startLine).toBeGreaterThan(0);
+      expect(region.startColumn).toBeGreaterThan(0);
+      if (region.endLine === region.startLine)
+        expect(region.endColumn).toBeGreaterThanOrEqual(region.startColumn);
+    }
+    expect(
+      results.map(
+        (result: { locations: [{ physicalLocation: { artifactLocation: { uri: string } } }] }) =>
+          result.locations[0].physicalLocation.artifactLocation.uri,
+      ),
+    ).toContain('a%20b/Dockerfile');
+  });
+
+  it('write JSON with every input', async () => {
+    write([['Dockerfile', `FROM a@sha256:${'0'.repeat(64)}\nRUN pip install b\n`]]);
+    expect(JSON.parse(renderAuditJson(await audit()))).toMatchObject({
+      score: 0.5,
+      pinned: 1,
+      total: 2,
+      files: ['Dockerfile'],
+      findings: [{ rule: 'pip-unpinned', severity: 'warning', span: { line: 2, column: 17 } }],
+      inputs: [{ pinned: true, pinnedBy: 'recipe' }, { pinned: false }],
+    });
+  });
+});
