@@ -33,8 +33,8 @@ export {
   updateFlake,
 } from './routes/nix/flake-commands.ts';
 export { convertHash, hashFiles } from './routes/nix/hash-command.ts';
-export { findProjectLock } from './routes/nix/project-lock.ts';
 export { defaultNixSettings, type NixSettings } from './routes/nix/settings.ts';
 export { showDerivations } from './routes/nix/show-derivations.ts';
 export { type BaseImage, type BaseRequest, buildBaseImage } from './sets/base/base-image.ts';
 export { trimaranRoot } from './sets/cache-root.ts';
+export { findProjectLock } from './sets/project-lock.ts';

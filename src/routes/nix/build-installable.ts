@@ -2,11 +2,11 @@
 
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
+import { findProjectLock } from '../../sets/project-lock.ts';
+import type { LocalSource } from '../../sets/source-state.ts';
+import { sourceState } from '../../sets/source-state.ts';
 import type { NixBuildRequest, NixBuildResult } from './build.ts';
 import { evaluateTargets, localSource } from './evaluate-targets.ts';
-import { findProjectLock } from './project-lock.ts';
-import type { LocalSource } from './source-state.ts';
-import { sourceState } from './source-state.ts';
 
 /** What a build depended on, for whoever remembers it. */
 export interface Built {

@@ -7,9 +7,9 @@ import { temporaryNameFor } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
+import { type LocalSource, sourceState } from '../../sets/source-state.ts';
 import type { NixBuildResult } from './build.ts';
 import type { NixSettings } from './settings.ts';
-import { type LocalSource, sourceState } from './source-state.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
 const memoFormat = 1;

@@ -6,15 +6,15 @@ import type { PackageRecord } from '../../debian/package-index.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
 import type { Evaluator, NixValue } from '../../languages/nix/evaluator.ts';
 import { type PreparedRelease, releaseFacts } from '../../sets/debian/prepared-release.ts';
-import { lockedPackage, type ReleaseFacts } from '../../sets/debian/release-facts.ts';
-import type { UsedRelease } from './evaluation-request.ts';
+import type { ReleaseFacts } from '../../sets/debian/release-facts.ts';
+import { type UsedRelease, usedRelease } from '../../sets/project-lock.ts';
 
 /** The releases that one evaluation looked into. */
 export class DebianFacts {
   readonly #call: (method: string, argument: unknown) => unknown;
   readonly #facts = new Map<string, ReleaseFacts>();
 
-  /** `call` reaches the main thread; see blocking-calls.ts. */
+  /** `call` reaches the main thread; see sets/blocking-calls.ts. */
   constructor(call: (method: string, argument: unknown) => unknown) {
     this.#call = call;
   }
@@ -71,14 +71,7 @@ export class DebianFacts {
 
   /** What was used of each release. */
   used(): UsedRelease[] {
-    return [...this.#facts.values()].map((facts) => {
-      const { packages, python } = facts.used();
-      return {
-        ...facts.identity,
-        packages: [...packages].map(([name, record]) => [name, lockedPackage(record)] as const),
-        python: [...python],
-      };
-    });
+    return [...this.#facts.values()].map(usedRelease);
   }
 
   #factsOf(wanted: Readonly<Record<string, string>>): ReleaseFacts {

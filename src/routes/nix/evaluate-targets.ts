@@ -2,6 +2,8 @@
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../../foundation/host.ts';
+import { findProjectLock, recordUsedPackages } from '../../sets/project-lock.ts';
+import type { LocalSource } from '../../sets/source-state.ts';
 import type { EvaluationAction, EvaluationAnswer, EvaluationTarget } from './evaluation-request.ts';
 import { parseFlakeReference, showFlakeReference } from './flakes/flake-reference.ts';
 import type { LockOutcome } from './flakes/flake-session.ts';
@@ -9,9 +11,7 @@ import { type InputAttributes, requiredString } from './flakes/input.ts';
 import { attributePathsFor, type OutputSelection, parseInstallable } from './flakes/installable.ts';
 import { parseInputPath } from './flakes/lock-file.ts';
 import { NixSession } from './nix-session.ts';
-import { findProjectLock, recordUsedPackages } from './project-lock.ts';
 import type { NixSettings } from './settings.ts';
-import type { LocalSource } from './source-state.ts';
 
 export interface EvaluateTargetsRequest {
   readonly host: Host;

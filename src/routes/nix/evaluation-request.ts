@@ -1,6 +1,6 @@
 // What the main thread asks of the thread that evaluates, and what that answers: plain data, since it is sent.
 import type { StorePath } from '../../formats/store-path.ts';
-import type { LockedPackage } from '../../sets/lock-file.ts';
+import type { UsedRelease } from '../../sets/project-lock.ts';
 import type { FlakeNodes, NodeSource } from './flakes/flake-outputs.ts';
 
 /** A locked flake, to be called. */
@@ -48,16 +48,6 @@ export interface EvaluationRequest {
   readonly showTrace: boolean;
   readonly target: EvaluationTarget;
   readonly action: EvaluationAction;
-}
-
-/** What was used of a Debian release, to be locked. */
-export interface UsedRelease {
-  readonly suite: string;
-  readonly timestamp: string;
-  readonly releaseSha256: string;
-  readonly architecture: string;
-  readonly packages: readonly (readonly [string, LockedPackage])[];
-  readonly python: readonly (readonly [string, string])[];
 }
 
 export interface EvaluatedDerivation {

@@ -1,7 +1,7 @@
 // The thread that evaluates: gets a request, answers with what it made. It has a large stack, which is why it is a
 // thread of its own; what must wait for something is done by the main thread.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { blockingCaller, sendError } from './blocking-calls.ts';
+import { blockingCaller, sendError } from '../../sets/blocking-calls.ts';
 import { evaluate } from './evaluate-request.ts';
 import type { EvaluationRequest } from './evaluation-request.ts';
 

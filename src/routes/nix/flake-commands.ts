@@ -1,6 +1,7 @@
 // `nix flake lock · update · metadata · show`: commands on a flake's lock and outputs.
 import { existsSync } from 'node:fs';
 import type { Host } from '../../foundation/host.ts';
+import { findProjectLock } from '../../sets/project-lock.ts';
 import { evaluateTargets } from './evaluate-targets.ts';
 import { parseFlakeReference, showFlakeReference } from './flakes/flake-reference.ts';
 import type { LockCommandOptions, LockOutcome } from './flakes/flake-session.ts';
@@ -9,7 +10,6 @@ import { parseInputPath } from './flakes/lock-file.ts';
 import { flakeMetadata, showFlakeMetadata } from './flakes/metadata.ts';
 import { type ShownOutput, showFlakeExpression, showFlakeTree, shownFlakeJson } from './flakes/show-flake.ts';
 import { NixSession } from './nix-session.ts';
-import { findProjectLock } from './project-lock.ts';
 import type { NixSettings } from './settings.ts';
 
 export interface FlakeCommandRequest {

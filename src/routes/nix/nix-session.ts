@@ -20,8 +20,8 @@ import { debBuilder, realisePackages } from '../../sets/debian/unpacked-packages
 import type { LockFile } from '../../sets/lock-file.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { Realiser } from '../../store/realise.ts';
-import { answerCalls, type CallHandlers, receiveError, type SentError } from './blocking-calls.ts';
-import { debianArchitecture, nixSystem } from './debian-systems.ts';
+import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
+import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
 import type { EvaluationAnswer, EvaluationRequest, SentFlake } from './evaluation-request.ts';
 import {
   type FetchBuiltinContext,

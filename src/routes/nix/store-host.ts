@@ -35,7 +35,7 @@ export interface StoreHostOptions {
   readonly currentTime: number;
   /** Pure evaluation reads nothing but the store. */
   readonly pure: boolean;
-  /** Blocks until the main thread has done the work; see blocking-calls.ts. */
+  /** Blocks until the main thread has done the work; see sets/blocking-calls.ts. */
   readonly call: (method: string, argument: unknown) => unknown;
   readonly message: (text: string) => void;
 }

@@ -1,7 +1,7 @@
 // Calls from the evaluator, which runs synchronously in a worker, to work that is asynchronous on the main thread:
 // the worker sends a request and sleeps until the answer is there.
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { isTrimaranError, TrimaranError, type TrimaranErrorOptions } from '../../foundation/error.ts';
+import { isTrimaranError, TrimaranError, type TrimaranErrorOptions } from '../foundation/error.ts';
 
 /** An error that survives being sent to another thread. */
 export type SentError =

@@ -2,7 +2,7 @@
 // milliseconds that nothing has changed. Light on purpose: this is the path of a build with nothing to do.
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sha256Hex } from '../../foundation/digest.ts';
+import { sha256Hex } from '../foundation/digest.ts';
 
 /** Where a flake's tree lies on this machine, and which of its files count. */
 export interface LocalSource {

@@ -1,20 +1,41 @@
-// trimaran.lock of the project that a flake belongs to: found beside the flake or above it, and given what an
+// trimaran.lock of the project that a recipe belongs to: found beside the recipe or above it, and given what an
 // evaluation used of Debian releases, as flake.lock is given inputs.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { systemErrorCode } from '../../foundation/error.ts';
-import type { Host } from '../../foundation/host.ts';
-import { readLockFile } from '../../sets/debian/prepared-release.ts';
+import { systemErrorCode } from '../foundation/error.ts';
+import type { Host } from '../foundation/host.ts';
+import { readLockFile } from './debian/prepared-release.ts';
+import { lockedPackage, type ReleaseFacts } from './debian/release-facts.ts';
 import {
   emptyLockFile,
   type LockedArchitecture,
+  type LockedPackage,
   type LockedSuite,
   type LockFile,
   writeLockFile,
-} from '../../sets/lock-file.ts';
-import type { UsedRelease } from './evaluation-request.ts';
+} from './lock-file.ts';
 
 const composeFiles = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
+
+/** What was used of a Debian release, to be locked. */
+export interface UsedRelease {
+  readonly suite: string;
+  readonly timestamp: string;
+  readonly releaseSha256: string;
+  readonly architecture: string;
+  readonly packages: readonly (readonly [string, LockedPackage])[];
+  readonly python: readonly (readonly [string, string])[];
+}
+
+/** What was used of a release up to now. */
+export function usedRelease(facts: ReleaseFacts): UsedRelease {
+  const { packages, python } = facts.used();
+  return {
+    ...facts.identity,
+    packages: [...packages].map(([name, record]) => [name, lockedPackage(record)] as const),
+    python: [...python],
+  };
+}
 
 export interface ProjectLock {
   /** Where the lock is, or will be. */

@@ -1,5 +1,5 @@
 // The same machines as Nix, Debian and Node.js name them.
-import { TrimaranError } from '../../foundation/error.ts';
+import { TrimaranError } from '../foundation/error.ts';
 
 const systems = [
   { nix: 'x86_64-linux', debian: 'amd64', node: 'x64' },
