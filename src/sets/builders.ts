@@ -7,6 +7,8 @@ import { type ByteString, byteStringToBuffer, toByteString, toFilePath } from '.
 import { TrimaranError } from '../foundation/error.ts';
 import { fileTree, type TreeEntry } from '../foundation/file-tree.ts';
 import type { Host } from '../foundation/host.ts';
+import { readArchive } from '../oci/archive-read.ts';
+import { writeArchive } from '../oci/archive-write.ts';
 import type { BuildContext, Builder, BuildOutput } from '../store/builder.ts';
 import type { LocalStore } from '../store/local-store.ts';
 import { ByteCodeBuilder } from './debian/byte-code-builder.ts';
@@ -33,6 +35,7 @@ export function createSetBuilders(options: { readonly host: Host; readonly store
     ['link-farm', buildLinkFarm],
     ['docker-image', buildImageArchive],
     ['stream-image', writeStreamScript],
+    ['merge-images', mergeImages],
   ]);
   return { builders, close: () => byteCode.close() };
 }
@@ -65,6 +68,8 @@ async function buildEnvironment(context: BuildContext): Promise<void> {
   });
   const own = new Map<ByteString, TreeEntry>([
     ['', folder('')],
+    // Packages lie at the root; these links make `PATH/bin/NAME` lead there, in images and sandboxes alike.
+    ...rootLinks.map((name): [ByteString, TreeEntry] => [name, linkToRoot(name)]),
     ...links.map((entry): [ByteString, TreeEntry] => [entry.path, entry]),
     ['nix-support', folder('nix-support')],
     [
@@ -81,6 +86,14 @@ async function buildEnvironment(context: BuildContext): Promise<void> {
     ],
   ]);
   onlyOutput(context).writePlain(fileTree(own.values()));
+}
+
+/** Folders of packages that recipes name below an environment. */
+const rootLinks = ['bin', 'etc', 'include', 'lib', 'libexec', 'sbin', 'share', 'var'];
+
+function linkToRoot(name: string): TreeEntry {
+  const target = name === 'etc' || name === 'var' ? `/${name}` : `/usr/${name}`;
+  return { kind: 'symlink', path: name, mode: 0o777, uid: 0, gid: 0, mtime: 1, target };
 }
 
 async function writeTextFile(context: BuildContext): Promise<void> {
@@ -111,6 +124,17 @@ async function writeStreamScript(context: BuildContext): Promise<void> {
   const base = archive.slice(archive.lastIndexOf('/') + 1);
   const script = `#!/bin/sh\n# Writes the image archive ${archive}.\nexec cat -- "$(dirname -- "$(readlink -f -- "$0")")/${base}"\n`;
   writeFileSync(output.plain, script, { mode: 0o555 });
+}
+
+/** Several images in one archive; layers that they share are stored once. */
+async function mergeImages(context: BuildContext): Promise<void> {
+  const { store } = context;
+  const archives = required(context, 'images').split(' ') as StorePath[];
+  const cacheDirectory = join(store.root, 'layers');
+  const images = await Promise.all(
+    archives.map((path) => readArchive(store.materialise(path), { cacheDirectory })),
+  );
+  await writeArchive(images.flat(), onlyOutput(context).plain);
 }
 
 function onlyOutput(context: BuildContext): BuildOutput {

@@ -8,6 +8,7 @@ import type { ByteString } from '../../foundation/byte-string.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { RealiseRequest } from '../../languages/nix/host.ts';
+import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import {
@@ -17,11 +18,11 @@ import {
   type ReleaseRequest,
 } from '../../sets/debian/prepared-release.ts';
 import { debBuilder, realisePackages } from '../../sets/debian/unpacked-packages.ts';
+import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
+import { debianSandboxRoot } from '../../sets/sandbox-root.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { Realiser } from '../../store/realise.ts';
-import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
-import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
 import type { EvaluationAnswer, EvaluationRequest, SentFlake } from './evaluation-request.ts';
 import {
   type FetchBuiltinContext,
@@ -72,6 +73,7 @@ export class NixSession {
       store: this.store,
       host,
       builders: this.#setBuilders.builders,
+      sandboxRoot: debianSandboxRoot(this.store),
       ...(log === undefined ? {} : { log }),
     });
     this.flakes = new FlakeSession({

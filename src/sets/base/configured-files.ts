@@ -5,7 +5,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import type { FileEntry, TreeEntry } from '../../foundation/file-tree.ts';
 
 /** Gives the entry at a path, or undefined. */
-export type LookUp = (path: string) => TreeEntry | undefined;
+type LookUp = (path: string) => TreeEntry | undefined;
 
 const time = 1;
 
@@ -20,16 +20,9 @@ export function configuredFiles(
     const content = { kind: 'bytes', bytes: Buffer.from(bytes as string) } as const;
     entries.push({ kind: 'file', path, mode, uid: 0, gid, mtime: time, content });
   };
-  const folder = (path: string, mode = 0o755, owner: { uid?: number; gid?: number } = {}) => {
+  const folder = (path: string, mode = 0o755, gid = 0) => {
     if (lookUp(path) !== undefined) return;
-    entries.push({
-      kind: 'directory',
-      path,
-      mode,
-      uid: owner.uid ?? 0,
-      gid: owner.gid ?? 0,
-      mtime: time,
-    });
+    entries.push({ kind: 'directory', path, mode, uid: 0, gid, mtime: time });
   };
   const link = (path: string, target: string) => {
     if (lookUp(path) !== undefined) return;
@@ -43,7 +36,7 @@ export function configuredFiles(
   for (const name of ['share', 'share/man', 'bin', 'games', 'lib', 'include', 'sbin', 'src', 'etc'])
     folder(`usr/local/${name}`);
   link('usr/local/man', 'share/man');
-  folder('var/mail', 0o2775, { gid: ids.gid('mail') });
+  folder('var/mail', 0o2775, ids.gid('mail'));
   folder('var/spool');
   link('var/spool/mail', '../mail');
   if (lookUp('etc/dpkg/origins/debian') !== undefined) link('etc/dpkg/origins/default', 'debian');
@@ -51,8 +44,10 @@ export function configuredFiles(
     file(`var/log/${name}`, '', mode, ids.gid('utmp'));
   for (const name of ['environment', 'subgid', 'subuid']) file(`etc/${name}`, '');
   file('etc/fstab', '# UNCONFIGURED FSTAB FOR BASE SYSTEM\n');
-  for (const path of ['var/lib/apt/lists/partial', 'var/cache/apt/archives/partial'])
-    folder(path, 0o700, { uid: ids.uid('_apt') });
+  // apt drops its privileges to this account for downloads; the package has these folders as root's.
+  for (const path of ['var/lib/apt/lists/partial', 'var/cache/apt/archives/partial']) {
+    entries.push({ kind: 'directory', path, mode: 0o700, uid: ids.uid('_apt'), gid: 0, mtime: time });
+  }
   declareShells(lookUp, file);
   declarePam(lookUp, { file, folder });
   return entries;

@@ -44,7 +44,7 @@ export interface DebianBase {
 }
 
 /** Raised whenever the same packages would give other bytes. */
-const format = 2;
+const format = 3;
 
 /**
  * Makes the base image of a release. Rejects with the errors of fetching (`download/…`, `debian/…`), of resolving, and

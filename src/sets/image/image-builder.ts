@@ -3,11 +3,13 @@
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { TrimaranError } from '../../foundation/error.ts';
+import { readArchive } from '../../oci/archive-read.ts';
 import { writeArchive } from '../../oci/archive-write.ts';
-import type { ContainerConfig } from '../../oci/image.ts';
+import type { ContainerConfig, Image } from '../../oci/image.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import { declaredRootOf } from '../debian/declared-root.ts';
 import { assembleImage } from './assemble-image.ts';
+import { runImageCommands } from './image-commands.ts';
 import { collectImageContents } from './image-contents.ts';
 
 /** What dockerTools says of an image; see docker-tools.nix. */
@@ -23,6 +25,11 @@ interface ImageAttributes {
   readonly uid: number;
   readonly gid: number;
   readonly architecture: string;
+  readonly extraCommands?: string;
+  readonly rootCommands?: string;
+  readonly rootCommandsChroot?: boolean;
+  readonly tools?: StorePath;
+  readonly fromImage?: StorePath;
 }
 
 /** A {@link import('../../store/builder.ts').Builder} for `builtin:docker-image`. */
@@ -30,16 +37,34 @@ export async function buildImageArchive(context: BuildContext): Promise<void> {
   const { store } = context;
   const attributes = context.attributes as unknown as ImageAttributes;
   const output = context.outputs.get('out')!;
-  const contents = collectImageContents({
+  const collected = collectImageContents({
     store,
     contents: attributes.contents,
     references: pathsIn(JSON.stringify(attributes.config), context.inputs),
     includeStorePaths: attributes.includeStorePaths,
   });
+  const { tools } = attributes;
+  const contents =
+    tools === undefined
+      ? collected
+      : {
+          ...collected,
+          rootTree: await runImageCommands(
+            context,
+            {
+              tools,
+              extraCommands: attributes.extraCommands ?? '',
+              rootCommands: attributes.rootCommands ?? '',
+              rootCommandsChroot: attributes.rootCommandsChroot === true,
+            },
+            { tree: collected.rootTree, packages: collected.packages },
+          ),
+        };
   const image = await assembleImage({
     store,
     layerDirectory: join(store.root, 'layers'),
     contents,
+    base: await baseImage(context, attributes.fromImage),
     declareRoot: (packages) => declaredRootOf(store, packages),
     config: attributes.config,
     architecture: attributes.architecture,
@@ -55,6 +80,17 @@ export async function buildImageArchive(context: BuildContext): Promise<void> {
   await writeArchive([image], output.plain);
   // The archive holds what it needs; nothing outside is referred to.
   output.declareReferences([]);
+}
+
+/** The image to build upon, from an archive that another derivation made. */
+async function baseImage(
+  { store }: BuildContext,
+  archive: StorePath | undefined,
+): Promise<Image | undefined> {
+  if (archive === undefined) return undefined;
+  const cacheDirectory = join(store.root, 'layers');
+  const [image] = await readArchive(store.materialise(archive), { cacheDirectory, copyLayers: true });
+  return image;
 }
 
 /** Which of these store paths a text names. */

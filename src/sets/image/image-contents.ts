@@ -93,6 +93,8 @@ export function rootFolder(path: ByteString): TreeEntry {
  */
 function placeAtRoot(root: Map<ByteString, TreeEntry>, entry: TreeEntry, merged: boolean): void {
   if (entry.path === '' || entry.path === environmentFile || entry.path === 'nix-support') return;
+  // An environment's own links to the root would lead to themselves there.
+  if (entry.kind === 'symlink' && /^\/(?:usr\/)?[a-z]+$/.test(entry.target)) return;
   const first = entry.path.split('/', 1)[0]!;
   const moved = merged && mergedFolders.has(first);
   if (moved && entry.path === first && entry.kind === 'symlink') return;

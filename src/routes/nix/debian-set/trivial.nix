@@ -35,12 +35,16 @@ let
         pythonByteCode = false;
       };
       plain = lib.concatMap environments.pathsOf inputs;
-      drv = derivation ({
-        inherit name script system;
-        builder = "builtin:run";
-        inherit tools;
-        searchPath = lib.concatMapStringsSep ":" (path: "${path}/bin") plain;
-      } // removeAttrs environment [ "nativeBuildInputs" "buildInputs" "meta" "passthru" "allowSubstitutes" "preferLocalBuild" ]);
+      attributes = removeAttrs environment
+        [ "nativeBuildInputs" "buildInputs" "meta" "passthru" "allowSubstitutes" "preferLocalBuild" ];
+      drv = derivation (attributes // {
+        inherit name system tools;
+        builder = "/bin/bash";
+        args = [ "-e" "-o" "pipefail" "-c" ". \"$buildCommandPath\"" ];
+        buildCommand = script;
+        passAsFile = [ "buildCommand" ] ++ (attributes.passAsFile or [ ]);
+        PATH = lib.concatStringsSep ":" (map (path: "${path}/bin") plain ++ [ "/usr/bin" "/usr/sbin" ]);
+      });
     in
     drv // { meta = environment.meta or { }; } // (environment.passthru or { });
 

@@ -1,0 +1,197 @@
+// `extraCommands`, `fakeRootCommands` and `runAsRoot`: shell text that changes an image while it is made. Runs in a
+// sandbox without network; what it leaves becomes the image's topmost layer.
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StorePath } from '../../formats/store-path.ts';
+import { indexTarFile } from '../../formats/tar-read.ts';
+import { TrimaranError } from '../../foundation/error.ts';
+import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import type { BuildContext } from '../../store/builder.ts';
+import { writeDiskTree } from '../../store/disk-tree.ts';
+import { captureTree, runInSandbox, type SandboxMount } from '../../store/sandbox.ts';
+import { declaredRootFolder, packagesIn } from '../sandbox-root.ts';
+import { type EnvironmentPackage, readEnvironment } from './environment.ts';
+import { rootFolder } from './image-contents.ts';
+
+export interface ImageCommands {
+  /** Runs as an ordinary user in the folder of the image's own files. */
+  readonly extraCommands: string;
+  /** Runs as root. */
+  readonly rootCommands: string;
+  /** Whether the root of `rootCommands` is the image itself; else it runs in the folder of the image's own files. */
+  readonly rootCommandsChroot: boolean;
+  /** The environment with the shell and its tools. */
+  readonly tools: StorePath;
+}
+
+const folderInside = '/build/image';
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Runs an image's commands over `tree`, its files at the root, and gives the tree they leave. `packages` are the image's
+ * own. Rejects with `image/commands-failed` and the errors of the sandbox.
+ */
+export async function runImageCommands(
+  context: BuildContext,
+  commands: ImageCommands,
+  image: { readonly tree: FileTree; readonly packages: readonly EnvironmentPackage[] },
+): Promise<FileTree> {
+  let { tree } = image;
+  if (commands.extraCommands !== '') {
+    tree = await runInFolder(context, {
+      tools: commands.tools,
+      script: commands.extraCommands,
+      identity: 'builder',
+      tree,
+    });
+  }
+  if (commands.rootCommands === '') return tree;
+  return commands.rootCommandsChroot
+    ? runInImage(context, {
+        tools: commands.tools,
+        script: commands.rootCommands,
+        packages: image.packages,
+        tree,
+      })
+    : runInFolder(context, { tools: commands.tools, script: commands.rootCommands, identity: 'root', tree });
+}
+
+interface Run {
+  readonly tools: StorePath;
+  readonly script: string;
+  readonly tree: FileTree;
+}
+
+async function runInFolder(
+  context: BuildContext,
+  run: Run & { readonly identity: 'builder' | 'root' },
+): Promise<FileTree> {
+  const { store } = context;
+  const place = await mkdtemp(join(context.folder, 'commands-'));
+  const folder = join(place, 'image');
+  writeTree(run.tree, folder);
+  const inside = { kind: 'bind', source: folder, target: folderInside, writable: true } as const;
+  const tools = packagesIn(store, store.closure([run.tools]));
+  await runScript(context, {
+    place,
+    packages: tools,
+    mounts: [...storeMounts(context), inside],
+    script: run.script,
+    identity: run.identity,
+    workingFolder: folderInside,
+    upper: join(place, 'upper'),
+  });
+  return captured(context, folder, join(place, 'image.tar'));
+}
+
+async function runInImage(
+  context: BuildContext,
+  run: Run & { readonly packages: readonly EnvironmentPackage[] },
+): Promise<FileTree> {
+  const { store } = context;
+  const place = await mkdtemp(join(context.folder, 'commands-'));
+  const upper = join(place, 'upper');
+  writeTree(run.tree, upper);
+  // An image without a shell borrows the tools' while it is made; they do not become part of it.
+  const own = run.packages.some((item) => item.name === 'bash')
+    ? run.packages
+    : [...run.packages, ...packagesIn(store, store.closure([run.tools]))];
+  const packages = [...new Map(own.map((item) => [item.name, item])).values()];
+  await runScript(context, {
+    place,
+    packages,
+    // The image has links in place of its environments.
+    mounts: storeMounts(context).filter(
+      ({ target }) => readEnvironment(store, target as StorePath) === undefined,
+    ),
+    script: run.script,
+    identity: 'root',
+    workingFolder: '/',
+    upper,
+  });
+  const tree = await captured(context, upper, join(place, 'image.tar'));
+  return tree.filter((entry) => !/^(?:proc|dev|sys|build)(?:\/|$)/.test(entry.path)).map(whiteout);
+}
+
+function writeTree(tree: FileTree, folder: string): void {
+  const owners = process.geteuid?.() === 0 ? 'apply' : 'ignore';
+  writeDiskTree({ tree: tree[0]?.path === '' ? tree : [rootFolder(''), ...tree], path: folder, owners });
+}
+
+async function runScript(
+  context: BuildContext,
+  options: {
+    readonly place: string;
+    readonly packages: readonly EnvironmentPackage[];
+    readonly mounts: readonly SandboxMount[];
+    readonly script: string;
+    readonly identity: 'builder' | 'root';
+    readonly workingFolder: string;
+    readonly upper: string;
+  },
+): Promise<void> {
+  const { store } = context;
+  const scratch = join(options.place, 'scratch');
+  await mkdir(scratch);
+  await mkdir(options.upper, { recursive: true });
+  const { exitCode } = await runInSandbox({
+    host: context.host,
+    root: {
+      kind: 'overlay',
+      layers: [
+        ...options.packages.map((item) => store.materialise(item.tree)),
+        declaredRootFolder(store, options.packages),
+      ],
+      upper: options.upper,
+    },
+    mounts: options.mounts,
+    scratch,
+    command: '/bin/bash',
+    args: ['-e', '-o', 'pipefail', '-c', options.script],
+    env: { PATH: path, HOME: '/root', LC_ALL: 'C.UTF-8', TZ: 'UTC', SOURCE_DATE_EPOCH: '1' },
+    workingFolder: options.workingFolder,
+    identity: options.identity,
+    network: 'none',
+    signal: context.signal,
+    onLine: context.log,
+  });
+  if (exitCode !== 0) {
+    throw new TrimaranError({
+      code: 'image/commands-failed',
+      message: `the image's commands failed with exit code ${exitCode}`,
+      hint: 'they run without network, with the tools of the Debian set; the lines above are their output',
+    });
+  }
+}
+
+/** Ordinary store paths among the inputs, where the commands may read them. */
+function storeMounts(context: BuildContext): SandboxMount[] {
+  const { store } = context;
+  return store
+    .closure(context.inputs)
+    .filter((path) => store.info(path).form === 'plain' && store.tree(path)[0]?.kind !== 'symlink')
+    .map((path) => ({ kind: 'bind', source: store.physicalPath(path), target: path }));
+}
+
+/** A folder as a tree with the times that images have. */
+async function captured(context: BuildContext, folder: string, tar: string): Promise<FileTree> {
+  await captureTree({ host: context.host, folder, tar });
+  const entries = (await indexTarFile(tar)).filter((entry) => entry.path !== '' && entry.path !== '.');
+  return fileTree(entries.map((entry) => ({ ...entry, mtime: 1 })));
+}
+
+/** An overlay marks what was deleted with a character device 0:0, a layer with a name. */
+function whiteout(entry: TreeEntry): TreeEntry {
+  if (entry.kind !== 'character-device' || entry.major !== 0 || entry.minor !== 0) return entry;
+  const slash = entry.path.lastIndexOf('/') + 1;
+  const name = `${entry.path.slice(0, slash)}.wh.${entry.path.slice(slash)}`;
+  return {
+    kind: 'file',
+    path: name,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: 1,
+    content: { kind: 'bytes', bytes: Buffer.alloc(0) },
+  };
+}
