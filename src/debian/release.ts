@@ -191,7 +191,7 @@ export async function verifyRelease(options: VerifyOptions): Promise<string> {
     throw new TrimaranError({
       code: 'debian/expired-key',
       message: `${options.origin} is signed by ${expired.join(', ')} alone, and that key has expired`,
-      hint: 'update Trimaran for newer archive keys, or give the keys with --debian-keys FILE',
+      hint: 'update Trimaran for newer archive keys, or give the keys with TRIMARAN_DEBIAN_KEYS=FILE',
       exitCode: 4,
     });
   }
@@ -201,7 +201,7 @@ export async function verifyRelease(options: VerifyOptions): Promise<string> {
       unknown.length === 0
         ? `${options.origin} has no signature`
         : `${options.origin} is signed by no known key (${unknown.join(', ')})`,
-    hint: 'if the archive is not Debian’s own, give its keys with --debian-keys FILE',
+    hint: 'if the archive is not Debian’s own, give its keys with TRIMARAN_DEBIAN_KEYS=FILE',
     exitCode: 4,
   });
 }

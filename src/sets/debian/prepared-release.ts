@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Archive, findMirrors, openArchive } from '../../debian/archive.ts';
 import { type ContentsNames, ensureContentsTable } from '../../debian/contents-names.ts';
 import { openPackageIndex } from '../../debian/package-index.ts';
-import { isTrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { type LockedArchitecture, type LockFile, parseLockFile } from '../lock-file.ts';
 import { ReleaseFacts, type ReleaseIdentity } from './release-facts.ts';
@@ -61,10 +61,28 @@ export async function openRelease(
       suite: request.suite,
       ...(locked?.mirror === undefined ? {} : { locked: [locked.mirror] }),
     }),
+    ...(host.env['TRIMARAN_DEBIAN_KEYS'] === undefined
+      ? {}
+      : { keys: readKeys(host.env['TRIMARAN_DEBIAN_KEYS']) }),
     ...(locked === undefined ? {} : { components: locked.components }),
     ...(timestamp === undefined ? {} : { timestamp }),
     ...(sha256 === undefined ? {} : { expectedReleaseSha256: sha256 }),
   });
+}
+
+/** Armored keys that stand in for Debian's own, for archives that others sign. Throws `debian/no-keys`. */
+function readKeys(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new TrimaranError({
+      code: 'debian/no-keys',
+      message: `TRIMARAN_DEBIAN_KEYS names ${file}, which cannot be read`,
+      hint: 'name a file with armored OpenPGP keys, or unset the variable',
+      cause,
+      exitCode: 4,
+    });
+  }
 }
 
 /**
