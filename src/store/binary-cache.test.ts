@@ -13,7 +13,7 @@ import { type CacheKey, type NarInfo, signNarInfo, writeNarInfo } from '../forma
 import { isStorePath, type StorePath, storePathHash } from '../formats/store-path.ts';
 import { digestOf } from '../foundation/digest.ts';
 import { type Host, silentProgress } from '../foundation/host.ts';
-import { type BinaryCacheOptions, binaryCache } from './binary-cache.ts';
+import { type BinaryCacheOptions, binaryCache, nixosCache } from './binary-cache.ts';
 import { removeDiskTree } from './disk-tree.ts';
 import { LocalStore } from './local-store.ts';
 import { Realiser } from './realise.ts';
@@ -196,6 +196,11 @@ describe('binary cache', () => {
     expect(() => cache({ url: 's3://bucket' })).toThrowError(
       expect.objectContaining({ code: 'store/unsupported-url' }),
     );
+  });
+
+  it('of nixpkgs has a key that can be read', () => {
+    const { url, key: trusted } = nixosCache;
+    expect(cache({ url: `${url}/`, trustedKeys: [trusted] }).name).toBe('https://cache.nixos.org');
   });
 
   it('says which compression it cannot undo', async () => {

@@ -7,6 +7,7 @@ import { isStorePath, outputPlaceholder, type StorePath, splitStorePath } from '
 import { type ByteString, fromByteString, toByteString } from '../foundation/byte-string.ts';
 import { TrimaranError } from '../foundation/error.ts';
 import type { DerivationOptions } from './derivation-options.ts';
+import { hasFixedOutput } from './fixed-output.ts';
 import type { LocalStore } from './local-store.ts';
 
 export interface BuildEnvironment {
@@ -41,6 +42,8 @@ export function buildEnvironment(options: {
   readonly outputPaths: ReadonlyMap<ByteString, StorePath>;
   readonly buildFolder: string;
   readonly cores: number;
+  /** The host's environment, for what a fixed output may see of it. */
+  readonly hostEnv: Readonly<Record<string, string | undefined>>;
 }): BuildEnvironment {
   const { derivation, store, buildFolder } = options;
   const { passAsFile, attributes, exportReferencesGraph } = options.options;
@@ -82,8 +85,12 @@ export function buildEnvironment(options: {
   for (const name of ['NIX_BUILD_TOP', 'TMPDIR', 'TEMPDIR', 'TMP', 'TEMP', 'PWD']) {
     variables.set(name, buildFolder);
   }
-  if ([...derivation.outputs.values()].some(({ hash }) => hash !== ''))
+  if (hasFixedOutput(derivation)) {
     variables.set('NIX_OUTPUT_CHECKED', '1');
+    for (const name of options.options.impureEnvVars) {
+      variables.set(name, toByteString(options.hostEnv[fromByteString(name)] ?? ''));
+    }
+  }
   variables.set('NIX_LOG_FD', '2');
   variables.set('TERM', 'xterm-256color');
   return { variables, files };

@@ -30,6 +30,8 @@ export interface DerivationOptions {
   /** Outputs in which references are not looked for. */
   readonly discardReferences: ReadonlySet<string>;
   readonly allowSubstitutes: boolean;
+  /** Variables of the host that the builder of a fixed output may see. */
+  readonly impureEnvVars: readonly ByteString[];
 }
 
 /** Features of a builder that derivations ask for and any machine has, since they only tell schedulers something. */
@@ -73,6 +75,7 @@ export function derivationOptionsOf(derivation: Derivation): DerivationOptions {
         .map(([output]) => output),
     ),
     allowSubstitutes: reader.flag('allowSubstitutes') ?? true,
+    impureEnvVars: reader.list('impureEnvVars') ?? [],
   };
 }
 

@@ -1,6 +1,6 @@
 // Fixed outputs: what a derivation promises of one, and whether what was made keeps the promise.
 
-import type { DerivationOutput } from '../formats/derivation.ts';
+import type { Derivation, DerivationOutput } from '../formats/derivation.ts';
 import { parseHash, parseHashAlgorithm, writeHash, writePrefixedHash } from '../formats/hash-text.ts';
 import { hashNarOfTree } from '../formats/nar.ts';
 import { type StorePath, splitMethodAndAlgorithm, storePathName } from '../formats/store-path.ts';
@@ -9,6 +9,11 @@ import { type Digest, digestsEqual, type HashAlgorithm } from '../foundation/dig
 import { TrimaranError } from '../foundation/error.ts';
 import type { FileTree } from '../foundation/file-tree.ts';
 import { hashFlat } from './hash-file.ts';
+
+/** Whether what a derivation makes is known by its hash: a fetch, for the most part. */
+export function hasFixedOutput({ outputs }: Derivation): boolean {
+  return [...outputs.values()].some(({ hash }) => hash !== '' && hash !== 'impure');
+}
 
 /** How a fixed output is hashed, and to what. */
 export interface FixedOutput {

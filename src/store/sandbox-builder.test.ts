@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -62,13 +64,18 @@ beforeEach(() => {
   lines = [];
 });
 
-function derive(
-  script: string,
-  env: Record<string, string> = {},
-  more: { outputs?: string[]; system?: string; inputs?: StorePath[] } = {},
-) {
-  const { outputs = ['out'], inputs = [] } = more;
+interface More {
+  readonly outputs?: string[];
+  readonly system?: string;
+  readonly inputs?: StorePath[];
+  /** SHA-256 of the one output's bytes, in base 16. */
+  readonly fixed?: string;
+}
+
+function derive(script: string, env: Record<string, string> = {}, more: More = {}): StorePath {
+  const { outputs = ['out'], inputs = [], fixed = '' } = more;
   const named = env.__json === undefined ? Object.fromEntries(outputs.map((name) => [name, ''])) : {};
+  const hashAlgorithm = fixed === '' ? '' : 'sha256';
   return store.writeDerivation(
     staticOutputPaths(
       {
@@ -78,7 +85,7 @@ function derive(
         args: ['-e', '-c', script],
         inputSrcs: [programs, ...inputs],
         inputDrvs: new Map(),
-        outputs: new Map(outputs.map((name) => [name, { path: '', hashAlgorithm: '', hash: '' }])),
+        outputs: new Map(outputs.map((name) => [name, { path: '', hashAlgorithm, hash: fixed }])),
         env: new Map(Object.entries({ ...named, ...env })),
       },
       { memo: new Map(), storeDirectory: '/nix/store' },
@@ -190,6 +197,27 @@ describe('sandboxed builds', () => {
       code: 'store/build-failed',
       message: `builder for '${drv}' failed with exit code 42\nlast 4 log lines:\n> line 1\n> line 2\n> line 3\n> oops`,
     });
+  });
+
+  it('reach the network for fixed outputs alone', async () => {
+    const server = createServer((socket) => socket.end('from the network\n'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const script = `exec 3<>/dev/tcp/127.0.0.1/${port}; read -r line <&3; echo "$line $SOME_PROXY$HOME" > $out`;
+    process.env.SOME_PROXY = 'proxy';
+    try {
+      const text = 'from the network proxy/homeless-shelter\n';
+      const fixed = createHash('sha256').update(text).digest('hex');
+      const paths = await build(derive(script, { impureEnvVars: 'SOME_PROXY' }, { fixed }));
+      expect(store.readFile(paths.get('out')!).toString()).toBe(text);
+      await expect(build(derive(script))).rejects.toMatchObject({
+        code: 'store/build-failed',
+        message: expect.stringMatching(/Connection refused|Network is unreachable/),
+      });
+    } finally {
+      delete process.env.SOME_PROXY;
+      server.close();
+    }
   });
 
   it('are refused for another kind of machine', async () => {

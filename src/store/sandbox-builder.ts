@@ -3,7 +3,7 @@
 // Plain inputs lie at their logical paths. Packed inputs are made for the root of a file system: all those of the closure
 // are laid over each other at `/`, and their store paths are links to `/`.
 import { lstatSync, readlinkSync } from 'node:fs';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { StorePath } from '../formats/store-path.ts';
@@ -18,6 +18,7 @@ import { buildEnvironment, outputPathsOf, replacePlaceholders } from './build-en
 import type { BuildContext, Builder } from './builder.ts';
 import type { DerivationOptions } from './derivation-options.ts';
 import { moveOnDisk } from './disk-tree.ts';
+import { hasFixedOutput } from './fixed-output.ts';
 import type { LocalStore } from './local-store.ts';
 import { runInSandbox, type SandboxMount } from './sandbox.ts';
 
@@ -56,6 +57,9 @@ export function sandboxBuilder({
     const added = (await root?.({ context, closure })) ?? {};
     const { layers, mounts } = await placeInputs(store, closure, storeInside);
     await writeAccounts(paths.root);
+    // What a fixed output is cannot depend on where its bytes come from, so its builder may fetch them, as in Nix.
+    const isFixed = hasFixedOutput(derivation);
+    if (isFixed) await copyNetworkFiles(paths.root);
 
     const outputPaths = outputPathsOf(derivation);
     const { variables, files } = buildEnvironment({
@@ -66,6 +70,7 @@ export function sandboxBuilder({
       outputPaths,
       buildFolder,
       cores: availableParallelism(),
+      hostEnv: context.host.env,
     });
     for (const [name, contents] of files) {
       await writeFile(join(paths.build, name), byteStringToBuffer(contents), { mode: 0o600 });
@@ -91,7 +96,7 @@ export function sandboxBuilder({
       ),
       workingFolder: buildFolder,
       identity: 'builder',
-      network: 'none',
+      network: isFixed ? 'host' : 'none',
       architecture,
       signal: context.signal,
       onLine: context.log,
@@ -147,6 +152,17 @@ async function writeAccounts(root: string): Promise<void> {
     hosts: '127.0.0.1 localhost\n::1 localhost\n',
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(root, 'etc', name), text);
+}
+
+/** What name look-ups need. Links are followed: resolvers like to keep these files elsewhere. */
+async function copyNetworkFiles(root: string): Promise<void> {
+  for (const name of ['resolv.conf', 'services', 'hosts']) {
+    try {
+      await copyFile(join('/etc', name), join(root, 'etc', name));
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+    }
+  }
 }
 
 const systems: Readonly<Record<string, readonly string[]>> = {
