@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isTrimaranError } from '../../src/foundation/error.ts';
+import { auditDockerfile } from '../../src/inspect/audit/audit-dockerfile.ts';
 import { ExpansionError, expandWord } from '../../src/languages/dockerfile/expand.ts';
 import type { Command, Dockerfile, Instruction } from '../../src/languages/dockerfile/instruction.ts';
 import type { Located } from '../../src/languages/dockerfile/mapped-text.ts';
@@ -104,6 +105,17 @@ function parseAll({ accepted, refused }: Resource): string[] {
     `${counts.accepted} Dockerfiles parsed and resolved, ${counts.refused} refused as expected, in ` +
       `${Math.round(milliseconds)} ms; ${counts.missing} are not in ${directory}`,
   );
+  const texts = expectations
+    .filter(({ expected }) => expected === 'accepted')
+    .slice(0, 200)
+    .map(({ repository, path }) => join(directory!, repository, path))
+    .filter((file) => existsSync(file))
+    .map((file) => readFileSync(file, 'utf8'));
+  const start = performance.now();
+  let inputs = 0;
+  for (const text of texts) inputs += auditDockerfile(text, 'Dockerfile').inputs.length;
+  const spent = Math.round(performance.now() - start);
+  console.log(`${texts.length} Dockerfiles parsed and audited in ${spent} ms: ${inputs} inputs`);
   console.log(
     `${counts.scripts} RUN scripts, ${counts.incomplete} not read to their end (PowerShell is no sh)`,
   );

@@ -42,14 +42,15 @@ export function auditDockerfile(
     return { inputs: [], findings: [] };
   }
   const lock = options.lock ?? emptyLockFile;
-  const inputs = findInputs(resolved)
+  const found = findInputs(resolved);
+  const inputs = found
     .filter((input) => input.kind !== 'nondeterminism')
     .map((input) => judge(input, lock, file, options));
-  return { inputs, findings: [...nondeterminism(resolved), ...variableFindings(resolved)] };
+  return { inputs, findings: [...nondeterminism(found), ...variableFindings(resolved)] };
 }
 
-function nondeterminism(resolved: ResolvedDockerfile): Finding[] {
-  return findInputs(resolved).flatMap((input) =>
+function nondeterminism(inputs: readonly DockerfileInput[]): Finding[] {
+  return inputs.flatMap((input) =>
     input.kind === 'nondeterminism'
       ? [
           finding('nondeterministic-command', {

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Dockerfile texts
 import { describe, expect, it } from 'vitest';
 import { findInputs } from './inputs.ts';
+import { lockRequests } from './lock-requests.ts';
 import { parseDockerfile } from './parse.ts';
 import { resolveDockerfile } from './resolve.ts';
 
@@ -115,5 +116,35 @@ describe('findInputs', () => {
       ['b:1', 2, 6],
       ['pip install y', 4, 17],
     ]);
+  });
+});
+
+describe('lockRequests', () => {
+  it('sorts what is open by the answer it needs, and says what has none', () => {
+    const text = `FROM --platform=linux/arm64 a:1
+ADD https://e.org/x /x
+RUN git clone -b v1 https://e.org/r && git clone https://e.org/s
+RUN apt-get install b a && pip install "c>1" -r r.txt && npm install d && curl https://e.org/i | sh && date > /d
+RUN curl -O https://e.org/$VERSION
+`;
+    const inputs = findInputs(resolveDockerfile(parseDockerfile(text, 'D')));
+    const { unpinned, ...requests } = lockRequests(inputs, 'D');
+    expect(requests).toEqual({
+      images: [{ reference: 'a:1', platform: 'linux/arm64' }],
+      urls: ['https://e.org/x'],
+      git: [
+        { url: 'https://e.org/r', ref: 'v1' },
+        { url: 'https://e.org/s', ref: 'HEAD' },
+      ],
+      apt: ['a', 'b'],
+      pip: ['c>1', '-r r.txt'],
+    });
+    expect(unpinned.map(({ what, where }) => `${where} ${what}`)).toEqual([
+      'D:4 npm install d',
+      'D:4 curl https://e.org/i',
+      'D:4 date',
+      'D:5 curl https://e.org/$VERSION',
+    ]);
+    for (const { reason } of unpinned) expect(reason).not.toBe('');
   });
 });

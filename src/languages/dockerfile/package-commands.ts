@@ -1,24 +1,10 @@
 // The command lines of package managers: which packages they install, and whether each is fixed to a version.
+
+import { type CommandLine, type Invocation, packageInput, sortArguments } from './command-line.ts';
 import { isCommit } from './git-reference.ts';
-import type { DockerfileInput, PackageManager } from './inputs.ts';
-import { type ShellCommand, type ShellWord, showWord } from './shell.ts';
-
-/** A command with its wrappers taken off. */
-export interface Invocation {
-  /** Without its folder. */
-  readonly name: string;
-  /** Behind the name. */
-  readonly words: readonly ShellWord[];
-  readonly command: ShellCommand;
-  /** A word's text, or undefined when it has variables that nobody knows. */
-  readonly text: (word: ShellWord) => string | undefined;
-}
-
-interface Argument {
-  readonly word: ShellWord;
-  /** Its text, or how it is written where that is not known. */
-  readonly text: string;
-}
+import type { DockerfileInput } from './inputs.ts';
+import { readPip, uvArguments } from './pip-command.ts';
+import { showWord } from './shell.ts';
 
 /** Inputs that a package manager's command line has; none for any other command. */
 export function readPackageCommand(
@@ -42,66 +28,6 @@ export function readPackageCommand(
   if (/^(?:yum|dnf|microdnf|tdnf|zypper)$/.test(name)) return readRpm(line);
   if (/^(?:conda|mamba|micromamba)$/.test(name)) return readConda(line);
   return [];
-}
-
-interface CommandLine {
-  readonly name: string;
-  readonly args: readonly Argument[];
-  readonly command: ShellCommand;
-}
-
-/** Arguments by kind: operands, and options; `withValue` tells those whose value is the next word. */
-function sortArguments(
-  args: readonly Argument[],
-  withValue: RegExp,
-): { operands: Argument[]; options: Argument[]; values: Map<string, Argument[]> } {
-  const operands: Argument[] = [];
-  const options: Argument[] = [];
-  const values = new Map<string, Argument[]>();
-  const addValue = (option: string, value: Argument) =>
-    values.set(option, [...(values.get(option) ?? []), value]);
-  for (let at = 0; at < args.length; at++) {
-    const argument = args[at]!;
-    if (argument.text === '--') {
-      operands.push(...args.slice(at + 1));
-      break;
-    }
-    if (!argument.text.startsWith('-') || argument.text === '-') operands.push(argument);
-    else {
-      options.push(argument);
-      const [, option, inline] = /^(--[^=]+)=(.*)$/.exec(argument.text) ?? [];
-      if (option !== undefined) addValue(option, { word: argument.word, text: inline! });
-      else if (withValue.test(argument.text) && args[at + 1] !== undefined)
-        addValue(argument.text, args[++at]!);
-    }
-  }
-  return { operands, options, values };
-}
-
-function packageInput(
-  manager: PackageManager,
-  argument: Argument,
-  details: {
-    readonly name: string;
-    readonly version?: string | undefined;
-    readonly pinned: boolean;
-    readonly command: string;
-    readonly upgrade?: boolean;
-    readonly line: CommandLine;
-  },
-): DockerfileInput {
-  return {
-    kind: 'package',
-    manager,
-    span: argument.word.span,
-    subject: `${details.command} ${argument.text}`,
-    requirement: argument.text,
-    name: details.name,
-    pinned: details.pinned,
-    upgrade: details.upgrade ?? false,
-    command: details.line.command.span,
-    ...(details.version === undefined ? {} : { version: details.version }),
-  };
 }
 
 function readApt(line: CommandLine, usesSnapshot: boolean): DockerfileInput[] {
@@ -160,139 +86,6 @@ function readApk(line: CommandLine): DockerfileInput[] {
         command: 'apk add',
       });
     });
-}
-
-const pipValueOptions =
-  /^(?:-[rcieftdbC]|--(?:requirement|constraint|index-url|extra-index-url|editable|find-links|target|dest|build|prefix|root|src|log|proxy|retries|timeout|exists-action|trusted-host|cert|client-cert|cache-dir|platform|python-version|implementation|abi|progress-bar|report|python|config-settings?|global-option|no-binary|only-binary|group|pip-args|suffix))$/;
-
-/** `uv pip install x`, `uv tool install x`, `pipx install x` as pip would have it. */
-function uvArguments(name: string, args: readonly Argument[]): readonly Argument[] {
-  if (name === 'pipx') return args;
-  return args[0]?.text === 'pip' || args[0]?.text === 'tool' ? args.slice(1) : [];
-}
-
-function readPip(line: CommandLine, name: string): DockerfileInput[] {
-  const { operands, options, values } = sortArguments(line.args, pipValueOptions);
-  const [verb, ...rest] = operands;
-  if (!/^(?:install|download|wheel)$/.test(verb?.text ?? '')) return [];
-  const has = (pattern: RegExp) => options.some(({ text }) => pattern.test(text));
-  const hashed = has(/^--require-hashes$/);
-  const upgrade = has(/^(?:-[a-zA-Z]*U|--upgrade)$/);
-  const command = `${name} ${verb!.text}`;
-  const inputs: DockerfileInput[] = [];
-  for (const option of ['-r', '--requirement']) {
-    for (const file of values.get(option) ?? []) {
-      const { span } = file.word;
-      inputs.push({
-        kind: 'requirements',
-        span,
-        subject: `${command} -r ${file.text}`,
-        file: file.text,
-        pinned: hashed,
-      });
-    }
-  }
-  // `-rfile` in one word.
-  for (const { text, word } of options) {
-    const [, file] = /^-r(.+)$/.exec(text) ?? [];
-    if (file !== undefined) {
-      inputs.push({
-        kind: 'requirements',
-        span: word.span,
-        subject: `${command} -r ${file}`,
-        file,
-        pinned: hashed,
-      });
-    }
-  }
-  const editable = [...(values.get('-e') ?? []), ...(values.get('--editable') ?? [])];
-  for (const argument of [...rest, ...editable]) {
-    inputs.push(
-      ...readRequirement(argument, {
-        line,
-        hashed,
-        upgrade,
-        command,
-        noDependencies: has(/^--no-deps$/),
-      }),
-    );
-  }
-  return inputs;
-}
-
-function readRequirement(
-  argument: Argument,
-  context: {
-    readonly hashed: boolean;
-    readonly upgrade: boolean;
-    readonly command: string;
-    readonly noDependencies: boolean;
-    readonly line: CommandLine;
-  },
-): DockerfileInput[] {
-  const { text, word } = argument;
-  const { command, hashed, upgrade, line } = context;
-  const [, vcsUrl] = /^(?:[^@\s]+@\s*)?git\+(\S+)$/.exec(text) ?? [];
-  if (vcsUrl !== undefined) {
-    const [, url = vcsUrl, ref] = /^([a-z]+:\/\/(?:[^/@]+@)?[^@#]+)(?:@([^#]+))?/.exec(vcsUrl) ?? [];
-    const pinned = ref !== undefined && isCommit(ref);
-    return [
-      {
-        kind: 'git',
-        by: 'clone',
-        span: word.span,
-        url,
-        subject: `${command} ${text}`,
-        pinned,
-        shallow: false,
-        ...(ref === undefined ? {} : { ref }),
-      },
-    ];
-  }
-  if (/^https?:\/\//.test(text)) {
-    const pinned = hashed || /#.*(?:sha256|sha512)=/.test(text);
-    return [
-      {
-        kind: 'url',
-        by: 'curl',
-        span: word.span,
-        url: text.replace(/#.*$/, ''),
-        subject: `${command} ${text}`,
-        pinned,
-        toShell: false,
-      },
-    ];
-  }
-  // A path: the project's own code, whose dependencies pip chooses.
-  if (/^(?:\.{0,2}\/|\.{1,2}(?:\[.*\])?$)/.test(text) || /\.(?:whl|tar\.gz|zip)$/.test(text)) {
-    if (hashed || context.noDependencies) return [];
-    return [
-      {
-        kind: 'project-dependencies',
-        manager: 'pip',
-        span: word.span,
-        subject: `${command} ${text}`,
-        pinned: false,
-      },
-    ];
-  }
-  const [, name = text, operator, version] =
-    /^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*(===?|~=|!=|[<>]=?)?\s*([^;,\s]*)/.exec(text) ?? [];
-  const exact =
-    (operator === '==' || operator === '===') &&
-    version !== '' &&
-    !version!.includes('*') &&
-    !/[,]/.test(text);
-  return [
-    packageInput('pip', argument, {
-      line,
-      name,
-      version: exact ? version : undefined,
-      pinned: hashed || exact,
-      command,
-      upgrade,
-    }),
-  ];
 }
 
 function readNpm(line: CommandLine): DockerfileInput[] {

@@ -1,9 +1,10 @@
 // Which inputs a shell script takes: the commands that download, clone and install, told from their words.
 import type { Span } from '../../foundation/error.ts';
+import type { Invocation } from './command-line.ts';
 import { isCommit } from './git-reference.ts';
 import type { DockerfileInput, GitInput, UrlInput } from './inputs.ts';
 import { mapWhole } from './mapped-text.ts';
-import { type Invocation, readPackageCommand } from './package-commands.ts';
+import { readPackageCommand } from './package-commands.ts';
 import { readShellScript, type ShellCommand, type ShellWord, showWord, wordText } from './shell.ts';
 
 export interface ScriptContext {
