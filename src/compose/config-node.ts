@@ -13,7 +13,7 @@ import {
 } from 'yaml';
 import { type Span, TrimaranError } from '../foundation/error.ts';
 
-export interface ConfigScalar {
+interface ConfigScalar {
   readonly kind: 'scalar';
   readonly value: string | number | boolean | null;
   readonly span: Span;

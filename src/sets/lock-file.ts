@@ -5,7 +5,7 @@ import { compareBytes } from '../foundation/byte-string.ts';
 import { readLockNodes, relationshipFields } from './lock-reader.ts';
 
 /** The version of the format written here, and the newest that is read. */
-export const lockFileVersion = 1;
+const lockFileVersion = 1;
 
 /** One .deb. Relationship fields are the control file's text, absent when empty. */
 export interface LockedPackage {

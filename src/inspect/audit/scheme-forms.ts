@@ -42,7 +42,7 @@ export function readSchemeForms(text: string, file: string): Form[] {
 }
 
 /** The name that a list starts with. */
-export function headOf(form: Form): string | undefined {
+function headOf(form: Form): string | undefined {
   const first = form.kind === 'list' ? form.items[0] : undefined;
   return first?.kind === 'symbol' ? first.text : undefined;
 }

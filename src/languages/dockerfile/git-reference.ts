@@ -1,7 +1,7 @@
 // What a source of ADD, or a build context, is: a path, a URL to download, or a git repository with a ref and a
 // subdirectory in its fragment or query, as BuildKit tells them apart.
 
-export interface GitReference {
+interface GitReference {
   /** What git is given: no fragment, no query. */
   readonly url: string;
   /** Branch, tag or commit. */
@@ -23,7 +23,7 @@ export function parseRemoteSource(source: string): RemoteSource | undefined {
 }
 
 /** A git reference; an http(s) URL is one only when its path ends in `.git`. */
-export function parseGitReference(source: string): GitReference | undefined {
+function parseGitReference(source: string): GitReference | undefined {
   const scheme = /^([a-z0-9]+):\/\//i.exec(source)?.[1]?.toLowerCase();
   const isScp = scheme === undefined && /^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:.+/.test(source);
   if (!isScp && !['http', 'https', 'ssh', 'git'].includes(scheme ?? '')) return undefined;

@@ -44,7 +44,7 @@ export interface GitInput extends InputBase {
   readonly shallow: boolean;
 }
 export type PackageManager = 'apt' | 'apk' | 'cargo' | 'conda' | 'gem' | 'go' | 'npm' | 'pip' | 'rpm';
-export interface PackageInput extends InputBase {
+interface PackageInput extends InputBase {
   readonly kind: 'package';
   readonly manager: PackageManager;
   /** As written, version included: the key of a lock. */
@@ -57,21 +57,21 @@ export interface PackageInput extends InputBase {
   readonly command: Span;
 }
 /** `pip install -r FILE`. */
-export interface RequirementsInput extends InputBase {
+interface RequirementsInput extends InputBase {
   readonly kind: 'requirements';
   readonly file: string;
 }
 /** `npm install` and the like: whatever fits the manifest of the project. */
-export interface ProjectDependenciesInput extends InputBase {
+interface ProjectDependenciesInput extends InputBase {
   readonly kind: 'project-dependencies';
   readonly manager: 'npm' | 'pip';
 }
 /** `apt-get upgrade`. */
-export interface UpgradeInput extends InputBase {
+interface UpgradeInput extends InputBase {
   readonly kind: 'upgrade';
 }
 /** `date`, `$RANDOM`: no input, but as bad as one. */
-export interface NondeterminismInput extends InputBase {
+interface NondeterminismInput extends InputBase {
   readonly kind: 'nondeterminism';
   readonly cause: 'time' | 'random';
 }

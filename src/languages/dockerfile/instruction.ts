@@ -48,7 +48,7 @@ export interface FromInstruction extends InstructionBase {
   readonly name?: Located;
   readonly platform?: Located;
 }
-export interface RunInstruction extends InstructionBase {
+interface RunInstruction extends InstructionBase {
   readonly kind: 'run';
   readonly command: Command;
   readonly mounts: readonly Mount[];
@@ -56,7 +56,7 @@ export interface RunInstruction extends InstructionBase {
   readonly security: 'sandbox' | 'insecure';
   readonly devices: readonly { readonly name: string; readonly required: boolean }[];
 }
-export interface CommandInstruction extends InstructionBase {
+interface CommandInstruction extends InstructionBase {
   readonly kind: 'cmd' | 'entrypoint';
   readonly command: Command;
 }
@@ -66,7 +66,7 @@ export interface Pair {
   /** `ENV name value`, the form without `=`. */
   readonly legacy: boolean;
 }
-export interface PairsInstruction extends InstructionBase {
+interface PairsInstruction extends InstructionBase {
   readonly kind: 'env' | 'label';
   readonly pairs: readonly Pair[];
 }
@@ -85,35 +85,35 @@ interface TransferBase extends InstructionBase {
   readonly link: boolean;
   readonly exclude: readonly Located[];
 }
-export interface AddInstruction extends TransferBase {
+interface AddInstruction extends TransferBase {
   readonly kind: 'add';
   readonly checksum?: Located;
   readonly keepGitDir?: boolean;
   readonly unpack?: boolean;
 }
-export interface CopyInstruction extends TransferBase {
+interface CopyInstruction extends TransferBase {
   readonly kind: 'copy';
   /** A stage by name or number, or an image. */
   readonly from?: Located;
   readonly parents: boolean;
 }
-export interface ListInstruction extends InstructionBase {
+interface ListInstruction extends InstructionBase {
   readonly kind: 'expose' | 'volume';
   readonly values: readonly Located[];
 }
-export interface TextInstruction extends InstructionBase {
+interface TextInstruction extends InstructionBase {
   readonly kind: 'user' | 'workdir' | 'stopsignal' | 'maintainer';
   readonly value: Located;
 }
-export interface ShellInstruction extends InstructionBase {
+interface ShellInstruction extends InstructionBase {
   readonly kind: 'shell';
   readonly shell: readonly Located[];
 }
-export interface OnbuildInstruction extends InstructionBase {
+interface OnbuildInstruction extends InstructionBase {
   readonly kind: 'onbuild';
   readonly trigger: Instruction;
 }
-export interface HealthcheckInstruction extends InstructionBase {
+interface HealthcheckInstruction extends InstructionBase {
   readonly kind: 'healthcheck';
   /** Absent for `HEALTHCHECK NONE`. */
   readonly command?: Command;

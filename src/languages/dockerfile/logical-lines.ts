@@ -13,7 +13,7 @@ interface PhysicalLine {
   readonly raw: string;
 }
 
-export interface LogicalLine {
+interface LogicalLine {
   readonly source: MappedText;
   readonly comments: readonly string[];
   /** Reads the here-documents that the line announces, which follow it in the file. */

@@ -26,7 +26,7 @@ export type StageBase =
   | { readonly kind: 'image'; readonly reference: string };
 
 /** Names that an expansion looked up in vain. */
-export interface UnsetUse {
+interface UnsetUse {
   readonly name: string;
   /** The value as written, with its place. */
   readonly text: Located;
