@@ -70,10 +70,15 @@ describe('fetchGit', () => {
 describe('fetchTree', () => {
   it('is shallow for git, and takes URLs', async () => {
     const { path, rev } = repository();
-    const attributes = { type: 'git', url: `file://${path}`, rev, lastModified: 5n };
+    const attributes = { type: 'git', url: `file://${path}`, rev, lastModified: 1577923200n };
     const tree = await fetchTreeBuiltin(context({ isPure: true }), { attributes, builtin: 'fetchTree' });
-    expect(tree.attributes).toMatchObject({ rev, lastModified: 5 });
+    expect(tree.attributes).toMatchObject({ rev, lastModified: 1577923200 });
     expect(tree.attributes).not.toHaveProperty('revCount');
+    const wrong = { attributes: { ...attributes, lastModified: 7 }, builtin: 'fetchTree' } as const;
+    await expect(fetchTreeBuiltin(context(), wrong)).rejects.toMatchObject({
+      code: 'flake/attribute-mismatch',
+      message: `'lastModified' attribute mismatch in input 'git+file://${path}?ref=refs/heads/main&rev=${rev}&shallow=1', expected 7, got 1577923200`,
+    });
     expect((await fetchTreeUrlBuiltin(context(), `git+file://${path}?rev=${rev}`)).attributes.revCount).toBe(
       1,
     );

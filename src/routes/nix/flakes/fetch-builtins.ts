@@ -2,7 +2,7 @@
 // evaluator's host. Strings are byte strings here, as the evaluator has them. Source: Nix's libexpr/primops/fetchTree.cc
 // and libflake/flake-primops.cc, as of 2.34.
 import { writeHash } from '../../../formats/hash-text.ts';
-import { makeFixedOutputPath, parseStorePath, type StorePath } from '../../../formats/store-path.ts';
+import { makeFixedOutputPath, type StorePath } from '../../../formats/store-path.ts';
 import { type ByteString, fromByteString, toByteString } from '../../../foundation/byte-string.ts';
 import type { Digest } from '../../../foundation/digest.ts';
 import { digestOf, digestsEqual } from '../../../foundation/digest.ts';
@@ -98,7 +98,7 @@ async function fetchInput(
   const tree = await context.fetcher.fetchTree(input);
   const info = sourceInfo(tree.input, { emptyRevFallback: builtin === 'fetchGit' });
   return {
-    outPath: parseStorePath(toByteString(tree.storePath), context.store.storeDirectory),
+    outPath: tree.storePath,
     attributes: Object.fromEntries(
       Object.entries(info).map(([name, value]) => [
         name,
@@ -154,14 +154,13 @@ export async function fetchFileBuiltin(
     });
     if (store.isValid(path)) return path;
   }
-  const tree = await context.fetcher.fetchTree({
-    type: unpack ? 'tarball' : 'file',
-    url,
-    name: fromByteString(name),
-    ...(unpack && expected !== undefined ? { narHash: writeHash(expected, 'sri') } : {}),
-  });
-  const path = parseStorePath(toByteString(tree.storePath), store.storeDirectory);
-  if (!unpack && expected !== undefined) {
+  const named = fromByteString(name);
+  if (unpack) {
+    const narHash = expected === undefined ? {} : { narHash: writeHash(expected, 'sri') };
+    return (await context.fetcher.fetchTree({ type: 'tarball', url, name: named, ...narHash })).storePath;
+  }
+  const path = await context.fetcher.fetchFlatFile(url, named);
+  if (expected !== undefined) {
     const got = digestOf(expected.algorithm, store.readFile(path));
     if (!digestsEqual(got, expected)) {
       const shown = (digest: Digest) => `${digest.algorithm}:${writeHash(digest, 'nix32')}`;

@@ -105,7 +105,7 @@ describe('an input that cannot be had', () => {
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: 'flake/not-found',
-      message: "there is no git repository at '/nonexistent/b'",
+      message: 'Git repository "/nonexistent/b" does not exist',
       hint: 'use another source for this run: --override-input a/b REFERENCE',
       related: [
         { message: "while updating the flake input 'a/b'" },

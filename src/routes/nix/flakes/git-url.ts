@@ -3,51 +3,38 @@
 import { flakeError } from './flake-error.ts';
 import { applicationOf, type ParsedUrl, parseUrl, pathToUrlPath, transportOf } from './url.ts';
 
-const gitSchemes = new Set(
-  ['ssh', 'http', 'https', 'file', 'ftp', 'ftps', 'git'].flatMap((scheme) => [scheme, `git+${scheme}`]),
-);
-
 /**
- * The URL of a git repository named as git allows: a URL (a leading `git+` is dropped), an absolute path, or
- * `user@host:path`, which becomes `ssh://user@host/path`. Throws `flake/bad-url`.
+ * The URL of a repository named as git allows: a URL (a leading `git+` is dropped), a path, absolute or relative, or
+ * `user@host:path`, which becomes `ssh://user@host/path`. `host:path` is refused, as in Nix 2.34. Throws `flake/bad-url`.
+ *
+ * @example
+ * writeUrl(parseGitUrl('git@example.org:a/b')); // 'ssh://git@example.org/a/b'
  */
 export function parseGitUrl(text: string): ParsedUrl {
+  const parts = { query: new Map(), fragment: '' };
   if (text.startsWith('/'))
-    return {
-      scheme: 'file',
-      authority: { host: '' },
-      path: pathToUrlPath(text),
-      query: new Map(),
-      fragment: '',
-    };
-  const scp = parseScpUrl(text);
-  if (scp !== undefined) return scp;
+    return { ...parts, scheme: 'file', authority: { host: '' }, path: pathToUrlPath(text) };
+  if (!text.includes('://')) {
+    const scp = /^([^/:@]+)@(\[[0-9A-Fa-f:.]+\]|[^/:[\]]+):(.+)$/s.exec(text);
+    if (scp !== null) {
+      const path = scp[3]!.split('/');
+      const authority = { user: scp[1]!, host: scp[2]! };
+      return { ...parts, scheme: 'ssh', authority, path: path[0] === '' ? path : ['', ...path] };
+    }
+    // A slash before the first colon, or no colon: a path from the current folder.
+    if (!/^[^/]*:/.test(text)) return { ...parts, scheme: 'file', path: text.split('/') };
+    if (!/^(?:git\+)?(?:ssh|https?|file|ftps?):/.test(text))
+      throw flakeError(
+        'bad-url',
+        `SCP-like URL '${text}' is not supported; use SSH URL syntax instead (ssh://...)`,
+      );
+  }
   const parsed = parseUrl(text);
   if (parsed.authority === undefined && transportOf(parsed.scheme) !== 'file')
     throw flakeError('bad-url', `the Git URL '${text}' names no host`, {
       hint: 'write two slashes before the host, as in git+https://host/path',
     });
   return applicationOf(parsed.scheme) === 'git' ? { ...parsed, scheme: transportOf(parsed.scheme) } : parsed;
-}
-
-// `host:path` counts only without `://` and without a slash before the colon, as in git's connect.c.
-function parseScpUrl(text: string): ParsedUrl | undefined {
-  if (text.includes('://')) return undefined;
-  const match = /^((?:[^/:@]+@)?(?:\[[0-9A-Fa-f:.]+\]|[^/:[\]]+)):(.*)$/s.exec(text);
-  if (match === null || gitSchemes.has(match[1]!)) return undefined;
-  const at = match[1]!.indexOf('@');
-  const path = match[2]!;
-  if (path === '') throw flakeError('bad-url', `SCP-style Git URL '${text}' has an empty path`);
-  return {
-    scheme: 'ssh',
-    authority: {
-      ...(at < 0 ? {} : { user: match[1]!.slice(0, at) }),
-      host: match[1]!.slice(at + 1),
-    },
-    path: path.startsWith('/') ? path.split('/') : ['', ...path.split('/')],
-    query: new Map(),
-    fragment: '',
-  };
 }
 
 /** Whether git accepts `name` as a branch, tag or full reference (`git check-ref-format`, as libgit2 applies it). */

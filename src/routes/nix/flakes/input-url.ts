@@ -11,11 +11,10 @@ import {
   isCommitHash,
   normalizedNarHash,
   requiredString,
-  sortedAttributes,
   stringAttribute,
   tarballAttributes,
 } from './input.ts';
-import { parseUnsigned } from './json.ts';
+import { parseUnsigned, writeJson } from './json.ts';
 import {
   applicationOf,
   type ParsedUrl,
@@ -233,7 +232,7 @@ export function inputToUrl(attributes: InputAttributes): ParsedUrl {
     default:
       throw flakeError(
         'unsupported-reference',
-        `don't know how to convert input '${JSON.stringify(sortedAttributes(attributes))}' to a URL`,
+        `don't know how to convert input '${writeJson(attributes)}' to a URL`,
       );
   }
 }
@@ -254,7 +253,7 @@ export function showInput(attributes: InputAttributes): string {
   try {
     return redactUrl(writeUrl(inputToUrl(attributes)));
   } catch {
-    return JSON.stringify(sortedAttributes(attributes));
+    return writeJson(attributes);
   }
 }
 

@@ -3,6 +3,7 @@
 // fetched, not when read.
 import { flakeError } from './flake-error.ts';
 import { isLegalRefName, parseGitUrl } from './git-url.ts';
+import { writeJson } from './json.ts';
 import { compareText, writeUrl } from './url.ts';
 
 export type InputAttribute = string | number | boolean;
@@ -86,6 +87,7 @@ export function inputFromAttributes(attributes: InputAttributes): InputAttribute
       const ref = stringAttribute(attributes, 'ref');
       if (ref !== undefined && !isLegalRefName(ref))
         throw flakeError('bad-url', `invalid Git branch/tag name '${ref}'`);
+      checkRevision(attributes);
       for (const name of gitBooleans) booleanAttribute(attributes, name);
       return { ...attributes, url: writeUrl(parseGitUrl(requiredString(attributes, 'url'))) };
     }
@@ -106,19 +108,27 @@ export function inputFromAttributes(attributes: InputAttributes): InputAttribute
   }
 }
 
+/** A commit is 40 hexadecimal digits, or 64 in a SHA-256 repository. */
+function checkRevision(attributes: InputAttributes): void {
+  const rev = stringAttribute(attributes, 'rev');
+  if (rev !== undefined && !/^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/.test(rev))
+    throw flakeError('bad-attribute', `hash '${rev}' has wrong length for hash algorithm 'sha1'`, {
+      hint: 'give the whole commit hash, as `git rev-parse` prints it',
+    });
+}
+
 function checkForge(attributes: InputAttributes): InputAttributes {
   requiredString(attributes, 'owner');
   requiredString(attributes, 'repo');
   const ref = stringAttribute(attributes, 'ref');
   const rev = stringAttribute(attributes, 'rev');
-  const shown = () => JSON.stringify(attributes);
+  const shown = () => writeJson(attributes);
   if (ref !== undefined && rev !== undefined)
     throw flakeError(
       'bad-url',
       `input ${shown()} contains both a commit hash ('${rev}') and a branch/tag name ('${ref}')`,
     );
-  if (rev !== undefined && !commitHash.test(rev))
-    throw flakeError('bad-url', `hash '${rev}' has wrong length for hash algorithm 'sha1'`);
+  checkRevision(attributes);
   if (ref !== undefined && !isLegalRefName(ref))
     throw flakeError('bad-url', `input ${shown()} contains an invalid branch/tag name`);
   const host = stringAttribute(attributes, 'host');
@@ -171,10 +181,7 @@ export function relativePathOf(attributes: InputAttributes): string | undefined 
 export function stringAttribute(attributes: InputAttributes, name: string): string | undefined {
   const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
   if (value === undefined || typeof value === 'string') return value;
-  throw flakeError(
-    'bad-attribute',
-    `input attribute '${name}' is not a string ${JSON.stringify(sortedAttributes(attributes))}`,
-  );
+  throw flakeError('bad-attribute', `input attribute '${name}' is not a string ${writeJson(attributes)}`);
 }
 
 /** The attribute as a string. Throws `flake/bad-attribute` when it is missing or something else. */
@@ -207,6 +214,7 @@ export function normalizedNarHash(attributes: InputAttributes): string | undefin
   if (text === undefined) return undefined;
   if (text === '') return `sha256-${Buffer.alloc(32).toString('base64')}`;
   const match = /^sha256-([A-Za-z0-9+/]{43})=?$/.exec(text);
+  if (/^(?:md5|sha1|sha512)-/.test(text)) throw flakeError('bad-attribute', 'narHash must use SHA-256');
   if (match === null)
     throw flakeError('bad-attribute', `narHash '${text}' is not a SHA-256 hash in SRI form`, {
       hint: 'it looks like sha256-…= with 43 base-64 digits',

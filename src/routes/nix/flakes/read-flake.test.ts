@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { StorePath } from '../../../formats/store-path.ts';
 import { isTrimaranError, type TrimaranError } from '../../../foundation/error.ts';
 import { flakeInputs } from './flake-source.ts';
 import { parseFlake, readFlake } from './read-flake.ts';
@@ -110,7 +111,8 @@ describe('flake.nix', () => {
   });
 
   it('that is missing is named', async () => {
-    const tree = { input: {}, storePath: '/nix/store/x-source', physicalPath: temporaryFolder() };
+    const storePath = '/nix/store/x-source' as StorePath;
+    const tree = { input: {}, storePath, physicalPath: temporaryFolder() };
     await expect(readFlake({ tree, directory: 'd' }, 'path:/f?dir=d')).rejects.toMatchObject({
       code: 'flake/not-a-flake',
       message: "path '/nix/store/x-source/d/flake.nix' does not exist",

@@ -3,7 +3,7 @@
 import { parseHash, writeHash } from '../../../../formats/hash-text.ts';
 import { makeSourcePath, parseStorePath, type StorePath } from '../../../../formats/store-path.ts';
 import { flakeError } from '../flake-error.ts';
-import { type InputAttributes, inputFromAttributes, normalizedNarHash, sortedAttributes } from '../input.ts';
+import { type InputAttributes, inputFromAttributes, normalizedNarHash } from '../input.ts';
 import { showInput } from '../input-url.ts';
 import { writeJson } from '../json.ts';
 import { type FetchContext, type FetchResult, storeNameOf } from './fetch-context.ts';
@@ -11,7 +11,7 @@ import type { FetchedTree } from './fetched-tree.ts';
 import { fetchForge } from './forge.ts';
 import { fetchGit } from './git.ts';
 import { fetchPath } from './path.ts';
-import { fetchFile, fetchTarball } from './tarball.ts';
+import { fetchFile, fetchFlatFile, fetchTarball } from './tarball.ts';
 
 /** Fetches inputs; one for each session, since it remembers what it fetched. */
 export class Fetcher {
@@ -39,6 +39,13 @@ export class Fetcher {
       fetched.catch(() => this.#fetched.delete(key));
     }
     return fetched;
+  }
+
+  /**
+   * Downloads a file under its flat hash, as `builtins.fetchurl` keeps it. Throws as {@link fetchTree}.
+   */
+  fetchFlatFile(url: string, name: string): Promise<StorePath> {
+    return fetchFlatFile(this.#context, { url, name });
   }
 
   /** A locked input's tree if it is in the store; undefined otherwise. Fetches nothing. */
@@ -93,10 +100,7 @@ export class Fetcher {
           hint: 'use a git mirror of it, or a tarball',
         });
       default:
-        throw flakeError(
-          'unsupported',
-          `cannot fetch unsupported input '${JSON.stringify(sortedAttributes(input))}'`,
-        );
+        throw flakeError('unsupported', `cannot fetch unsupported input '${writeJson(input)}'`);
     }
   }
 
@@ -110,21 +114,34 @@ export class Fetcher {
           hint: 'the source changed since it was locked; `trimaran nix flake update NAME` locks what is there now',
         },
       );
-    if (typeof specified.rev === 'string' && got.rev !== specified.rev.toLowerCase() && got.rev !== undefined)
-      throw flakeError(
-        'attribute-mismatch',
-        `'rev' attribute mismatch in input '${showInput(got)}', expected ${specified.rev}`,
-      );
-    if (!isFinal) return;
+    if (!isFinal) {
+      this.#checkAttributes(specified, got);
+      return;
+    }
     for (const [name, value] of Object.entries(specified))
       if (name !== 'narHash' && Object.hasOwn(got, name) && got[name] !== value)
         throw flakeError(
           'attribute-mismatch',
-          `mismatch in field '${name}' of input '${JSON.stringify(sortedAttributes(specified))}', got '${JSON.stringify(sortedAttributes(got))}'`,
+          `mismatch in field '${name}' of input '${writeJson(specified)}', got '${writeJson(got)}'`,
           {
             hint: 'the lock was edited or its source changed; `trimaran nix flake update NAME` locks it anew',
           },
         );
+  }
+
+  #checkAttributes(specified: InputAttributes, got: InputAttributes): void {
+    const mismatch = (name: string, rest: string) =>
+      flakeError(
+        'attribute-mismatch',
+        `'${name}' attribute mismatch in input '${showInput(got)}', expected ${rest}`,
+      );
+    const { lastModified, revCount, rev } = specified;
+    if (lastModified !== undefined && got.lastModified !== lastModified)
+      throw mismatch('lastModified', `${lastModified}, got ${got.lastModified}`);
+    if (typeof rev === 'string' && got.rev !== rev.toLowerCase() && got.rev !== rev)
+      throw mismatch('rev', rev);
+    if (revCount !== undefined && got.revCount !== undefined && got.revCount !== revCount)
+      throw mismatch('revCount', String(revCount));
   }
 
   #treeAt(storePath: StorePath, input: InputAttributes): FetchedTree {

@@ -2,13 +2,14 @@
 // cache. Source: Nix's libfetchers/git.cc, as of 2.34. Git LFS and commit signatures are refused by name.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { StorePath } from '../../../../formats/store-path.ts';
 import type { FileTree, TreeEntry } from '../../../../foundation/file-tree.ts';
 import { flakeError } from '../flake-error.ts';
-import { type InputAttributes, inputFromAttributes, integerAttribute, requiredString } from '../input.ts';
+import { type InputAttributes, inputFromAttributes, requiredString } from '../input.ts';
 import { showInput } from '../input-url.ts';
 import { type ParsedUrl, parseUrl, urlPathToPath, writeUrl } from '../url.ts';
 import { exportIgnoredFilter } from './export-ignore.ts';
-import { addTree, type FetchContext, type FetchResult, storeNameOf } from './fetch-context.ts';
+import { addTree, type FetchContext, type FetchResult, storeNameOf, validPath } from './fetch-context.ts';
 import { type GitCommand, gitIn } from './git-command.ts';
 import { readCleanStatus, treeOfIndex } from './git-index.ts';
 import { type OpenRepository, openLocal, updateCopy } from './git-repository.ts';
@@ -64,7 +65,7 @@ async function fetchWorktree(
   path: string,
 ): Promise<FetchResult> {
   if (!existsSync(path))
-    throw flakeError('not-found', `there is no git repository at '${path}'`, { exitCode: 4 });
+    throw flakeError('not-found', `Git repository "${path}" does not exist`, { exitCode: 4 });
   const git = gitIn(context.host, { directory: path });
   const status = await worktreeStatus(context, git, path);
   // Clean trees are known by their commit.
@@ -75,9 +76,11 @@ async function fetchWorktree(
     exportIgnore: input.exportIgnore === true,
   };
   const isKeyed = !status.isDirty && status.headRev !== undefined && input.submodules !== true;
-  let storePath = isKeyed ? context.cache.get('git-worktree', key)?.value.storePath : undefined;
+  let storePath = isKeyed
+    ? validPath(context, context.cache.get('git-worktree', key)?.value.storePath)
+    : undefined;
   let { isDirty } = status;
-  if (typeof storePath !== 'string' || !isValid(context, storePath)) {
+  if (storePath === undefined) {
     const read = await readWorktree(context, { git, input, path, status });
     isDirty = read.isDirty;
     storePath = addTree(context, input, read.tree);
@@ -173,14 +176,9 @@ async function fetchCommit(
       ? await openLocal(context, input, place.path)
       : await updateCopy(context, input, place.url);
   const { git, ref, rev, shown } = repository;
-  const lastModified = integerAttribute(input, 'lastModified') ?? (await lastModifiedOf(context, git, rev));
+  const lastModified = await lastModifiedOf(context, git, rev);
   const counted =
-    input.shallow === true
-      ? {}
-      : {
-          revCount:
-            integerAttribute(input, 'revCount') ?? (await revCountOf(context, git, { rev, place: shown })),
-        };
+    input.shallow === true ? {} : { revCount: await revCountOf(context, git, { rev, place: shown }) };
   const storePath = await commitStorePath(context, { ...repository, input });
   return { input: { ...input, ref, rev, lastModified, ...counted }, storePath };
 }
@@ -218,12 +216,12 @@ async function revCountOf(
 async function commitStorePath(
   context: FetchContext,
   repository: OpenRepository & { readonly input: InputAttributes },
-): Promise<string> {
+): Promise<StorePath> {
   const { git, rev, input } = repository;
   const name = storeNameOf(input);
   const key = { rev, name, submodules: input.submodules === true, exportIgnore: input.exportIgnore === true };
-  const kept = context.cache.get('git-tree', key)?.value.storePath;
-  if (typeof kept === 'string' && isValid(context, kept)) return kept;
+  const kept = validPath(context, context.cache.get('git-tree', key)?.value.storePath);
+  if (kept !== undefined) return kept;
   const commit = await readCommitTree(git, rev, { scratch: join(context.directory, 'scratch') });
   try {
     let { tree } = commit;
@@ -239,14 +237,6 @@ async function commitStorePath(
     return storePath;
   } finally {
     commit.dispose();
-  }
-}
-
-function isValid(context: FetchContext, storePath: string): boolean {
-  try {
-    return context.store.isValid(storePath as Parameters<typeof context.store.isValid>[0]);
-  } catch {
-    return false;
   }
 }
 
@@ -275,7 +265,7 @@ async function fetchSubmodules(
 }
 
 function storedTree(context: FetchContext, fetched: FetchResult): FileTree {
-  return context.store.tree(fetched.storePath as Parameters<typeof context.store.tree>[0]);
+  return context.store.tree(fetched.storePath);
 }
 
 function mountTrees(tree: FileTree, mounts: ReadonlyMap<string, FileTree>): FileTree {

@@ -3,18 +3,19 @@
 import { lstatSync } from 'node:fs';
 import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { StorePath } from '../../../../formats/store-path.ts';
 import { temporaryNameFor } from '../../../../foundation/atomic-file.ts';
 import { flakeError, systemCode } from '../flake-error.ts';
 import { type InputAttributes, requiredString } from '../input.ts';
 import { inputFromUrl } from '../input-url.ts';
 import { parseUrl, redactUrl, urlPathToPath } from '../url.ts';
-import { addTree, type FetchContext, type FetchResult, storeNameOf } from './fetch-context.ts';
+import { addTree, type FetchContext, type FetchResult, storeNameOf, validPath } from './fetch-context.ts';
 import { httpDownload } from './http.ts';
 import { unpackArchive } from './unpack.ts';
 
 /** A fetched archive's tree in the store. */
 export interface FetchedArchive {
-  readonly storePath: string;
+  readonly storePath: StorePath;
   readonly lastModified: number;
   readonly immutableUrl?: string;
 }
@@ -92,9 +93,9 @@ export async function fetchArchive(
 }
 
 function keptArchive(context: FetchContext, value: InputAttributes): FetchedArchive | undefined {
-  const { storePath, lastModified } = value;
-  if (typeof storePath !== 'string' || typeof lastModified !== 'number') return undefined;
-  if (!context.store.isValid(storePath as Parameters<typeof context.store.isValid>[0])) return undefined;
+  const storePath = validPath(context, value.storePath);
+  const { lastModified } = value;
+  if (storePath === undefined || typeof lastModified !== 'number') return undefined;
   const immutableUrl = textOf(value.immutableUrl);
   return { storePath, lastModified, ...(immutableUrl === undefined ? {} : { immutableUrl }) };
 }
@@ -155,30 +156,37 @@ async function downloadTo(
   return { isUnchanged: false };
 }
 
-/** Fetches a single file, kept as it is. Throws `flake/fetch-failed`, `flake/not-found`. */
+/** Fetches a single file, kept as it is, under the hash of its NAR. Throws `flake/fetch-failed`, `flake/not-found`. */
 export async function fetchFile(context: FetchContext, input: InputAttributes): Promise<FetchResult> {
-  const url = requiredString(input, 'url');
+  const { store } = context;
   const name = storeNameOf(input);
-  const key = { url, name };
-  const cached = context.cache.get('file', key);
-  const kept = textOf(cached?.value.storePath);
-  const isKept =
-    kept !== undefined && context.store.isValid(kept as Parameters<typeof context.store.isValid>[0]);
-  if (isKept && cached!.age < context.settings.tarballTtl) return { input, storePath: kept };
+  const flat = await fetchFlatFile(context, { url: requiredString(input, 'url'), name });
+  return { input, storePath: store.addPath({ source: store.physicalPath(flat), name, method: 'nar' }) };
+}
+
+/** Fetches a single file into the store under its own hash. Throws as {@link fetchFile}. */
+export async function fetchFlatFile(
+  context: FetchContext,
+  request: { readonly url: string; readonly name: string },
+): Promise<StorePath> {
+  const { store, cache } = context;
+  const { url, name } = request;
+  const cached = cache.get('file', request);
+  const kept = cached === undefined ? undefined : validPath(context, cached.value.storePath);
+  if (kept !== undefined && cached!.age < context.settings.tarballTtl) return kept;
   const target = temporaryNameFor(join(context.directory, 'scratch', 'download'));
   try {
-    const result = await downloadTo(context, {
-      url,
-      target,
-      etag: isKept ? textOf(cached?.value.etag) : undefined,
-    });
+    const etag = kept === undefined ? undefined : textOf(cached?.value.etag);
+    const result = await downloadTo(context, { url, target, etag });
     const storePath =
-      result.isUnchanged && isKept ? kept : context.store.addPath({ source: target, name, method: 'flat' });
-    await context.cache.set('file', key, {
+      result.isUnchanged && kept !== undefined
+        ? kept
+        : store.addPath({ source: target, name, method: 'flat' });
+    await cache.set('file', request, {
       storePath,
       ...(result.etag === undefined ? {} : { etag: result.etag }),
     });
-    return { input, storePath };
+    return storePath;
   } finally {
     await rm(target, { force: true });
   }
