@@ -67,15 +67,15 @@ async function fetchWorktree(
   if (!existsSync(path))
     throw flakeError('not-found', `Git repository "${path}" does not exist`, { exitCode: 4 });
   const git = gitIn(context.host, { directory: path });
-  const status = await worktreeStatus(context, git, path);
-  // Clean trees are known by their commit.
+  const { status, isKnownClean } = await worktreeStatus(context, git, path);
+  // Trees that hold just what the index says are known by their commit.
   const key = {
     rev: status.headRev ?? '',
     path,
     name: storeNameOf(input),
     exportIgnore: input.exportIgnore === true,
   };
-  const isKeyed = !status.isDirty && status.headRev !== undefined && input.submodules !== true;
+  const isKeyed = isKnownClean && input.submodules !== true;
   let storePath = isKeyed
     ? validPath(context, context.cache.get('git-worktree', key)?.value.storePath)
     : undefined;
@@ -93,17 +93,25 @@ async function fetchWorktree(
   return { input: { ...input, ...found, lastModified }, storePath };
 }
 
-async function worktreeStatus(context: FetchContext, git: GitCommand, path: string): Promise<WorktreeStatus> {
+async function worktreeStatus(
+  context: FetchContext,
+  git: GitCommand,
+  path: string,
+): Promise<{ readonly status: WorktreeStatus; readonly isKnownClean: boolean }> {
   const { cache } = context;
-  const clean = readCleanStatus(path, (rev) => {
-    const tree = cache.get('git-commit-tree', { rev })?.value.tree;
-    return typeof tree === 'string' ? tree : undefined;
-  });
-  if (clean !== undefined) return clean;
+  const readClean = () =>
+    readCleanStatus(path, (rev) => {
+      const tree = cache.get('git-commit-tree', { rev })?.value.tree;
+      return typeof tree === 'string' ? tree : undefined;
+    });
+  const clean = readClean();
+  if (clean !== undefined) return { status: clean, isKnownClean: true };
   const status = await readWorktreeStatus(git, path);
   const tree = status.isDirty || status.headRev === undefined ? undefined : treeOfIndex(path);
-  if (tree !== undefined) await cache.set('git-commit-tree', { rev: status.headRev! }, { tree });
-  return status;
+  if (tree === undefined) return { status, isKnownClean: false };
+  await cache.set('git-commit-tree', { rev: status.headRev! }, { tree });
+  // What git calls clean may still differ from its commit: in modes that it was told to pass over, for one.
+  return { status, isKnownClean: readClean() !== undefined };
 }
 
 async function readWorktree(
