@@ -193,12 +193,15 @@ function jsonMembers(json: string): Map<string, string> {
   return members;
 }
 
-/** `declare` lines for bash: strings, whole numbers, booleans and null, and flat lists and objects of these. */
+/**
+ * `declare` lines for bash: strings, whole numbers, booleans and null, and flat lists and objects of these. Numbers come
+ * out as Nix's conversions to `float` and `int` leave them, which is what builders that read them are used to.
+ */
 function attributesAsShell(members: readonly (readonly [name: string, json: string])[]): string {
   let script = '';
   for (const [name, json] of members) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) continue;
-    const value: unknown = JSON.parse(json);
+    const value: unknown = JSON.parse(markNumbers(json));
     const simple = shellValue(value);
     if (simple !== undefined) {
       script += `declare ${name}=${simple}\n`;
@@ -217,17 +220,29 @@ function attributesAsShell(members: readonly (readonly [name: string, json: stri
   return script;
 }
 
+/** Puts numbers into strings that begin with NUL, which no string of Nix can hold, so that no digit is lost. */
+function markNumbers(json: string): string {
+  return json.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
+    token.startsWith('"') ? token : `"\\u0000${token}"`,
+  );
+}
+
 function shellValue(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
-      return shellQuote(value);
-    case 'number':
-      return Number.isInteger(value) ? String(value) : undefined;
+      return value.startsWith('\0') ? shellNumber(value.slice(1)) : shellQuote(value);
     case 'boolean':
       return value ? '1' : '';
     default:
       return value === null ? "''" : undefined;
   }
+}
+
+function shellNumber(token: string): string | undefined {
+  if (!Number.isInteger(Math.fround(Number(token)))) return undefined;
+  if (/^-?\d+$/.test(token)) return String(BigInt.asIntN(32, BigInt(token)));
+  const whole = Math.trunc(Number(token));
+  return String(whole === (whole | 0) ? whole : -(2 ** 31));
 }
 
 function shellQuote(text: string): string {

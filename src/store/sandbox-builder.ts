@@ -3,7 +3,7 @@
 // Plain inputs lie at their logical paths. Packed inputs are made for the root of a file system: all those of the closure
 // are laid over each other at `/`, and their store paths are links to `/`.
 import { lstatSync, readlinkSync } from 'node:fs';
-import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { StorePath } from '../formats/store-path.ts';
@@ -73,7 +73,8 @@ export function sandboxBuilder({
       hostEnv: context.host.env,
     });
     for (const [name, contents] of files) {
-      await writeFile(join(paths.build, name), byteStringToBuffer(contents), { mode: 0o600 });
+      await writeFile(join(paths.build, name), byteStringToBuffer(contents));
+      await chmod(join(paths.build, name), 0o644);
     }
     const allLayers = [...layers, ...(added.layers ?? [])];
     const rewrite = replacePlaceholders(outputPaths);
