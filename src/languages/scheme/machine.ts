@@ -262,6 +262,16 @@ export class Machine {
       ]);
       return () => this.raise(payload, { continuable: false });
     }
+    if (error instanceof TypeError || error instanceof RangeError) {
+      // A library procedure was given something it looked into without asking: that is a type error of the program.
+      const payload = exceptionFromThrow(intern('wrong-type-arg'), [
+        false,
+        str('Wrong type argument: ~A'),
+        arrayToList([str(error.message)]),
+        false,
+      ]);
+      return () => this.raise(payload, { continuable: false });
+    }
     throw error;
   }
 

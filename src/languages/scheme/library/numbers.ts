@@ -356,7 +356,7 @@ function bitwise(
 ) {
   return (...args: Value[]): Value => {
     const [a, b] = args;
-    if (small !== undefined && args.length === 2 && (a | 0) === a && (b | 0) === b) return small(a, b);
+    if (small !== undefined && args.length === 2 && isInt32(a) && isInt32(b)) return small(a, b);
     return fromBigint(args.map((x, i) => integer(name, x, i + 1)).reduce(combine, unit));
   };
 }
@@ -466,4 +466,8 @@ export function defineNumbers(d: Definer): void {
     return fromBigint(big % BigInt(n));
   });
   d.pure('exact-from-double', 1, 1, (x) => exactFromDouble(toDouble(x)));
+}
+
+function isInt32(x: Value): boolean {
+  return typeof x === 'number' && (x | 0) === x;
 }

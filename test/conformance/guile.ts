@@ -1,0 +1,33 @@
+// Compares our Scheme with Guile: `npm run conformance:guile` runs the project's own cases and generated programs;
+// `npm run conformance:guile -- DIR` runs Guix's own pure test files from a checkout of Guix.
+import { resolve } from 'node:path';
+import { caseFiles, compareFile } from './guile-compare.ts';
+import { runGuixTests } from './guile-guix-tests.ts';
+import { compareGenerated } from './guile-generated.ts';
+
+const directory = resolve('test/conformance');
+const args = process.argv.slice(2);
+let failed = 0;
+if (args[0] !== undefined && !args[0].endsWith('.scm')) {
+  failed = runGuixTests(resolve(args[0]));
+} else {
+  let passed = 0;
+  const files = args.length > 0 ? args : caseFiles;
+  for (const file of files) {
+    const results = compareFile(directory, file);
+    const bad = results.filter(({ guile, ours }) => guile !== ours);
+    for (const { index, guile, ours } of bad) console.log(`${file} #${index}\n  guile: ${guile}\n  ours:  ${ours}`);
+    console.log(`${file}: ${results.length - bad.length} passed, ${bad.length} failed`);
+    passed += results.length - bad.length;
+    failed += bad.length;
+  }
+  if (args.length === 0) {
+    const generated = compareGenerated({ count: 200, seed: 20261122 });
+    for (const { program, guile, ours } of generated.failures) console.log(`generated ${program}\n  guile: ${guile}\n  ours:  ${ours}`);
+    console.log(`generated programs: ${generated.passed} passed, ${generated.failures.length} failed`);
+    passed += generated.passed;
+    failed += generated.failures.length;
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+}
+process.exitCode = failed === 0 ? 0 : 1;
