@@ -188,9 +188,9 @@ function dirtyNodes(nodes: LockNodes, lock: { readonly file: string; readonly te
     if (name === nodes.root || locked === undefined) continue;
     const isRelative =
       locked.type === 'path' && typeof locked.path === 'string' && !locked.path.startsWith('/');
-    const dirty =
-      'dirtyRev' in locked ||
-      (typeof locked.narHash !== 'string' && typeof locked.rev !== 'string' && !isRelative);
+    // A Debian input is fixed by the hash of its signed release.
+    const isFixed = ['narHash', 'rev', 'release'].some((key) => typeof locked[key] === 'string');
+    const dirty = 'dirtyRev' in locked || (!isFixed && !isRelative);
     if (!dirty) continue;
     const at = lock.text.indexOf(JSON.stringify(name));
     const before = lock.text.slice(0, Math.max(0, at));

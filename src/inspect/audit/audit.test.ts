@@ -180,6 +180,21 @@ describe('audit', () => {
     await expect(audit()).rejects.toMatchObject({ code: 'lock/newer-version' });
   });
 
+  it('takes a Debian input as fixed by its release', async () => {
+    const nodes = {
+      nixpkgs: {
+        locked: { release: 'a'.repeat(64), suite: 'bookworm', timestamp: '20260711T101637Z', type: 'debian' },
+        original: { suite: 'bookworm', type: 'debian' },
+      },
+      root: { inputs: { nixpkgs: 'nixpkgs' } },
+    };
+    write([
+      ['flake.nix', '{ inputs.nixpkgs.url = "debian:bookworm"; outputs = { self, nixpkgs }: { }; }'],
+      ['flake.lock', JSON.stringify({ nodes, root: 'root', version: 7 })],
+    ]);
+    expect(await audit()).toMatchObject({ findings: [], pinned: 1, total: 1 });
+  });
+
   it('tells the packages of a command together, and counts each', async () => {
     write([
       [
