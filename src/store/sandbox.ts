@@ -111,11 +111,12 @@ export async function runInSandbox(options: SandboxOptions): Promise<SandboxResu
       onStdout: onOutput,
       onStderr: onOutput,
     });
-    if (!existsSync(ready)) throw noSandbox(complaint);
-    // All that was said may have come in one piece with the last complaint.
-    if (!isReady) lines.write(Buffer.from(complaint));
-    lines.end();
+    // Whoever gave up early learns nothing about the machine.
     options.signal?.throwIfAborted();
+    if (!existsSync(ready) && !lifeLine.timedOut) throw noSandbox(complaint);
+    // All that was said may have come in one piece with the last complaint.
+    if (!isReady && existsSync(ready)) lines.write(Buffer.from(complaint));
+    lines.end();
     return { exitCode: result.exitCode, timedOut: lifeLine.timedOut };
   } finally {
     lifeLine.cut();
