@@ -34,10 +34,10 @@ cd "$root"
 : >"$ready"
 umask 022
 {
-  "$cat" <&3 >/dev/null 2>&1
-  if [ "$grace" -gt 0 ]; then kill -s TERM -- -1; "$sleep" "$grace"; fi
+  "$cat" <&3 >/dev/null 2>&1 || :
+  if [ "$grace" -gt 0 ]; then kill -s TERM -- -1 || :; "$sleep" "$grace"; fi
   # More than once, since the command may only be about to start.
-  while :; do kill -s KILL -- -1; "$sleep" 1; done
+  while :; do kill -s KILL -- -1 || :; "$sleep" 1 || :; done
 } &
 code=0
 # The command's own complaints go with its output, in order; the shell's about it go nowhere.
