@@ -134,7 +134,7 @@ function makeRepository(): string {
     return `${control}\nFilename: ./pool/${name}\nSize: ${bytes.length}\nSHA256: ${sha256}\n`;
   });
   writeFileSync(join(repository, 'Packages'), stanzas.join('\n'));
-  return `deb [trusted=yes] file:${repository} ./`;
+  return `deb [trusted=yes] copy:${repository} ./`;
 }
 
 function included(variant: string): string {

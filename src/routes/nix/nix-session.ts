@@ -81,7 +81,10 @@ export class NixSession {
       store: this.store,
       readFlake,
       lockDebian: (input) => this.#lockDebian(input),
-      ...(settings.refresh ? { settings: { tarballTtl: 0 } } : {}),
+      settings: {
+        ...(settings.refresh ? { tarballTtl: 0 } : {}),
+        ...(settings.offline ? { isOffline: true } : {}),
+      },
     });
   }
 
