@@ -83,19 +83,19 @@ export interface CallNode {
   cursedOrEnd?: number;
 }
 
-export interface VariableNode {
+interface VariableNode {
   readonly kind: typeof Kind.variable;
   readonly position: LocalPosition;
   readonly name: ByteString;
 }
 
-export interface StringNode {
+interface StringNode {
   readonly kind: typeof Kind.string;
   readonly position: 0;
   readonly text: ByteString;
 }
 
-export interface SelectNode {
+interface SelectNode {
   readonly kind: typeof Kind.select;
   readonly position: LocalPosition;
   readonly of: Node;

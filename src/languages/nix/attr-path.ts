@@ -7,7 +7,7 @@ import type { SymbolId } from './symbols.ts';
 import { Attrs, attrsFromEntries, findAttr, getAttr, Lambda, type Slot, type Value } from './values.ts';
 
 /** `a."b.c".d` taken apart. */
-export function parseAttrPath(text: ByteString): ByteString[] {
+function parseAttrPath(text: ByteString): ByteString[] {
   const parts: ByteString[] = [];
   let current = '';
   for (let i = 0; i < text.length; i++) {

@@ -1,6 +1,6 @@
 // Turning values into strings, paths and store paths, as interpolation and many builtins do.
 
-import { type StorePath, splitStorePath } from '../../formats/store-path.ts';
+import type { StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
 import type { ContextBuilder } from './context.ts';
 import { toNixError } from './errors.ts';
@@ -232,18 +232,4 @@ export function coerceToPath(
     }
     return normalisePath(text);
   });
-}
-
-/** A store path, from a string that is one. */
-export function coerceToStorePath(
-  it: Interpreter,
-  slot: Slot,
-  context: ContextBuilder,
-  options: { position: Position; errorContext: ByteString },
-): StorePath {
-  const { position, errorContext } = options;
-  const text = coerceToString(it, slot, context, { position, errorContext, copyToStore: false });
-  const split = splitStorePath(text, it.host.storeDirectory);
-  if (split !== undefined && split.rest === '') return split.storePath;
-  throw it.error('eval', `path '${text}' is not in the Nix store`).addTrace(position, errorContext);
 }

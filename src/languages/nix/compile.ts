@@ -508,7 +508,8 @@ function compileBind(
   let cachedNames: readonly SymbolId[] | undefined;
   let cachedIndexes: number[] = [];
   return (closure, argument, callPosition) => {
-    const lambda = code.value ?? (code.value = codeOf());
+    code.value ??= codeOf();
+    const lambda = code.value;
     let attrs: Attrs;
     try {
       attrs = it.forceAttrs(

@@ -123,7 +123,10 @@ function assertEqual(it: Interpreter, a: Value, b: Value, position: Position): v
     }
     return;
   }
-  if (a instanceof Attrs) return assertEqualAttrs(it, a, b as Attrs, position);
+  if (a instanceof Attrs) {
+    assertEqualAttrs(it, a, b as Attrs, position);
+    return;
+  }
   if (isFunction(a)) {
     fail('distinct functions and immediate comparisons of identical functions compare as unequal');
   }
@@ -140,7 +143,8 @@ function assertEqualAttrs(it: Interpreter, a: Attrs, b: Attrs, position: Positio
     const second = getAttr(b, it.symbols.outPath);
     if (first !== undefined && second !== undefined) {
       try {
-        return assertEqualValues(it, first, second, position);
+        assertEqualValues(it, first, second, position);
+        return;
       } catch (thrown) {
         throw toNixError(thrown).addTrace(
           position,

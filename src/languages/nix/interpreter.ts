@@ -64,7 +64,7 @@ export const blackHole = new Code(() => {
   throw new Error('a black hole is never run');
 });
 /** Code of thunks whose evaluation failed; the error is in `value`. */
-export const failed = new Code(() => {
+const failed = new Code(() => {
   throw new Error('a failed thunk is never run');
 });
 /** Code of suspended applications; the environment holds function and arguments. */
@@ -538,7 +538,7 @@ function firstContextElement(context: StringContext): ByteString {
 }
 
 /** A context element for people: `path`, `drv` with `^output`. */
-export function displayContextElement(element: ByteString): ByteString {
+function displayContextElement(element: ByteString): ByteString {
   if (element[0] === '=') return `${element.slice(1)} (deep)`;
   if (element[0] !== '!') return element;
   const end = element.indexOf('!', 1);

@@ -21,7 +21,7 @@ import {
 } from './values.ts';
 
 /** A float as nlohmann writes it: the shortest digits that read back the same. */
-export function jsonFloat(value: number): string {
+function jsonFloat(value: number): string {
   if (!Number.isFinite(value)) return 'null';
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0';
   const [mantissa, power] = Math.abs(value).toExponential().split('e') as [string, string];

@@ -48,7 +48,7 @@ export function parseText(
 }
 
 /** A text as a unit ready to run. */
-export function loadText(
+function loadText(
   it: Interpreter,
   text: ByteString,
   options: SourceOptions,
@@ -164,7 +164,6 @@ export function ownFileThunk(it: Interpreter, path: ByteString): Thunk {
 }
 
 export const stringLabel: ByteString = toByteString('«string»');
-export const stdinLabel: ByteString = toByteString('«stdin»');
 
 /** A text's value. */
 export function evaluateSource(it: Interpreter, text: ByteString, options: SourceOptions): Value {

@@ -218,7 +218,7 @@ class Parser {
       case Token.if: {
         this.advance();
         const condition = this.parseExpression();
-        this.expect(Token.then);
+        this.expect(Token.thenKeyword);
         const then = this.parseExpression();
         this.expect(Token.else);
         const otherwise = this.parseExpression();

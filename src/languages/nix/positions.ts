@@ -4,7 +4,7 @@ import { type ByteString, toByteString } from '../../foundation/byte-string.ts';
 
 /** A place in some source; 0 is "nowhere". */
 export type Position = number;
-export const noPosition: Position = 0;
+const noPosition: Position = 0;
 
 /** A text that positions point into. */
 export interface Origin {

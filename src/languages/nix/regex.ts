@@ -1,220 +1,147 @@
-// POSIX extended regular expressions over bytes, as libstdc++'s std::regex (in its `extended` grammar) reads and
-// matches them: translated to JavaScript's, which backtracks in the same order of alternatives. libstdc++ prefers the
-// leftmost alternative that matches, as JavaScript does, not POSIX's longest; with one difference that matters, `^`
-// and `$`, which match at the ends of the text only.
+// POSIX extended regular expressions over bytes, as libstdc++'s std::regex reads and matches them in its `extended`
+// grammar, for that is what Nix uses: of alternatives the one that leads to the longest match, repetition as much as
+// possible, and captured groups keep what an earlier round of a repetition captured.
+// Most patterns mean the same to JavaScript, which is much faster; the others are matched by regex-matcher.ts.
 import type { ByteString } from '../../foundation/byte-string.ts';
+import { type Captures, Matcher } from './regex-matcher.ts';
+import { parseRegex, type RegexNode } from './regex-parser.ts';
 
-/** Bounds on a pattern, so that no input makes the translation or the match explode. */
-const maximumRepeat = 100_000;
-
-const classes: Readonly<Record<string, string>> = {
-  alnum: '0-9A-Za-z',
-  alpha: 'A-Za-z',
-  blank: ' \\t',
-  cntrl: '\\x00-\\x1f\\x7f',
-  digit: '0-9',
-  graph: '\\x21-\\x7e',
-  lower: 'a-z',
-  print: '\\x20-\\x7e',
-  punct: '!-\\/:-@\\[-`{-~',
-  space: '\\t-\\r ',
-  upper: 'A-Z',
-  xdigit: '0-9A-Fa-f',
-  d: '0-9',
-  w: '0-9A-Za-z_',
-  s: '\\t-\\r ',
-};
-
-/** A pattern that cannot be used; `tooBig` when it is well formed. */
-export class RegexError extends Error {
-  readonly tooBig: boolean;
-  constructor(tooBig: boolean) {
-    super('bad regular expression');
-    this.tooBig = tooBig;
-  }
+/** A match: where it starts, and its text followed by its groups'; undefined for groups that took no part. */
+export interface RegexMatch {
+  readonly index: number;
+  readonly groups: readonly (ByteString | undefined)[];
 }
 
-class Translator {
-  private readonly text: ByteString;
-  private at = 0;
-  groups = 0;
-
-  constructor(text: ByteString) {
-    this.text = text;
-  }
-
-  translate(): string {
-    const result = this.alternatives();
-    if (this.at < this.text.length) throw new RegexError(false);
-    return result;
-  }
-
-  private alternatives(): string {
-    let out = this.sequence();
-    while (this.text[this.at] === '|') {
-      this.at++;
-      out += `|${this.sequence()}`;
-    }
-    return out;
-  }
-
-  private sequence(): string {
-    let out = '';
-    while (this.at < this.text.length) {
-      const char = this.text[this.at]!;
-      if (char === '|' || char === ')') break;
-      out += this.piece(char);
-    }
-    return out;
-  }
-
-  private piece(char: string): string {
-    let atom: string;
-    this.at++;
-    switch (char) {
-      case '^':
-        return '^';
-      case '$':
-        return '$';
-      case '(': {
-        this.groups++;
-        atom = `(${this.alternatives()})`;
-        if (this.text[this.at] !== ')') throw new RegexError(false);
-        this.at++;
-        break;
-      }
-      case '[':
-        atom = this.bracket();
-        break;
-      case '.':
-        atom = '[^\\x00]';
-        break;
-      case '*':
-      case '+':
-      case '?':
-      case '{':
-        throw new RegexError(false);
-      case '\\':
-        atom = this.escape();
-        break;
-      default:
-        atom = literal(char);
-    }
-    return this.quantified(atom);
-  }
-
-  private escape(): string {
-    const char = this.text[this.at];
-    if (char === undefined) throw new RegexError(false);
-    this.at++;
-    // Only what means something else unescaped may be escaped.
-    if (!'^.[$()|*+?{\\'.includes(char)) throw new RegexError(false);
-    return literal(char);
-  }
-
-  private quantified(atom: string): string {
-    let result = atom;
-    for (;;) {
-      const char = this.text[this.at];
-      let quantifier: string;
-      if (char === '*' || char === '+' || char === '?') {
-        this.at++;
-        quantifier = char;
-      } else if (char === '{') {
-        const found = /^\{([0-9]+)(,([0-9]*))?\}/.exec(this.text.slice(this.at, this.at + 40));
-        if (found === null) throw new RegexError(false);
-        const low = Number(found[1]);
-        const high = found[2] === undefined ? low : found[3] === '' ? undefined : Number(found[3]);
-        if (high !== undefined && high < low) throw new RegexError(false);
-        if (low > maximumRepeat || (high ?? 0) > maximumRepeat) throw new RegexError(true);
-        this.at += found[0].length;
-        quantifier = `{${low}${high === low ? '' : `,${high ?? ''}`}}`;
-      } else return result;
-      result = `(?:${result})${quantifier}`;
-    }
-  }
-
-  private bracket(): string {
-    let out = '';
-    const negated = this.text[this.at] === '^';
-    if (negated) this.at++;
-    let first = true;
-    for (;;) {
-      const char = this.text[this.at];
-      if (char === undefined) throw new RegexError(false);
-      if (char === ']' && !first) {
-        this.at++;
-        break;
-      }
-      first = false;
-      const named = this.namedInBracket();
-      if (named !== undefined) {
-        out += named;
-        continue;
-      }
-      const from = this.bracketCharacter();
-      if (this.text[this.at] === '-' && this.text[this.at + 1] !== ']' && this.at + 1 < this.text.length) {
-        this.at++;
-        const to = this.bracketCharacter();
-        if (to < from) throw new RegexError(false);
-        out += `${inClass(from)}-${inClass(to)}`;
-      } else out += inClass(from);
-    }
-    if (out === '') return negated ? '[^]' : '[]';
-    return `[${negated ? '^' : ''}${out}]`;
-  }
-
-  /** `[:name:]` or `[=x=]`, if one stands here. */
-  private namedInBracket(): string | undefined {
-    const rest = this.text.slice(this.at, this.at + 16);
-    const named = /^\[:([a-z]+):\]/.exec(rest);
-    if (named !== null) {
-      const members = classes[named[1]!];
-      if (members === undefined) throw new RegexError(false);
-      this.at += named[0].length;
-      return members;
-    }
-    if (rest.startsWith('[:')) throw new RegexError(false);
-    const equivalent = /^\[=(.)=\]/s.exec(rest);
-    if (equivalent === null) return undefined;
-    this.at += equivalent[0].length;
-    return inClass(equivalent[1]!);
-  }
-
-  private bracketCharacter(): string {
-    const collating = /^\[\.(.)\.\]/s.exec(this.text.slice(this.at, this.at + 5));
-    if (collating !== null) {
-      this.at += collating[0].length;
-      return collating[1]!;
-    }
-    const char = this.text[this.at++];
-    if (char === undefined) throw new RegexError(false);
-    return char;
-  }
-}
-
-function literal(char: string): string {
-  return /[\\^$.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char;
-}
-
-function inClass(char: string): string {
-  return /[\\\]^[-]/.test(char) ? `\\${char}` : char;
-}
-
-/** A compiled pattern. */
 export interface NixRegex {
   /** Matches the whole of a text. */
-  readonly whole: RegExp;
-  /** Finds the next match from `lastIndex`. */
-  readonly global: RegExp;
+  matchWhole(text: ByteString): RegexMatch | undefined;
+  /** All matches, from left to right, none overlapping. */
+  matchAll(text: ByteString): RegexMatch[];
 }
 
-/** Compiles a pattern. Throws {@link RegexError}. */
-export function compileRegex(pattern: ByteString): NixRegex {
-  const source = new Translator(pattern).translate();
-  try {
-    return { whole: new RegExp(`^(?:${source})$`, 's'), global: new RegExp(source, 'gs') };
-  } catch {
-    throw new RegexError(true);
+/** Whether a pattern has groups inside repetitions, or alternatives. */
+function traits(node: RegexNode): { groups: boolean; repeatedGroups: boolean; alternatives: boolean } {
+  switch (node.kind) {
+    case 'group': {
+      const inner = traits(node.inner);
+      return { ...inner, groups: true };
+    }
+    case 'repeat': {
+      const inner = traits(node.inner);
+      return { ...inner, repeatedGroups: inner.repeatedGroups || inner.groups };
+    }
+    case 'sequence':
+    case 'alternatives': {
+      const all = node.parts.map(traits);
+      return {
+        groups: all.some((one) => one.groups),
+        repeatedGroups: all.some((one) => one.repeatedGroups),
+        alternatives: node.kind === 'alternatives' || all.some((one) => one.alternatives),
+      };
+    }
+    default:
+      return { groups: false, repeatedGroups: false, alternatives: false };
   }
+}
+
+function classSource(set: Uint8Array): string {
+  const hex = (code: number) => `\\x${code.toString(16).padStart(2, '0')}`;
+  let out = '';
+  for (let code = 0; code < 256; code++) {
+    if (set[code] === 0) continue;
+    const start = code;
+    while (code < 255 && set[code + 1] === 1) code++;
+    out += start === code ? hex(start) : `${hex(start)}-${hex(code)}`;
+  }
+  return `[${out}]`;
+}
+
+function toSource(node: RegexNode): string {
+  switch (node.kind) {
+    case 'set':
+      return classSource(node.set);
+    case 'start':
+      return '^';
+    case 'end':
+      return '$';
+    case 'group':
+      return `(${toSource(node.inner)})`;
+    case 'sequence':
+      return node.parts.map(toSource).join('');
+    case 'alternatives':
+      return `(?:${node.parts.map(toSource).join('|')})`;
+    case 'repeat': {
+      const { minimum, maximum } = node;
+      return `(?:${toSource(node.inner)}){${minimum},${maximum === Number.POSITIVE_INFINITY ? '' : maximum}}`;
+    }
+  }
+}
+
+function fromCaptures(text: ByteString, captures: Captures): RegexMatch {
+  const groups: (ByteString | undefined)[] = [];
+  for (let i = 0; i < captures.length; i += 2) {
+    const start = captures[i]!;
+    groups.push(start < 0 ? undefined : text.slice(start, captures[i + 1]!));
+  }
+  return { index: captures[0]!, groups };
+}
+
+function withMatcher(root: RegexNode, groupCount: number): NixRegex {
+  const matcher = new Matcher(root, groupCount);
+  return {
+    matchWhole: (text) => {
+      const captures = matcher.match(text, 0, { whole: true, notEmpty: false });
+      return captures === undefined ? undefined : fromCaptures(text, captures);
+    },
+    matchAll: (text) => {
+      const matches: RegexMatch[] = [];
+      let at = 0;
+      let lastEmpty = false;
+      while (at <= text.length) {
+        if (lastEmpty) {
+          // After an empty match something longer may still start at the same place.
+          const longer = matcher.match(text, at, { whole: false, notEmpty: true });
+          if (longer === undefined) {
+            at++;
+            lastEmpty = false;
+            continue;
+          }
+          matches.push(fromCaptures(text, longer));
+          at = longer[1]!;
+          lastEmpty = false;
+          continue;
+        }
+        const captures = matcher.match(text, at, { whole: false, notEmpty: false });
+        if (captures === undefined) {
+          at++;
+          continue;
+        }
+        matches.push(fromCaptures(text, captures));
+        at = captures[1]!;
+        lastEmpty = captures[0] === captures[1];
+        if (lastEmpty && at === text.length) break;
+      }
+      return matches;
+    },
+  };
+}
+
+/** Compiles a pattern. Throws RegexError (regex-parser.ts). */
+export function compileRegex(pattern: ByteString): NixRegex {
+  const { root, groupCount } = parseRegex(pattern);
+  const slow = withMatcher(root, groupCount);
+  const { repeatedGroups, alternatives } = traits(root);
+  if (repeatedGroups) return slow;
+  const source = toSource(root);
+  const whole = new RegExp(`^(?:${source})$`);
+  const global = new RegExp(source, 'g');
+  return {
+    matchWhole: (text) => {
+      const match = whole.exec(text);
+      return match === null ? undefined : { index: 0, groups: match };
+    },
+    matchAll: alternatives
+      ? slow.matchAll
+      : (text) => [...text.matchAll(global)].map((match) => ({ index: match.index, groups: match })),
+  };
 }

@@ -46,7 +46,7 @@ const terminals: Readonly<Record<string, Token>> = {
   PATH_END: Token.pathEnd,
   URI: Token.uri,
   IF: Token.if,
-  THEN: Token.then,
+  THEN: Token.thenKeyword,
   ELSE: Token.else,
   ASSERT: Token.assert,
   WITH: Token.with,

@@ -13,7 +13,7 @@ export const Token = {
   pathEnd: 9,
   uri: 10,
   if: 11,
-  then: 12,
+  thenKeyword: 12,
   else: 13,
   assert: 14,
   with: 15,
@@ -77,7 +77,7 @@ export const tokenNames: Readonly<Record<Token, string>> = {
   [Token.pathEnd]: 'end of path',
   [Token.uri]: 'URI',
   [Token.if]: "'if'",
-  [Token.then]: "'then'",
+  [Token.thenKeyword]: "'then'",
   [Token.else]: "'else'",
   [Token.assert]: "'assert'",
   [Token.with]: "'with'",
@@ -127,7 +127,7 @@ export const tokenNames: Readonly<Record<Token, string>> = {
 
 export const keywords: ReadonlyMap<string, Token> = new Map<string, Token>([
   ['if', Token.if],
-  ['then', Token.then],
+  ['then', Token.thenKeyword],
   ['else', Token.else],
   ['assert', Token.assert],
   ['with', Token.with],

@@ -35,7 +35,7 @@ class MergedPlaces extends DeferredPlaces {
 }
 
 /** Beyond this, positions are worked out at once: a long chain of updates must not keep all its names. */
-const maximumDepth = 24;
+const maximumDepth = 8;
 
 function mergedPlaces(names: readonly SymbolId[], left: Attrs, right: Attrs): Places {
   const depth = 1 + Math.max(depthOf(left.places), depthOf(right.places));

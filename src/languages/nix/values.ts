@@ -1,7 +1,6 @@
 // Values of the Nix language as V8 likes them. null, booleans, strings without context and integers up to 2^53 are
 // JavaScript's own; the rest are small classes with one shape each. A slot holds a value or a thunk.
 import type { ByteString } from '../../foundation/byte-string.ts';
-import type { NixError } from './errors.ts';
 import type { Position } from './positions.ts';
 import type { SymbolId } from './symbols.ts';
 
@@ -207,11 +206,6 @@ export type Value =
 
 /** What variables, list elements and attributes hold. */
 export type Slot = Value | Thunk;
-
-/** Marks a thunk whose evaluation failed; its `value` is then a {@link NixError}. */
-export interface FailedThunk {
-  readonly error: NixError;
-}
 
 export const emptyAttrs = new Attrs([], [], [], 0);
 export const emptyList: List = [];

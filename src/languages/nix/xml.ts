@@ -16,6 +16,7 @@ import {
   type Slot,
   Thunk,
   textOf,
+  type Value,
 } from './values.ts';
 
 export interface XmlOptions {
@@ -27,7 +28,7 @@ export interface XmlOptions {
 
 type XmlAttributes = readonly (readonly [string, ByteString])[];
 
-function escape(text: ByteString): ByteString {
+function escapeXml(text: ByteString): ByteString {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('"', '&quot;')
@@ -50,7 +51,7 @@ export function valueToXml(
 
   const tag = (name: string, attributes: XmlAttributes, end: string) => {
     const sorted = [...attributes].sort(([a], [b]) => (a < b ? -1 : 1));
-    const shown = sorted.map(([key, value]) => ` ${key}="${escape(value)}"`).join('');
+    const shown = sorted.map(([key, value]) => ` ${key}="${escapeXml(value)}"`).join('');
     out += `${'  '.repeat(level)}<${name}${shown}${end}\n`;
   };
   const empty = (name: string, attributes: XmlAttributes = []) => tag(name, attributes, ' />');
@@ -98,7 +99,10 @@ export function valueToXml(
     if (drvPath !== undefined) attributes.push(['drvPath', drvPath]);
     if (outPath !== undefined) attributes.push(['outPath', outPath]);
     element('derivation', attributes, () => {
-      if (drvPath === undefined || drvPath === '' || derivations.has(drvPath)) return empty('repeated');
+      if (drvPath === undefined || drvPath === '' || derivations.has(drvPath)) {
+        empty('repeated');
+        return;
+      }
       derivations.add(drvPath);
       writeAttrs(attrs);
     });
@@ -106,7 +110,10 @@ export function valueToXml(
   const writeFunction = (fn: Lambda) => {
     const { argument, formals, ellipsis, position } = fn.code;
     element('function', place(position), () => {
-      if (formals === undefined) return empty('varpat', [['name', names[argument]!]]);
+      if (formals === undefined) {
+        empty('varpat', [['name', names[argument]!]]);
+        return;
+      }
       const attributes: [string, ByteString][] = [];
       if (argument >= 0) attributes.push(['name', names[argument]!]);
       if (ellipsis) attributes.push(['ellipsis', '1']);
@@ -122,30 +129,34 @@ export function valueToXml(
     writeForced(slot, position);
     it.depth--;
   };
+  /** Values that have nothing in them, as an element and its value. */
+  const scalar = (value: Value): readonly [string, ByteString] | undefined => {
+    if (typeof value === 'boolean') return ['bool', String(value)];
+    if (typeof value === 'number' || typeof value === 'bigint') return ['int', String(value)];
+    if (value instanceof NixFloat) return ['float', formatFloat(value.value)];
+    if (value instanceof NixPath) return ['path', value.path];
+    if (value === null || !isString(value)) return undefined;
+    if (value instanceof NixString) context.addAll(value.context);
+    return ['string', textOf(value)];
+  };
   const writeForced = (slot: Slot, position: Position): void => {
-    if (!options.strict && slot instanceof Thunk && slot.code !== null) return empty('unevaluated');
+    if (!options.strict && slot instanceof Thunk && slot.code !== null) {
+      empty('unevaluated');
+      return;
+    }
     const value = it.force(slot, position);
-    if (value === null) return empty('null');
-    if (typeof value === 'boolean') return empty('bool', [['value', String(value)]]);
-    if (typeof value === 'number' || typeof value === 'bigint')
-      return empty('int', [['value', String(value)]]);
-    if (isString(value)) {
-      if (value instanceof NixString) context.addAll(value.context);
-      return empty('string', [['value', textOf(value)]]);
-    }
-    if (value instanceof NixFloat) return empty('float', [['value', formatFloat(value.value)]]);
-    if (value instanceof NixPath) return empty('path', [['value', value.path]]);
-    if (value instanceof Attrs) {
-      if (it.isDerivation(value)) return writeDerivation(value);
-      return element('attrs', [], () => writeAttrs(value));
-    }
-    if (Array.isArray(value)) {
-      return element('list', [], () => {
+    const simple = scalar(value);
+    if (simple !== undefined) empty(simple[0], [['value', simple[1]]]);
+    else if (value === null) empty('null');
+    else if (value instanceof Attrs) {
+      if (it.isDerivation(value)) writeDerivation(value);
+      else element('attrs', [], () => writeAttrs(value));
+    } else if (Array.isArray(value)) {
+      element('list', [], () => {
         for (const item of value) write(item, position);
       });
-    }
-    if (value instanceof Lambda) return writeFunction(value);
-    empty('unevaluated');
+    } else if (value instanceof Lambda) writeFunction(value);
+    else empty('unevaluated');
   };
   element('expr', [], () => write(root, 0));
   return out;

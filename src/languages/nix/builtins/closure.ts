@@ -80,7 +80,7 @@ class Keys {
   }
 }
 
-export function genericClosure(it: Interpreter, slot: Slot): Value {
+function genericClosure(it: Interpreter, slot: Slot): Value {
   const { symbols } = it;
   const argument = 'in the attrset passed as argument to builtins.genericClosure';
   const attrs = it.forceAttrs(

@@ -43,7 +43,7 @@ interface Draft {
   json: ByteString[] | undefined;
 }
 
-export function derivationStrict(it: Interpreter, slot: Slot): Value {
+function derivationStrict(it: Interpreter, slot: Slot): Value {
   const attrs = it.forceAttrs(slot, 0, 'while evaluating the argument passed to builtins.derivationStrict');
   const nameIndex = it.requireAttr(
     attrs,
@@ -58,7 +58,10 @@ export function derivationStrict(it: Interpreter, slot: Slot): Value {
       'while evaluating the `name` attribute passed to builtins.derivationStrict',
     );
   } catch (thrown) {
-    throw toNixError(thrown).addTrace(attrs.positions[nameIndex]!, "while evaluating the derivation attribute 'name'");
+    throw toNixError(thrown).addTrace(
+      attrs.positions[nameIndex]!,
+      "while evaluating the derivation attribute 'name'",
+    );
   }
   try {
     return makeDerivation(it, name, attrs);
@@ -166,7 +169,10 @@ function addAttribute(it: Interpreter, draft: Draft, attribute: Attribute): void
     }
     return;
   }
-  if (draft.json !== undefined) return addStructured(it, draft, attribute);
+  if (draft.json !== undefined) {
+    addStructured(it, draft, attribute);
+    return;
+  }
   const text = coerceToString(it, value, draft.context, { position: 0, errorContext: '', more: true });
   if (key === '__json') {
     it.warn(

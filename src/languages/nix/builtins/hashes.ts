@@ -11,7 +11,7 @@ import { findAttr, type Slot, textOf } from '../values.ts';
 import type { Builtin } from './builtin.ts';
 
 /** The algorithm of a name, refused as Nix refuses it. */
-export function requireHashAlgorithm(it: Interpreter, name: ByteString): HashAlgorithm {
+function requireHashAlgorithm(it: Interpreter, name: ByteString): HashAlgorithm {
   if (name === 'md5' || name === 'sha1' || name === 'sha256' || name === 'sha512') return name;
   throw it.error(
     'usage',

@@ -3,7 +3,8 @@ import type { ByteString } from '../../../foundation/byte-string.ts';
 import { coerceToString } from '../coerce.ts';
 import { ContextBuilder } from '../context.ts';
 import type { Interpreter } from '../interpreter.ts';
-import { compileRegex, type NixRegex, RegexError } from '../regex.ts';
+import { compileRegex, type NixRegex, type RegexMatch } from '../regex.ts';
+import { RegexError } from '../regex-parser.ts';
 import {
   attrsFromEntries,
   isString,
@@ -113,32 +114,33 @@ function replaceStrings(it: Interpreter, [fromSlot, toSlot, textSlot]: readonly 
   return makeString(result + text.slice(copied), context.context);
 }
 
-/** A text split by `match.index` would be: captured groups, null where a group took no part. */
-function groupsOf(match: RegExpExecArray): List {
-  const groups: List = [];
-  for (let i = 1; i < match.length; i++) groups.push(match[i] ?? null);
-  return groups;
+/** Captured groups, null where one took no part. */
+function groupsOf({ groups }: RegexMatch): List {
+  const result: List = [];
+  for (let i = 1; i < groups.length; i++) result.push(groups[i] ?? null);
+  return result;
 }
 
 export function stringBuiltins(it: Interpreter): Builtin[] {
   const regexes = new Map<ByteString, NixRegex>();
-  const regex = (pattern: ByteString): NixRegex => {
-    let compiled = regexes.get(pattern);
-    if (compiled === undefined) {
-      try {
+  /** Uses a pattern; what is wrong with it, or takes too long, is an error. */
+  const withRegex = <T>(pattern: ByteString, use: (regex: NixRegex) => T): T => {
+    try {
+      let compiled = regexes.get(pattern);
+      if (compiled === undefined) {
         compiled = compileRegex(pattern);
-      } catch (error) {
-        if (!(error instanceof RegexError)) throw error;
-        throw it.error(
-          'eval',
-          error.tooBig
-            ? `memory limit exceeded by regular expression '${pattern}'`
-            : `invalid regular expression '${pattern}'`,
-        );
+        regexes.set(pattern, compiled);
       }
-      regexes.set(pattern, compiled);
+      return use(compiled);
+    } catch (error) {
+      if (!(error instanceof RegexError)) throw error;
+      throw it.error(
+        'eval',
+        error.tooBig
+          ? `memory limit exceeded by regular expression '${pattern}'`
+          : `invalid regular expression '${pattern}'`,
+      );
     }
-    return compiled;
   };
   const textArg = (slot: Slot, which: string, builtin: string): ByteString =>
     it.forceStringNoContext(slot, 0, `while evaluating the ${which} argument passed to builtins.${builtin}`);
@@ -174,28 +176,28 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__match',
       arity: 2,
-      call: ([pattern, text]) => {
-        const { whole } = regex(textArg(pattern!, 'first', 'match'));
-        const match = whole.exec(looseTextArg(text!, 'second', 'match'));
-        return match === null ? null : groupsOf(match);
-      },
+      call: ([pattern, text]) =>
+        withRegex(textArg(pattern!, 'first', 'match'), (regex) => {
+          const match = regex.matchWhole(looseTextArg(text!, 'second', 'match'));
+          return match === undefined ? null : groupsOf(match);
+        }),
     },
     {
       name: '__split',
       arity: 2,
-      call: ([pattern, slot]) => {
-        const { global } = regex(textArg(pattern!, 'first', 'split'));
-        const text = looseTextArg(slot!, 'second', 'split');
-        const result: List = [];
-        let copied = 0;
-        for (const match of text.matchAll(global)) {
-          result.push(text.slice(copied, match.index), groupsOf(match));
-          copied = match.index + match[0].length;
-        }
-        if (result.length === 0) return [slot!];
-        result.push(text.slice(copied));
-        return result;
-      },
+      call: ([pattern, slot]) =>
+        withRegex(textArg(pattern!, 'first', 'split'), (regex) => {
+          const text = looseTextArg(slot!, 'second', 'split');
+          const result: List = [];
+          let copied = 0;
+          for (const match of regex.matchAll(text)) {
+            result.push(text.slice(copied, match.index), groupsOf(match));
+            copied = match.index + match.groups[0]!.length;
+          }
+          if (result.length === 0) return [slot!];
+          result.push(text.slice(copied));
+          return result;
+        }),
     },
     {
       name: '__concatStringsSep',
