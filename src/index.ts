@@ -17,12 +17,16 @@ export type { HashFormat } from './formats/hash-text.ts';
 export type { HashAlgorithm } from './foundation/digest.ts';
 export { isTrimaranError, type RelatedSpan, type Span, TrimaranError } from './foundation/error.ts';
 export type { Host, ProcessOptions, ProcessResult, Progress, ProgressTask } from './foundation/host.ts';
+export { findImage, projectHere } from './inspect/compare/find-image.ts';
+export { type ExaminedImage, examineImage, type ImageFacts } from './inspect/compare/image-facts.ts';
 export { describeImage, type ImageDescription, type ImagePackage } from './inspect/describe-image.ts';
 export { examineMachine, type MachineFinding } from './inspect/machine.ts';
 export { openImage } from './inspect/open-image.ts';
+export { type SbomFormat, writeSbom } from './inspect/sbom/sbom.ts';
 export { writeArchive } from './oci/archive-write.ts';
 export { connectEngine, type Engine, loadImages } from './oci/engine.ts';
 export type { Image } from './oci/image.ts';
+export { type BuilderKind, builderKinds } from './routes/dockerfile/engine-kinds.ts';
 export { buildNix, linkResults, type NixBuildRequest, type NixBuildResult } from './routes/nix/build.ts';
 export { evaluateNix, type NixEvaluateRequest } from './routes/nix/evaluate.ts';
 export {

@@ -2,6 +2,8 @@
 import { copyFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
+  type BuilderKind,
+  builderKinds,
   buildProject,
   connectEngine,
   defaultNixSettings,
@@ -40,6 +42,8 @@ export async function run(
     services: args,
     kind: recipeKind(options.recipe as string | undefined),
     settings: defaultNixSettings,
+    builder: builderKind(options.engine as string | undefined),
+    cold: options.cache === false,
   });
   if (output !== undefined) copyFileSync(built[0]!.archive, resolve(host.cwd, output));
   else if (options.load !== false) await load(context, built);
@@ -70,6 +74,17 @@ function recipeKind(text: string | undefined): RecipeKind | undefined {
     code: 'cli/unknown-recipe',
     message: `there is no recipe \`${text}\``,
     hint: 'choose nix, guix or dockerfile',
+    exitCode: 2,
+  });
+}
+
+function builderKind(text: string | undefined): BuilderKind | undefined {
+  const found = builderKinds.find((kind) => kind === text);
+  if (text === undefined || found !== undefined) return found;
+  throw new TrimaranError({
+    code: 'cli/unknown-engine',
+    message: `nothing called \`${text}\` builds Dockerfiles`,
+    hint: `choose ${builderKinds.join(', ')}`,
     exitCode: 2,
   });
 }

@@ -75,6 +75,8 @@ projectOptions(
   ),
 )
   .option('--recipe <kind>', 'which recipe to build: nix, guix or dockerfile')
+  .option('--engine <kind>', 'what builds Dockerfiles: buildkit, docker, podman or buildah')
+  .option('--no-cache', 'take nothing from the engine’s cache')
   .option('-o, --output <file>', 'write the archive here instead of loading it (one service)')
   .option('--no-load', 'build only');
 
@@ -145,6 +147,16 @@ command(
   'what an image is made of: configuration, layers, packages',
   () => import('./inspect.ts'),
 );
+projectOptions(
+  command(
+    program,
+    'sbom <image>',
+    'bill of materials of an image or service, in CycloneDX or SPDX',
+    () => import('./sbom.ts'),
+  ),
+)
+  .option('--format <format>', 'cyclonedx or spdx', 'cyclonedx')
+  .option('--recipe <kind>', 'which recipe of a service: nix, guix or dockerfile');
 command(
   program,
   'base <name>',

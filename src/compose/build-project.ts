@@ -6,10 +6,13 @@ import type { Host } from '../foundation/host.ts';
 import { didYouMean } from '../foundation/nearest.ts';
 import { readArchive } from '../oci/archive-read.ts';
 import { type Image, renameImage } from '../oci/image.ts';
+import { buildDockerfile, type DockerfileRecipe } from '../routes/dockerfile/build.ts';
+import type { BuilderKind } from '../routes/dockerfile/engine-kinds.ts';
 import { buildNix } from '../routes/nix/build.ts';
 import { type ImageOutput, listImageOutputs } from '../routes/nix/image-outputs.ts';
 import type { NixSettings } from '../routes/nix/settings.ts';
 import { trimaranRoot } from '../sets/cache-root.ts';
+import { findProjectLock } from '../sets/project-lock.ts';
 import type { ComposeProject } from './load.ts';
 import type { Service } from './service.ts';
 import { splitCommand } from './split-command.ts';
@@ -39,6 +42,10 @@ export interface BuildProjectRequest {
   readonly services: readonly string[];
   readonly kind?: RecipeKind | undefined;
   readonly settings: NixSettings;
+  /** Which program builds Dockerfiles; the first there is when absent. */
+  readonly builder?: BuilderKind | undefined;
+  /** Takes nothing from the cache of that program. */
+  readonly cold?: boolean;
 }
 
 /** Builds services in turn. Rejects with `compose/unknown-service`, `compose/no-recipe` and the errors of the routes. */
@@ -96,7 +103,9 @@ function findRecipe(
     if (command !== undefined) return { kind: candidate, command };
   }
   const output = outputs.find((candidate) => service.imageNames.includes(candidate.imageName));
-  return output === undefined ? undefined : { kind: 'nix', command: `nix build .#${output.attributePath}` };
+  if (output !== undefined) return { kind: 'nix', command: `nix build .#${output.attributePath}` };
+  if (service.build === undefined || (kind !== undefined && kind !== 'dockerfile')) return undefined;
+  return { kind: 'dockerfile', command: `docker build ${service.build.context.value}` };
 }
 
 async function buildService(
@@ -105,12 +114,50 @@ async function buildService(
   recipe: ServiceRecipe,
 ): Promise<BuiltService> {
   const { project, settings } = request;
+  if (recipe.kind === 'dockerfile') return buildFromDockerfile(request, service, recipe);
   if (recipe.kind !== 'nix') throw noRecipe(service, recipe.kind);
   const host = { ...request.host, cwd: project.directory };
   const [result] = await buildNix({ host, installables: [installableOf(recipe.command)], settings });
   const archive = result!.outputs.get('out')?.physicalPath ?? [...result!.outputs.values()][0]!.physicalPath;
   const [image] = await readArchive(archive, { cacheDirectory: join(trimaranRoot(host), 'layers') });
   return { service, recipe, archive, image: renameImage(image!, service.imageNames) };
+}
+
+async function buildFromDockerfile(
+  request: BuildProjectRequest,
+  service: Service,
+  recipe: ServiceRecipe,
+): Promise<BuiltService> {
+  const { host, project } = request;
+  const { image, archive } = await buildDockerfile({
+    host,
+    cacheDirectory: trimaranRoot(host),
+    recipe: dockerfileRecipe(service)!,
+    lock: findProjectLock(project.directory).lock,
+    projectDirectory: project.directory,
+    names: service.imageNames,
+    platform: service.platform?.value ?? hostPlatform(),
+    builder: request.builder,
+    ...(request.cold === undefined ? {} : { cold: request.cold }),
+  });
+  return { service, recipe, archive, image };
+}
+
+/** The `build:` of a service as the route takes it. */
+export function dockerfileRecipe({ build }: Service): DockerfileRecipe | undefined {
+  if (build === undefined) return undefined;
+  return {
+    context: build.context.value,
+    dockerfile: build.dockerfile?.value,
+    inline: build.inline?.value,
+    args: new Map([...build.args].map(([name, { value }]) => [name, value])),
+    target: build.target?.value,
+  };
+}
+
+/** The platform of this machine, as engines write it. */
+export function hostPlatform(): string {
+  return process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64';
 }
 
 /** The installable of `nix build INSTALLABLE`, options aside. */

@@ -1,0 +1,313 @@
+// A Dockerfile to an Image: pinned in memory from the lock, built by the engine that is here with packages from the
+// locked release, and freed of what differs from build to build.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, isAbsolute, join, relative } from 'node:path';
+import { parseTimestamp } from '../../debian/release.ts';
+import { temporaryNameFor } from '../../foundation/atomic-file.ts';
+import { sha256Hex } from '../../foundation/digest.ts';
+import { download } from '../../foundation/download.ts';
+import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import type { Host } from '../../foundation/host.ts';
+import { findInputs } from '../../languages/dockerfile/inputs.ts';
+import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
+import { type ResolvedDockerfile, resolveDockerfile } from '../../languages/dockerfile/resolve.ts';
+import { readArchive } from '../../oci/archive-read.ts';
+import { writeArchive } from '../../oci/archive-write.ts';
+import { digestHex, type Sha256Digest } from '../../oci/descriptor.ts';
+import { connectEngine, inspectEngineImage } from '../../oci/engine.ts';
+import { diffIds, type Image, renameImage } from '../../oci/image.ts';
+import { buildBaseImage, isBaseName } from '../../sets/base/base-image.ts';
+import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
+import { removeDiskTree } from '../../store/disk-tree.ts';
+import { readBuildContext } from './build-context.ts';
+import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
+import { normaliseImage } from './normalise.ts';
+import { type PackageProxy, type ProxyUse, startPackageProxy } from './package-proxy.ts';
+import { pinForBuild } from './pin-dockerfile.ts';
+
+/** A Dockerfile and what compose or a command line says of it. */
+export interface DockerfileRecipe {
+  /** Absolute path of the folder. */
+  readonly context: string;
+  /** Absolute path of the Dockerfile. */
+  readonly dockerfile?: string | undefined;
+  /** Its text, where it stands in the compose file. */
+  readonly inline?: string | undefined;
+  readonly args: ReadonlyMap<string, string>;
+  readonly target?: string | undefined;
+}
+
+export interface DockerfileBuildRequest {
+  readonly host: Host;
+  /** Trimaran's cache. */
+  readonly cacheDirectory: string;
+  readonly recipe: DockerfileRecipe;
+  readonly lock: LockFile | undefined;
+  /** Folder that the lock belongs to: recipes are named from there. */
+  readonly projectDirectory: string;
+  readonly names: readonly string[];
+  /** `linux/amd64` */
+  readonly platform: string;
+  readonly builder?: BuilderKind | undefined;
+  /** Takes nothing from the engine's cache. */
+  readonly cold?: boolean;
+}
+
+export interface DockerfileBuild {
+  readonly image: Image;
+  /** The archive on this machine. */
+  readonly archive: string;
+  readonly builder: Pick<ImageBuilder, 'kind' | 'name'>;
+  /** What the steps took over HTTP. */
+  readonly use: ProxyUse;
+}
+
+/** Reads and resolves a Dockerfile. Throws `dockerfile/…`, also `dockerfile/no-file`. */
+export function readRecipe(
+  recipe: DockerfileRecipe,
+  platform: string,
+): { readonly text: string; readonly file: string; readonly resolved: ResolvedDockerfile } {
+  const file = recipe.dockerfile ?? join(recipe.context, 'Dockerfile');
+  if (/^(?:[a-z]+:\/\/|git@|github\.com\/)/.test(recipe.context)) {
+    throw new TrimaranError({
+      code: 'dockerfile/remote-context',
+      message: `the build context ${recipe.context} is remote, which is not supported`,
+      hint: 'clone it at a commit and name the folder',
+    });
+  }
+  if (recipe.inline === undefined && !existsSync(file)) {
+    throw new TrimaranError({
+      code: 'dockerfile/no-file',
+      message: `there is no ${file}`,
+      hint: 'correct `build:` in the compose file',
+    });
+  }
+  const text = recipe.inline ?? readFileSync(file, 'utf8');
+  const resolved = resolveDockerfile(parseDockerfile(text, file), {
+    buildArgs: recipe.args,
+    platform,
+    ...(recipe.target === undefined ? {} : { target: recipe.target }),
+  });
+  return { text, file, resolved };
+}
+
+/** How a lock calls a recipe: its path from the project's folder. */
+export function recipeName(projectDirectory: string, file: string): string {
+  const path = relative(projectDirectory, file);
+  return path.startsWith('..') || isAbsolute(path) ? file : path;
+}
+
+/**
+ * Builds. Rejects with `dockerfile/…` (also `no-builder` and `build-failed`), and the errors of locks, bases, engines
+ * and downloads.
+ */
+export async function buildDockerfile(request: DockerfileBuildRequest): Promise<DockerfileBuild> {
+  const { host, cacheDirectory, recipe, platform } = request;
+  const lock = request.lock ?? emptyLockFile;
+  const architecture = platform.split('/')[1] ?? 'amd64';
+  const { text, file, resolved } = readRecipe(recipe, platform);
+  refuseEscapes(resolved);
+  const epoch = sourceEpoch(host, lock);
+  const builder = await findBuilder(host, request.builder);
+  const bases = await makeBases(request, resolved, lock);
+  const scratch = temporaryNameFor(join(cacheDirectory, 'staging', 'dockerfile'));
+  mkdirSync(scratch, { recursive: true });
+  const proxy = await startPackageProxy({ host, cacheDirectory, lock: request.lock, architecture });
+  const task = host.progress.start({ label: `${builder.name} builds ${request.names[0] ?? file}` });
+  try {
+    const served = await serveUrls(request, { resolved, lock, proxy });
+    const pinned = pinForBuild({
+      text,
+      resolved,
+      lock,
+      architecture,
+      epoch,
+      recipe: recipeName(request.projectDirectory, file),
+      replaceImage: (reference) => bases.get(reference)?.name,
+      replaceUrl: (url) => served.get(url),
+    });
+    const archive = join(scratch, 'built.tar');
+    await builder
+      .build(
+        {
+          host,
+          scratch,
+          platform,
+          dockerfile: dockerfileName,
+          context: withDockerfile(
+            readBuildContext({ directory: recipe.context, dockerfile: file, mtime: epoch }),
+            { pinned, mtime: epoch },
+          ),
+          bases: [...bases.values()].map(({ image }) => image),
+          buildArgs: recipe.args,
+          target: recipe.target,
+          noCache: request.cold === true,
+          proxy: proxy.url,
+          onLine: () => {},
+        },
+        archive,
+      )
+      .catch((error) => {
+        throw withProxyFailures(error, proxy.use);
+      });
+    const layers = join(cacheDirectory, 'layers');
+    const [built] = await readArchive(archive, { cacheDirectory: layers, copyLayers: true });
+    const base = await baseDiffIds(request, { resolved, bases, builder });
+    const ids = diffIds(built!);
+    let baseLayers = 0;
+    while (baseLayers < base.length && ids[baseLayers] === base[baseLayers]) baseLayers++;
+    const image = await normaliseImage({
+      image: built!,
+      baseLayers,
+      epoch,
+      cacheDirectory: layers,
+      names: request.names,
+      restore: (step) => [...served].reduce((text, [url, at]) => text.replaceAll(at, url), step),
+    });
+    const target = join(
+      cacheDirectory,
+      'dockerfile',
+      `${digestHex(image.configDigest)}-${sha256Hex(Buffer.from(request.names.join(' '))).slice(0, 8)}.tar`,
+    );
+    mkdirSync(join(cacheDirectory, 'dockerfile'), { recursive: true });
+    await writeArchive([image], target);
+    return { image, archive: target, builder, use: proxy.use };
+  } finally {
+    task.done();
+    await proxy.close();
+    removeDiskTree(scratch);
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Name of the pinned Dockerfile in the context. */
+const dockerfileName = '.trimaran.Dockerfile';
+
+/** The context with the pinned Dockerfile in it, which `.dockerignore` keeps out of COPY. */
+function withDockerfile(
+  context: readonly TreeEntry[],
+  { pinned, mtime }: { readonly pinned: string; readonly mtime: number },
+) {
+  const file = (path: string, text: string): TreeEntry => ({
+    kind: 'file',
+    path,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime,
+    content: { kind: 'bytes', bytes: Buffer.from(text) },
+  });
+  // What it left out is out already; its own name stays in it only as far as it was in the context.
+  const ignored = context.some(({ path }) => path === '.dockerignore') ? [] : ['.dockerignore'];
+  return fileTree([
+    ...context.filter(({ path }) => path !== '.dockerignore'),
+    file('.dockerignore', `${[dockerfileName, ...ignored].join('\n')}\n`),
+    file(dockerfileName, pinned),
+  ]);
+}
+
+/** Seconds since 1970 that files made by a build get: SOURCE_DATE_EPOCH of the caller, else that of the newest locked release. */
+function sourceEpoch(host: Host, lock: LockFile): number {
+  const given = host.env.SOURCE_DATE_EPOCH;
+  if (given !== undefined && /^\d{1,11}$/.test(given)) return Number(given);
+  const times = [...lock.debian.values()].map(({ timestamp }) => parseTimestamp(timestamp) ?? 0);
+  return Math.max(1, ...times.map((time) => Math.floor(time / 1000)));
+}
+
+/** COPY and ADD of something above the context: the engine would refuse it, less clearly. */
+function refuseEscapes(resolved: ResolvedDockerfile): void {
+  for (const index of resolved.needed) {
+    for (const { instruction, values } of resolved.stages[index]!.instructions) {
+      if (instruction.kind !== 'copy' && instruction.kind !== 'add') continue;
+      if (instruction.kind === 'copy' && instruction.from !== undefined) continue;
+      for (const { value, span } of values.slice(0, -1)) {
+        if (!/^(?:\.\/)*\.\.(?:\/|$)/.test(value)) continue;
+        throw new TrimaranError({
+          code: 'dockerfile/outside-context',
+          message: `\`${value}\` lies outside the build context`,
+          span,
+          hint: 'move it below the folder that is built, or make the folder above it the context',
+        });
+      }
+    }
+  }
+}
+
+interface Base {
+  readonly name: string;
+  readonly image: Image;
+}
+
+/** Bases that the lock does not take from a registry and that the Debian set can make, by reference. */
+async function makeBases(
+  request: DockerfileBuildRequest,
+  resolved: ResolvedDockerfile,
+  lock: LockFile,
+): Promise<Map<string, Base>> {
+  const bases = new Map<string, Base>();
+  for (const input of findInputs(resolved)) {
+    if (input.kind !== 'image' || input.pinned || lock.images.has(input.reference)) continue;
+    if (!isBaseName(input.reference) || bases.has(input.reference)) continue;
+    const { image } = await buildBaseImage({
+      host: request.host,
+      cacheDirectory: request.cacheDirectory,
+      base: input.reference,
+      architecture: request.platform.split('/')[1] ?? 'amd64',
+      lock,
+    });
+    const name = `localhost/trimaran-base:${digestHex(image.configDigest).slice(0, 16)}`;
+    bases.set(input.reference, { name, image: renameImage(image, [name]) });
+  }
+  return bases;
+}
+
+/** Fetches what ADD takes from URLs that the lock fixes; gives the proxy's address of each. */
+async function serveUrls(
+  { host, cacheDirectory }: DockerfileBuildRequest,
+  options: { readonly resolved: ResolvedDockerfile; readonly lock: LockFile; readonly proxy: PackageProxy },
+): Promise<Map<string, string>> {
+  const served = new Map<string, string>();
+  for (const input of findInputs(options.resolved)) {
+    if (input.kind !== 'url' || input.by !== 'add' || input.url === undefined) continue;
+    const sha256 = options.lock.urls.get(input.url);
+    if (sha256 === undefined || served.has(input.url)) continue;
+    const target = join(cacheDirectory, 'fetch', 'urls', sha256);
+    if (!existsSync(target) || sha256Hex(readFileSync(target)) !== sha256) {
+      const digest = { algorithm: 'sha256', bytes: Buffer.from(sha256, 'hex') } as const;
+      await download({ host, urls: [input.url], target, digest });
+    }
+    served.set(input.url, options.proxy.serve(target, basename(new URL(input.url).pathname)));
+  }
+  return served;
+}
+
+/** Layers of the target's base, as far as they can be known. */
+async function baseDiffIds(
+  { host }: DockerfileBuildRequest,
+  options: {
+    readonly resolved: ResolvedDockerfile;
+    readonly bases: ReadonlyMap<string, Base>;
+    readonly builder: ImageBuilder;
+  },
+): Promise<readonly Sha256Digest[]> {
+  const { stages, target } = options.resolved;
+  let { base } = stages[target]!;
+  while (base.kind === 'stage') base = stages[base.index]!.base;
+  if (base.kind !== 'image') return [];
+  const made = options.bases.get(base.reference);
+  if (made !== undefined) return diffIds(made.image);
+  if (options.builder.kind !== 'docker' && options.builder.kind !== 'buildkit') return [];
+  return (await inspectEngineImage(await connectEngine(host), base.reference))?.diffIds ?? [];
+}
+
+function withProxyFailures(error: unknown, use: ProxyUse): unknown {
+  if (!isTrimaranError(error, 'dockerfile/build-failed') || use.failures.length === 0) return error;
+  return new TrimaranError({
+    code: error.code,
+    message: `${error.message}\nrequests that failed: ${use.failures.join('; ')}`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    exitCode: 4,
+  });
+}

@@ -1,0 +1,159 @@
+// An image that an engine built, with what differs from one build to the next taken out: times after the source's own,
+// logs and caches of apt, dpkg and ldconfig, backups, identities of the machine, times inside byte code and
+// /etc/shadow, ids of intermediate containers in the configuration. What trial builds of docker and buildah showed.
+
+import { compareBytes } from '../../foundation/byte-string.ts';
+import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import { readContentsWhole } from '../../oci/content-stream.ts';
+import { type ContainerConfig, createImage, type Image } from '../../oci/image.ts';
+import type { Layer } from '../../oci/layer.ts';
+import { layerEntries } from '../../oci/layer-tree.ts';
+import { writeLayer } from '../../oci/layer-write.ts';
+
+export interface NormaliseOptions {
+  readonly image: Image;
+  /** Number of lowest layers that are the base's and stay as they are. */
+  readonly baseLayers: number;
+  /** Seconds since 1970; later times become this one. */
+  readonly epoch: number;
+  /** Where the layers are written. */
+  readonly cacheDirectory: string;
+  readonly names: readonly string[];
+  /** Takes addresses that were put in for the build out of a step again. */
+  readonly restore: (step: string) => string;
+}
+
+/** Files that say when or where something was built, or that only save time and are made again when needed. */
+const dropped = [
+  /^var\/log\/(?:apt\/.+|alternatives\.log|bootstrap\.log|dpkg\.log|fontconfig\.log)$/,
+  /^var\/cache\/ldconfig\/aux-cache$/,
+  /^var\/cache\/apt\/(?:src)?pkgcache\.bin$/,
+  /^var\/cache\/apt\/archives\/(?:lock|.*\.deb)$/,
+  /^var\/cache\/debconf\/.*-old$/,
+  /^var\/cache\/fontconfig\/.+$/,
+  /^var\/lib\/apt\/lists\/lock$/,
+  /^var\/lib\/apt\/daily_lock$/,
+  /^var\/lib\/dpkg\/(?:status|diversions|statoverride|available)-old$/,
+  /^var\/lib\/dpkg\/(?:lock|lock-frontend|triggers\/Lock)$/,
+  /^var\/lib\/systemd\/random-seed$/,
+  /^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/,
+  /^etc\/\.pwd\.lock$/,
+  /^(?:root|home\/[^/]+)\/(?:\.wget-hsts|\.bash_history|\.cache\/pip(?:\/.*)?)$/,
+  /^\.dockerenv$/,
+  /^run\/\.containerenv$/,
+  /^(?:proc|sys)\/.+$/,
+];
+
+/** Files that engines put into every container, and identities that each start makes anew: kept, but empty. */
+const emptied = /^(?:etc\/(?:hostname|hosts|resolv\.conf|machine-id)|var\/lib\/dbus\/machine-id)$/;
+
+/** Makes the image anew. Rejects as `layerEntries` and `writeLayer` do. */
+export async function normaliseImage(options: NormaliseOptions): Promise<Image> {
+  const { image, baseLayers, epoch, cacheDirectory } = options;
+  const layers: Layer[] = [];
+  for (const [index, layer] of image.layers.entries()) {
+    if (index < baseLayers) {
+      layers.push(withoutNotes(layer));
+      continue;
+    }
+    const tree = await normaliseTree(await layerEntries(layer), epoch);
+    if (tree.length === 0) continue;
+    const createdBy = readableStep(layer.createdBy, options.restore);
+    layers.push(
+      await writeLayer(tree, {
+        directory: cacheDirectory,
+        ...(createdBy === undefined ? {} : { createdBy }),
+      }),
+    );
+  }
+  const { architecture, os, variant } = image.config;
+  return createImage({
+    platform: { architecture, os, ...(variant === undefined ? {} : { variant }) },
+    layers,
+    config: portableConfig(image.config.config ?? {}),
+    names: options.names,
+    created: new Date(epoch * 1000).toISOString(),
+  });
+}
+
+function withoutNotes({ createdBy: _, comment, ...layer }: Layer): Layer {
+  return comment === undefined || comment === '' ? layer : { ...layer, comment };
+}
+
+/** A step as the Dockerfile has it: without the build arguments and shell that engines put before it. */
+function readableStep(text: string | undefined, restore: NormaliseOptions['restore']): string | undefined {
+  if (text === undefined) return undefined;
+  return restore(text)
+    .replace(/^\|\d+ (?:\S+=(?:"[^"]*"|\S*) )*/, '')
+    .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c #\(nop\)\s+/, '')
+    .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c /, 'RUN ')
+    .replace(/ # buildkit$/, '')
+    .replace(/(ADD|COPY) (?:file|dir|multi):[0-9a-f]+ in /, '$1 ')
+    .trim();
+}
+
+/** What runs a container; what an engine notes of itself is left out. */
+function portableConfig(config: ContainerConfig): ContainerConfig {
+  const kept = [
+    'User',
+    'ExposedPorts',
+    'Env',
+    'Entrypoint',
+    'Cmd',
+    'Volumes',
+    'WorkingDir',
+    'Labels',
+    'StopSignal',
+    'Shell',
+    'Healthcheck',
+    'OnBuild',
+  ] as const;
+  const portable: Record<string, ContainerConfig[string]> = {};
+  for (const name of kept) if (config[name] !== undefined) portable[name] = config[name];
+  const labels = { ...config.Labels };
+  delete labels['io.buildah.version'];
+  portable.Labels = labels;
+  // The same to every engine, but buildah writes it out.
+  if (portable.WorkingDir === '/') delete portable.WorkingDir;
+  return portable as ContainerConfig;
+}
+
+async function normaliseTree(entries: readonly TreeEntry[], epoch: number): Promise<FileTree> {
+  const kept = new Map<string, TreeEntry>();
+  for (const entry of entries) {
+    if (entry.path === '' || dropped.some((pattern) => pattern.test(entry.path))) continue;
+    kept.set(entry.path, await normaliseEntry(entry, epoch));
+  }
+  return fileTree([...kept.values()].sort((a, b) => compareBytes(a.path, b.path)));
+}
+
+async function normaliseEntry(entry: TreeEntry, epoch: number): Promise<TreeEntry> {
+  const timed = { ...entry, mtime: Math.min(entry.mtime, epoch) };
+  if (timed.kind !== 'file') return timed;
+  if (emptied.test(entry.path)) return { ...timed, content: { kind: 'bytes', bytes: new Uint8Array(0) } };
+  if (/\.pyc$/.test(entry.path)) return withByteCodeTime(timed, epoch);
+  if (entry.path === 'etc/shadow') return withoutPasswordDates(timed, epoch);
+  return timed;
+}
+
+/** Byte code that is checked by its source's time (PEP 552, flags 0) gets the time that the source gets. */
+async function withByteCodeTime(entry: TreeEntry & { kind: 'file' }, epoch: number): Promise<TreeEntry> {
+  const { content } = entry;
+  const head = content.kind === 'bytes' ? content : { ...content, length: Math.min(16, content.length) };
+  const header = await readContentsWhole([head]);
+  if (header.length < 16 || header.readUInt32LE(4) !== 0 || header.readUInt32LE(8) <= epoch) return entry;
+  const bytes = Buffer.from(await readContentsWhole([content]));
+  bytes.writeUInt32LE(epoch, 8);
+  return { ...entry, content: { kind: 'bytes', bytes } };
+}
+
+/** The day of the last change of each password, where it is later than the source. */
+async function withoutPasswordDates(entry: TreeEntry & { kind: 'file' }, epoch: number): Promise<TreeEntry> {
+  const text = (await readContentsWhole([entry.content])).toString('latin1');
+  const today = Math.floor(epoch / 86_400);
+  const fixed = text.replace(
+    /^([^:\n]*:[^:\n]*:)(\d+)/gm,
+    (_, before: string, day: string) => `${before}${Math.min(Number(day), today)}`,
+  );
+  return { ...entry, content: { kind: 'bytes', bytes: Buffer.from(fixed, 'latin1') } };
+}

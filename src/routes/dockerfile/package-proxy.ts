@@ -1,0 +1,236 @@
+// An HTTP proxy on loopback for the steps of a build. Whatever Debian mirror a step asks, it gets the release that the
+// lock fixes, each index and package checked against that release; a pinned build so needs no change of its apt
+// sources, and none to the network either once the packages are in the cache. Other plain HTTP passes through, and is
+// told. HTTPS does not come this way.
+import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Archive, archiveRoots, findMirrors } from '../../debian/archive.ts';
+import { fetchDebs } from '../../debian/fetch-debs.ts';
+import type { PackageRecord } from '../../debian/package-index.ts';
+import { download, redactUrl } from '../../foundation/download.ts';
+import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
+import type { Host } from '../../foundation/host.ts';
+import { openRelease } from '../../sets/debian/prepared-release.ts';
+import type { LockFile } from '../../sets/lock-file.ts';
+
+export interface PackageProxyOptions {
+  readonly host: Host;
+  /** Trimaran's cache. */
+  readonly cacheDirectory: string;
+  readonly lock: LockFile | undefined;
+  /** Debian's name of the architecture that is built for. */
+  readonly architecture: string;
+}
+
+/** What went through a proxy. */
+export interface ProxyUse {
+  /** Packages given out, by suite. */
+  readonly packages: ReadonlyMap<string, ReadonlyMap<string, PackageRecord>>;
+  /** Releases given out, by suite. */
+  readonly releases: ReadonlyMap<string, { readonly timestamp: string; readonly sha256: string }>;
+  /** URLs that nothing fixes, without credentials. */
+  readonly passed: readonly string[];
+  /** Why requests failed, for the error of a build that failed. */
+  readonly failures: readonly string[];
+}
+
+export interface PackageProxy {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly use: ProxyUse;
+  /** Gives a file out too, under the address returned. `name` ends that address. */
+  serve(file: string, name: string): string;
+  close(): Promise<void>;
+}
+
+/** Starts a proxy on a free port of loopback. */
+export async function startPackageProxy(options: PackageProxyOptions): Promise<PackageProxy> {
+  const proxy = new ReleaseProxy(options);
+  const server = createServer((request, response) => void proxy.answer(request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    use: proxy,
+    serve: (file, name) => {
+      const path = `/trimaran/${proxy.served.length}/${encodeURIComponent(name)}`;
+      proxy.served.push(file);
+      return `${url}${path}`;
+    },
+    close: () => closeServer(server),
+  };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+/** Path of a file to answer with; undefined for one that the archive does not have. */
+type Answer = string | undefined;
+
+class ReleaseProxy implements ProxyUse {
+  readonly packages = new Map<string, Map<string, PackageRecord>>();
+  readonly releases = new Map<string, { timestamp: string; sha256: string }>();
+  readonly passed: string[] = [];
+  readonly failures: string[] = [];
+  /** Files to give out by number. */
+  readonly served: string[] = [];
+  readonly #options: PackageProxyOptions;
+  readonly #archives = new Map<string, Promise<Archive>>();
+
+  constructor(options: PackageProxyOptions) {
+    this.#options = options;
+    for (const suite of options.lock?.debian.keys() ?? []) void this.#archive(suite).catch(() => {});
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const url = new URL(request.url ?? '', 'http://127.0.0.1');
+      const path = decodeURIComponent(url.pathname);
+      const dists = /\/dists\/([a-z][a-z0-9-]*)\/(.+)$/.exec(path);
+      const pool = /\/(pool\/.+_([^_/]+)\.deb)$/.exec(path);
+      const own = /^\/trimaran\/(\d+)\//.exec(path);
+      if (own !== null && url.hostname === '127.0.0.1')
+        await this.#send(response, this.served[Number(own[1])]);
+      else if (dists !== null) await this.#send(response, await this.#index(dists[1]!, dists[2]!));
+      else if (pool !== null) await this.#send(response, await this.#package(pool[1]!));
+      else if (request.method === 'GET') await this.#pass(url, response);
+      else response.writeHead(405).end();
+    } catch (error) {
+      const message = isTrimaranError(error) ? error.message : String(error);
+      if (!this.failures.includes(message)) this.failures.push(message);
+      if (response.headersSent) response.destroy();
+      else response.writeHead(502, { 'content-type': 'text/plain' }).end(`${message}\n`);
+    }
+  }
+
+  #archive(suite: string): Promise<Archive> {
+    let archive = this.#archives.get(suite);
+    if (archive === undefined) {
+      const { host, cacheDirectory, lock, architecture } = this.#options;
+      archive = openRelease({ host, cacheDirectory, lock }, { suite }, architecture);
+      this.#archives.set(suite, archive);
+    }
+    return archive;
+  }
+
+  #mirrors(suite: string): Promise<string[]> {
+    const { host, lock } = this.#options;
+    const mirror = lock?.debian.get(suite)?.mirror;
+    return findMirrors({
+      env: host.env,
+      suite,
+      ...(mirror === undefined ? {} : { locked: [mirror] }),
+    });
+  }
+
+  /** A file of `dists/SUITE/`, from the cache where it has been fetched before. */
+  async #index(suite: string, path: string): Promise<Answer> {
+    const { host, cacheDirectory } = this.#options;
+    const { release } = await this.#archive(suite);
+    this.releases.set(suite, { timestamp: release.timestamp, sha256: release.sha256 });
+    const byHash = /\/by-hash\/SHA256\/([0-9a-f]{64})$/.exec(path)?.[1];
+    const listed =
+      byHash === undefined
+        ? release.files.get(path)
+        : [...release.files.values()].find(({ sha256 }) => sha256 === byHash);
+    const sha256 = path === 'InRelease' ? release.sha256 : listed?.sha256;
+    // Without detached signatures apt is content with InRelease.
+    if (sha256 === undefined) return undefined;
+    const file = join(cacheDirectory, 'debian', 'apt', sha256);
+    if (sizeOf(file) !== undefined) return file;
+    const roots = archiveRoots({ mirrors: await this.#mirrors(suite), timestamp: release.timestamp });
+    const names =
+      release.byHash && listed !== undefined
+        ? [`${path.replace(/\/(?:by-hash\/SHA256\/)?[^/]+$/, '')}/by-hash/SHA256/${sha256}`, path]
+        : [path];
+    let failure: unknown;
+    for (const url of roots.flatMap((root) => names.map((name) => `${root}/dists/${suite}/${name}`))) {
+      try {
+        const digest = { algorithm: 'sha256', bytes: Buffer.from(sha256, 'hex') } as const;
+        await download({
+          host,
+          urls: [url],
+          target: file,
+          digest,
+          ...(listed === undefined ? {} : { size: listed.size }),
+        });
+        return file;
+      } catch (error) {
+        // A mirror that has moved on has another release; the snapshot service keeps this one.
+        if (!isTrimaranError(error) || !error.code.startsWith('download/')) throw error;
+        failure = error;
+      }
+    }
+    throw failure ?? new Error(`no mirror is known for ${suite}`);
+  }
+
+  async #package(path: string): Promise<Answer> {
+    const { host, cacheDirectory } = this.#options;
+    const name = /([^/_]+)_[^/]*$/.exec(path)?.[1] ?? '';
+    for (const [suite, opened] of this.#archives) {
+      const archive = await opened.catch(() => undefined);
+      if (archive === undefined) continue;
+      const index = await archive.packages();
+      const record = index.get(name).find(({ filename }) => filename === path);
+      if (record === undefined) continue;
+      const used = this.packages.get(suite) ?? new Map<string, PackageRecord>();
+      this.packages.set(suite, used.set(record.name, record));
+      const [file] = await fetchDebs({
+        host,
+        cacheDirectory,
+        packages: [record],
+        mirrors: await this.#mirrors(suite),
+        timestamp: archive.release.timestamp,
+      });
+      return file;
+    }
+    return undefined;
+  }
+
+  async #pass(url: URL, response: ServerResponse): Promise<void> {
+    this.passed.push(redactUrl(url.href));
+    const answer = await this.#options.host.fetch(url, { redirect: 'manual' });
+    const headers = Object.fromEntries(
+      ['content-type', 'location', 'last-modified', 'etag'].flatMap((name) => {
+        const value = answer.headers.get(name);
+        return value === null ? [] : [[name, value]];
+      }),
+    );
+    response.writeHead(answer.status, headers);
+    if (answer.body === null) response.end();
+    else await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), response);
+  }
+
+  async #send(response: ServerResponse, file: Answer): Promise<void> {
+    if (file === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    const { size } = statSync(file);
+    // The same answer whenever it is asked for: apt writes this time down.
+    response.writeHead(200, { 'content-length': size, 'last-modified': 'Thu, 01 Jan 1970 00:00:01 GMT' });
+    if (size < 1 << 16) response.end(readFileSync(file));
+    else await pipeline(createReadStream(file), response);
+  }
+}
+
+function sizeOf(file: string): number | undefined {
+  try {
+    return statSync(file).size;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,238 @@
+// Puts what a lock fixes into a Dockerfile: by small edits at the places of its inputs, everything else as it was. Once
+// for a build, where downloads come out of the context and the text need not be nice, once for people who want the pins in
+// the Dockerfile itself.
+import type { Span } from '../../foundation/error.ts';
+import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
+import type { Instruction } from '../../languages/dockerfile/instruction.ts';
+import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
+import type { LockFile } from '../../sets/lock-file.ts';
+import { suiteOfStage } from './debian-suite.ts';
+
+export interface PinOptions {
+  readonly text: string;
+  readonly resolved: ResolvedDockerfile;
+  readonly lock: LockFile;
+  /** How the lock calls this Dockerfile in `pip`. */
+  readonly recipe: string;
+  /** Debian's name of the architecture, for versions of packages. */
+  readonly architecture: string;
+}
+
+export interface BuildPinOptions extends PinOptions {
+  /** What stands for an image of that reference, if it is not to be taken as the lock has it. */
+  readonly replaceImage: (reference: string) => string | undefined;
+  /** Seconds since 1970. */
+  readonly epoch: number;
+  /** Where the checked bytes of an ADD's URL are to be had instead. */
+  readonly replaceUrl: (url: string) => string | undefined;
+}
+
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** The Dockerfile for a locked build. */
+export function pinForBuild(options: BuildPinOptions): string {
+  const { text, resolved, lock } = options;
+  const places = new Places(text);
+  const edits: Edit[] = [];
+  for (const input of findInputs(resolved)) {
+    if (input.kind === 'image' && input.role !== 'syntax') {
+      const replacement = options.replaceImage(input.reference) ?? pinnedReference(lock, input);
+      if (replacement !== undefined) edits.push({ ...imagePlace(places, input), text: replacement });
+    } else if (input.kind === 'git' && input.by === 'clone') {
+      edits.push(...cloneEdit(places, input, lock));
+    } else if (input.kind === 'package' && input.manager === 'pip') {
+      edits.push(...pipEdit(places, input, options));
+    }
+  }
+  for (const stage of resolved.needed.map((index) => resolved.stages[index]!)) {
+    const { from } = stage.stage;
+    const end = places.offset({
+      ...from.span,
+      column: from.span.endColumn ?? 1,
+      line: from.span.endLine ?? from.span.line,
+    });
+    edits.push({ start: end, end, text: `\nARG SOURCE_DATE_EPOCH=${options.epoch}` });
+    for (const { instruction, values } of stage.instructions) {
+      edits.push(...addEdits(places, { instruction, values: values.map(({ value }) => value) }, options));
+    }
+  }
+  return applyEdits(text, edits);
+}
+
+/** The Dockerfile with digests, checksums and versions written into it; the same text when the lock adds nothing. */
+export function pinForPeople(options: PinOptions): string {
+  const { text, resolved, lock } = options;
+  const places = new Places(text);
+  const edits: Edit[] = [];
+  for (const input of findInputs(resolved)) {
+    if (input.pinned) continue;
+    if (input.kind === 'image') {
+      const pinned = pinnedReference(lock, input);
+      if (pinned === undefined) continue;
+      const place = imagePlace(places, input);
+      const written = text.slice(place.start, place.end);
+      if (!written.includes('$')) edits.push({ ...place, text: pinned });
+      else edits.push(...defaultEdit(places, { resolved, reference: input.reference, pinned }));
+    } else if (input.kind === 'package' && input.manager === 'pip') {
+      edits.push(...pipEdit(places, input, options));
+    } else if (input.kind === 'package' && input.manager === 'apt') {
+      const suite = suiteAt(resolved, input.span);
+      const used = suite === undefined ? undefined : lock.debian.get(suite)?.architectures;
+      const version = used?.get(options.architecture)?.packages.get(input.name)?.version;
+      const place = places.range(input.span);
+      if (version !== undefined && text.slice(place.start, place.end) === input.name)
+        edits.push({ ...place, text: `${input.name}=${version}` });
+    } else if (input.kind === 'url' && input.by === 'add' && input.url !== undefined) {
+      const sha256 = lock.urls.get(input.url);
+      const line = instructionAt(resolved, input.span);
+      if (sha256 === undefined || line === undefined || line.kind !== 'add' || line.sources.length !== 1)
+        continue;
+      const end = places.range(line.keyword.span).end;
+      edits.push({ start: end, end, text: ` --checksum=sha256:${sha256}` });
+    }
+  }
+  return applyEdits(text, edits);
+}
+
+/** `python:3.11@sha256:…`, where the lock has it. */
+function pinnedReference(lock: LockFile, input: ImageInput): string | undefined {
+  const locked = lock.images.get(input.reference);
+  return locked === undefined || input.pinned ? undefined : `${input.reference}@${locked.digest}`;
+}
+
+/** The place of the reference within its word: of a mount the span is the whole option. */
+function imagePlace(places: Places, input: ImageInput): { start: number; end: number } {
+  const range = places.range(input.span);
+  if (input.role !== 'mount') return range;
+  const at = places.text.slice(range.start, range.end).indexOf(input.reference);
+  return at < 0 ? range : { start: range.start + at, end: range.start + at + input.reference.length };
+}
+
+/** `ARG BASE=debian:bookworm` gets the pin where FROM only names the variable. */
+function defaultEdit(
+  places: Places,
+  wanted: {
+    readonly resolved: ResolvedDockerfile;
+    readonly reference: string;
+    readonly pinned: string;
+  },
+): Edit[] {
+  for (const { args } of wanted.resolved.dockerfile.globalArgs) {
+    for (const { value } of args) {
+      if (value?.value !== wanted.reference) continue;
+      const range = places.range(value.span);
+      const at = places.text.slice(range.start, range.end).indexOf(wanted.reference);
+      if (at < 0) continue;
+      const start = range.start + at;
+      return [{ start, end: start + wanted.reference.length, text: wanted.pinned }];
+    }
+  }
+  return [];
+}
+
+function cloneEdit(places: Places, input: DockerfileInput & { kind: 'git' }, lock: LockFile): Edit[] {
+  const commit = input.url === undefined ? undefined : lock.git.get(input.url)?.get(input.ref ?? 'HEAD');
+  if (commit === undefined || input.pinned) return [];
+  const { start, end } = places.range(input.span);
+  const words = places.text
+    .slice(start, end)
+    .replace(/\\\r?\n/g, ' ')
+    .trim()
+    .split(/\s+/);
+  const last = words.at(-1)!;
+  const directory = last === input.url ? last.replace(/^.*[/:]/, '').replace(/\.git$/, '') : last;
+  if (/[$`"'()]/.test(directory)) return [];
+  const git = `git -C ${directory}`;
+  return [
+    {
+      start: end,
+      end,
+      text: ` && ${git} fetch --quiet --depth=1 origin ${commit} && ${git} checkout --quiet --force ${commit}`,
+    },
+  ];
+}
+
+function pipEdit(
+  places: Places,
+  input: DockerfileInput & { kind: 'package' },
+  { lock, recipe, text }: PinOptions,
+): Edit[] {
+  const locked = lock.pip.get(recipe)?.get(input.requirement);
+  if (locked === undefined || input.pinned) return [];
+  const place = places.range(input.span);
+  if (!text.slice(place.start, place.end).includes(input.name)) return [];
+  return [{ ...place, text: `${input.requirement.replace(/[<>=!~ ;].*$/, '')}==${locked.version}` }];
+}
+
+/** An ADD of a URL takes the bytes that were fetched and checked before. */
+function addEdits(
+  places: Places,
+  { instruction, values }: { readonly instruction: Instruction; readonly values: readonly string[] },
+  { replaceUrl }: BuildPinOptions,
+): Edit[] {
+  if (instruction.kind !== 'add') return [];
+  const edits = instruction.sources.flatMap((source, index): Edit[] => {
+    const replacement = replaceUrl(values[index]!);
+    return replacement === undefined ? [] : [{ ...places.range(source.span), text: replacement }];
+  });
+  const flag = instruction.flags.find(({ name }) => name.value.endsWith('checksum'));
+  // It was checked, and builders without BuildKit do not know the flag.
+  if (edits.length > 0 && flag !== undefined) edits.push({ ...places.range(flag.span), text: '' });
+  return edits;
+}
+
+function instructionAt(resolved: ResolvedDockerfile, span: Span): Instruction | undefined {
+  for (const { instructions } of resolved.stages) {
+    for (const { instruction } of instructions) {
+      const { line, endLine = line } = instruction.span;
+      if (span.line >= line && span.line <= endLine) return instruction;
+    }
+  }
+  return undefined;
+}
+
+/** The suite of Debian that the stage around a place is made from, as far as names tell. */
+function suiteAt(resolved: ResolvedDockerfile, span: Span): string | undefined {
+  const stage = resolved.stages.findLast(({ stage: { from } }) => from.span.line <= span.line);
+  return stage === undefined ? undefined : suiteOfStage(resolved, stage.stage.index);
+}
+
+/** From lines and columns to offsets. */
+class Places {
+  readonly text: string;
+  readonly #lines: number[] = [0];
+
+  constructor(text: string) {
+    this.text = text;
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.#lines.push(at + 1);
+  }
+
+  offset({ line, column }: { readonly line: number; readonly column: number }): number {
+    return (this.#lines[line - 1] ?? this.text.length) + column - 1;
+  }
+
+  range(span: Span): { start: number; end: number } {
+    const end =
+      span.endColumn === undefined
+        ? this.offset(span)
+        : this.offset({ line: span.endLine ?? span.line, column: span.endColumn });
+    return { start: this.offset(span), end };
+  }
+}
+
+function applyEdits(text: string, edits: readonly Edit[]): string {
+  const sorted = [...edits].sort((a, b) => a.start - b.start || a.end - b.end);
+  let result = '';
+  let at = 0;
+  for (const edit of sorted) {
+    // Two inputs at one place: the first decides.
+    if (edit.start < at) continue;
+    result += text.slice(at, edit.start) + edit.text;
+    at = edit.end;
+  }
+  return result + text.slice(at);
+}
