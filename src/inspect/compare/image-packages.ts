@@ -1,0 +1,205 @@
+// The packages in an image: dpkg's database in both of its forms, Python distributions that dpkg does not own, and
+// objects of /nix/store and /gnu/store. Formats: deb822(5), the Python packaging specifications, DEP-5.
+import { field, parseControl, type Stanza } from '../../debian/control.ts';
+import { type Dependency, parseDependencies } from '../../debian/dependency.ts';
+import { fromByteString } from '../../foundation/byte-string.ts';
+import { isTrimaranError } from '../../foundation/error.ts';
+import type { Host } from '../../foundation/host.ts';
+import { debianOrigins } from './debian-origins.ts';
+import type { ImageTree } from './image-tree.ts';
+
+export type PackageManager = 'debian' | 'python' | 'nix' | 'guix';
+
+export interface PackageRecord {
+  readonly manager: PackageManager;
+  readonly name: string;
+  readonly version: string;
+  /** Debian's name for it; empty where it does not matter. */
+  readonly architecture: string;
+  /** Source package, where that has another name. */
+  readonly source?: string;
+  /** Names of the packages of this image that it needs, sorted. */
+  readonly depends: readonly string[];
+  /** As the copyright file in DEP-5 names them, or the Python metadata; sorted. */
+  readonly licences: readonly string[];
+  readonly supplier?: string;
+  readonly description?: string;
+  readonly homepage?: string;
+  /** Of the .deb: where in the archive, and its SHA-256, known where the image was built here. */
+  readonly archive?: { readonly path: string; readonly sha256: string };
+  /** Of dpkg's database in its small form, or of Python's metadata: where the package is registered. */
+  readonly registration: string;
+  /** Bytes that the package says it takes. */
+  readonly installedSize?: number;
+}
+
+/** Every package of an image, sorted by manager and name. */
+export function findPackages(host: Pick<Host, 'env'>, tree: ImageTree): PackageRecord[] {
+  const debian = debianPackages(host, tree);
+  const known = new Set(debian.map((item) => item.name));
+  const all = [...debian, ...pythonPackages(tree, known), ...storeObjects(tree)];
+  return all.sort((a, b) => order(a.manager, b.manager) || order(a.name, b.name));
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function readStanzas(text: string | undefined, file: string): Stanza[] {
+  try {
+    return text === undefined ? [] : parseControl(text, file);
+  } catch (error) {
+    // A damaged database of somebody else's image: what it says cannot be told.
+    if (isTrimaranError(error, 'debian/bad-control')) return [];
+    throw error;
+  }
+}
+
+function debianPackages(host: Pick<Host, 'env'>, tree: ImageTree): PackageRecord[] {
+  const stanzas: { stanza: Stanza; registration: string }[] = [];
+  const add = (path: string) => {
+    for (const stanza of readStanzas(tree.text(path), fromByteString(path)))
+      stanzas.push({ stanza, registration: path });
+  };
+  add('var/lib/dpkg/status');
+  for (const entry of tree.below('var/lib/dpkg/status.d'))
+    if (entry.kind === 'file' && !entry.path.endsWith('.md5sums')) add(entry.path);
+  const installed = stanzas.filter(({ stanza }) => {
+    const status = field(stanza, 'status');
+    return status === undefined || /\binstalled$/.test(status);
+  });
+  const providers = new Map<string, string>();
+  for (const { stanza } of installed) {
+    const name = field(stanza, 'package');
+    if (name === undefined) continue;
+    const architecture = field(stanza, 'architecture') ?? 'all';
+    for (const relation of relations(field(stanza, 'provides'), architecture).flat())
+      if (!providers.has(relation.name)) providers.set(relation.name, name);
+  }
+  for (const { stanza } of installed) {
+    const name = field(stanza, 'package');
+    if (name !== undefined) providers.set(name, name);
+  }
+  const origins = debianOrigins(host, tree);
+  const packages = new Map<string, PackageRecord>();
+  for (const { stanza, registration } of installed) {
+    const name = field(stanza, 'package');
+    const version = field(stanza, 'version');
+    if (name === undefined || version === undefined) continue;
+    const architecture = field(stanza, 'architecture') ?? '';
+    const needed = [field(stanza, 'pre-depends'), field(stanza, 'depends')]
+      .flatMap((text) => relations(text, architecture))
+      .flatMap((dependency) =>
+        dependency.flatMap((relation) => providers.get(relation.name) ?? []).slice(0, 1),
+      );
+    const origin = origins.get(name);
+    const size = Number(field(stanza, 'installed-size'));
+    packages.set(name, {
+      manager: 'debian',
+      name,
+      version,
+      architecture,
+      depends: [...new Set(needed)].filter((other) => other !== name).sort(),
+      licences: copyrightLicences(tree, name),
+      registration,
+      ...optional('source', field(stanza, 'source')?.replace(/\s.*$/, '')),
+      ...optional('supplier', field(stanza, 'maintainer')),
+      ...optional('description', field(stanza, 'description')?.split('\n')[0]),
+      ...optional('homepage', field(stanza, 'homepage')),
+      ...(origin?.version === version ? { archive: { path: origin.path, sha256: origin.sha256 } } : {}),
+      ...(Number.isFinite(size) && size > 0 ? { installedSize: size * 1024 } : {}),
+    });
+  }
+  return [...packages.values()];
+}
+
+function relations(text: string | undefined, architecture: string): Dependency[] {
+  try {
+    return parseDependencies(text, architecture);
+  } catch (error) {
+    if (isTrimaranError(error, 'debian/bad-dependency')) return [];
+    throw error;
+  }
+}
+
+function optional<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
+  return (value === undefined || value === '' ? {} : { [key]: value }) as { [K in Key]?: string };
+}
+
+/** Short names of licences in a copyright file that keeps to DEP-5; none where it does not. */
+function copyrightLicences(tree: ImageTree, name: string): string[] {
+  const text = tree.text(`usr/share/doc/${name}/copyright`);
+  if (text === undefined || !/^Format:.*(?:copyright-format|dep5|DEP5)/im.test(text.slice(0, 2000)))
+    return [];
+  const names = readStanzas(text, `${name}/copyright`)
+    .filter((stanza) => stanza.fields.has('files') || stanza.fields.has('format'))
+    .flatMap((stanza) => field(stanza, 'license')?.split('\n')[0]?.trim() ?? []);
+  return [...new Set(names.filter((licence) => licence !== ''))].sort();
+}
+
+const metadataFile =
+  /^(.*\/(?:site|dist)-packages)\/([^/]+)\.(?:dist-info\/METADATA|egg-info\/PKG-INFO|egg-info)$/;
+
+/** Distributions that pip or the like installed; those in Debian's own folder come with Debian packages. */
+function pythonPackages(tree: ImageTree, debian: ReadonlySet<string>): PackageRecord[] {
+  const found = new Map<string, { record: PackageRecord; needs: string[] }>();
+  for (const entry of tree.merged.tree) {
+    if (entry.kind !== 'file') continue;
+    const match = metadataFile.exec(entry.path);
+    if (match === null || (debian.size > 0 && match[1] === 'usr/lib/python3/dist-packages')) continue;
+    if (/^(?:nix|gnu)\/store\//.test(entry.path)) continue;
+    const head = (tree.text(entry.path) ?? '').split(/\r?\n\r?\n/, 1)[0]!;
+    const values = (name: string) =>
+      [...head.matchAll(new RegExp(`^${name}: *(.*)$`, 'gim'))].map((line) => line[1]!.trim());
+    const [name] = values('Name');
+    const [version] = values('Version');
+    if (name === undefined || version === undefined) continue;
+    const licence = values('License-Expression')[0] ?? values('License')[0];
+    found.set(normalise(name), {
+      needs: values('Requires-Dist')
+        .filter((line) => !/;\s*.*extra\s*==/.test(line))
+        .flatMap((line) => /^[A-Za-z0-9._-]+/.exec(line)?.[0] ?? []),
+      record: {
+        manager: 'python',
+        name,
+        version,
+        architecture: '',
+        depends: [],
+        licences: licence === undefined || licence === '' || licence.length > 60 ? [] : [licence],
+        registration: entry.path,
+        ...optional('description', values('Summary')[0]),
+        ...optional('homepage', values('Home-page')[0]),
+      },
+    });
+  }
+  return [...found.values()].map(({ record, needs }) => ({
+    ...record,
+    depends: [...new Set(needs.flatMap((need) => found.get(normalise(need))?.record.name ?? []))].sort(),
+  }));
+}
+
+function normalise(name: string): string {
+  return name.toLowerCase().replace(/[-_.]+/g, '-');
+}
+
+const storeObject = /^(nix|gnu)\/store\/([0-9a-z]{32})-([^/]+)$/;
+
+/** Objects of a store that have a version in their name; what has none is a project's own. */
+function storeObjects(tree: ImageTree): PackageRecord[] {
+  return tree.merged.tree.flatMap((entry): PackageRecord[] => {
+    const match = entry.kind === 'symlink' ? null : storeObject.exec(entry.path);
+    const [, name, version] = /^(.+?)-(\d[^-]*(?:-[^a-zA-Z].*)?)$/.exec(match?.[3] ?? '') ?? [];
+    if (match === null || name === undefined || version === undefined) return [];
+    return [
+      {
+        manager: match[1] === 'nix' ? 'nix' : 'guix',
+        name,
+        version,
+        architecture: '',
+        depends: [],
+        licences: [],
+        registration: entry.path,
+      },
+    ];
+  });
+}

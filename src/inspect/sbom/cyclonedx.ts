@@ -1,0 +1,96 @@
+// CycloneDX 1.6 as JSON. https://cyclonedx.org/docs/1.6/json/
+import type { PackageFacts } from '../compare/image-facts.ts';
+import { packageUrl, spdxIdentifier } from './component.ts';
+import { type SbomSource, toolVersion } from './sbom.ts';
+
+/** The document as an object; key order is the order of the text. */
+export function cyclonedxDocument(source: SbomSource): object {
+  const { facts, name } = source;
+  const digest = facts.configDigest.slice(7);
+  const references = new Map(facts.packages.map((item) => [keyOf(item), packageUrl(item, facts)]));
+  const wanted = new Set(
+    facts.packages.flatMap((item) => item.depends.map((need) => `${item.manager} ${need}`)),
+  );
+  const root = facts.configDigest;
+  return {
+    $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    serialNumber: `urn:uuid:${uuidOf(digest)}`,
+    version: 1,
+    metadata: {
+      ...(facts.created === undefined ? {} : { timestamp: facts.created }),
+      tools: { components: [{ type: 'application', name: 'trimaran', version: toolVersion }] },
+      component: {
+        'bom-ref': root,
+        type: 'container',
+        name,
+        version: facts.configDigest,
+        properties: [
+          ...(source.recipe === undefined ? [] : [{ name: 'trimaran:recipe', value: source.recipe }]),
+          { name: 'trimaran:platform', value: facts.platform },
+          ...facts.layers.map((layer) => ({ name: 'trimaran:layer', value: layer.diffId })),
+        ],
+      },
+    },
+    components: facts.packages.map((item) => component(item, references.get(keyOf(item))!, facts)),
+    dependencies: [
+      {
+        ref: root,
+        dependsOn: facts.packages
+          .filter((item) => !wanted.has(keyOf(item)))
+          .map((item) => references.get(keyOf(item))!),
+      },
+      ...facts.packages.map((item) => ({
+        ref: references.get(keyOf(item))!,
+        dependsOn: item.depends.flatMap((need) => references.get(`${item.manager} ${need}`) ?? []),
+      })),
+    ],
+  };
+}
+
+function keyOf(item: PackageFacts): string {
+  return `${item.manager} ${item.name}`;
+}
+
+function component(item: PackageFacts, reference: string, facts: SbomSource['facts']): object {
+  const licences = item.licences.map((name) => {
+    const id = spdxIdentifier(name);
+    return { license: id === undefined ? { name } : { id } };
+  });
+  const layers = Object.keys(item.layers).map((index) => facts.layers[Number(index)]?.diffId ?? '');
+  return {
+    'bom-ref': reference,
+    type: 'library',
+    ...(item.supplier === undefined ? {} : { supplier: { name: item.supplier } }),
+    name: item.name,
+    version: item.version,
+    ...(item.description === undefined ? {} : { description: item.description }),
+    ...(item.archive === undefined ? {} : { hashes: [{ alg: 'SHA-256', content: item.archive.sha256 }] }),
+    ...(licences.length === 0 ? {} : { licenses: licences }),
+    purl: reference,
+    ...(isWebAddress(item.homepage) ? { externalReferences: [{ type: 'website', url: item.homepage }] } : {}),
+    properties: [
+      ...(item.source === undefined ? [] : [{ name: 'trimaran:source', value: item.source }]),
+      ...(item.archive === undefined ? [] : [{ name: 'trimaran:archive', value: item.archive.path }]),
+      { name: 'trimaran:size', value: String(item.size) },
+      ...layers.map((value) => ({ name: 'trimaran:layer', value })),
+    ],
+  };
+}
+
+function isWebAddress(text: string | undefined): boolean {
+  return text !== undefined && /^https?:\/\/[!-~]+$/.test(text) && URL.canParse(text);
+}
+
+/** A version 8 UUID (RFC 9562) of a digest's first bits. */
+function uuidOf(digest: string): string {
+  const variant = ((Number.parseInt(digest[16]!, 16) & 3) | 8).toString(16);
+  return [
+    digest.slice(0, 8),
+    digest.slice(8, 12),
+    `8${digest.slice(13, 16)}`,
+    `${variant}${digest.slice(17, 20)}`,
+    digest.slice(20, 32),
+  ].join('-');
+}

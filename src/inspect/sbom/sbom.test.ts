@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import Ajv from 'ajv';
+import { describe, expect, it } from 'vitest';
+import type { ExaminedImage, ImageFacts, PackageFacts } from '../compare/image-facts.ts';
+import { packageUrl, spdxIdentifier } from './component.ts';
+import { type SbomFormat, toolVersion, writeSbom } from './sbom.ts';
+
+const manifest = createRequire(import.meta.url).resolve('@cyclonedx/cyclonedx-library/package.json');
+const schema = (name: string) =>
+  JSON.parse(readFileSync(join(dirname(manifest), 'res/schema', name), 'utf8')) as object;
+
+function deb(name: string, more: Partial<PackageFacts> = {}): PackageFacts {
+  return {
+    manager: 'debian',
+    name,
+    version: '1:2.0-1+b1',
+    architecture: 'amd64',
+    depends: [],
+    licences: [],
+    registration: `var/lib/dpkg/status.d/${name}`,
+    size: 10,
+    files: 1,
+    layers: { 0: 10 },
+    ...more,
+  };
+}
+
+const facts: ImageFacts = {
+  format: 1,
+  configDigest: `sha256:${'0123456789abcdef'.repeat(4)}`,
+  platform: 'linux/amd64',
+  created: '1970-01-01T00:00:01Z',
+  config: {},
+  size: 20,
+  layers: [{ diffId: `sha256:${'a'.repeat(64)}`, size: 20, label: 'all', unowned: 0 }],
+  files: 2,
+  distribution: 'debian-12',
+  packages: [
+    deb('libstdc++6', {
+      source: 'gcc-12',
+      supplier: 'Debian GCC Maintainers <debian-gcc@lists.debian.org>',
+      licences: ['Expat', 'GPL-2+ or Artistic', 'GPL-3+', 'Odd licence', 'Odd-licence'],
+      homepage: 'http://gcc.gnu.org/',
+      archive: { path: 'pool/main/g/gcc-12/libstdc++6_1_amd64.deb', sha256: 'b'.repeat(64) },
+    }),
+    deb('libstdc--6', { depends: ['libstdc++6'] }),
+    deb('typing_extensions', { manager: 'python', version: '4.9.0', architecture: '' }),
+  ],
+  setId: [],
+  worldWritable: [],
+  shells: [],
+};
+const examined = { names: ['areas_api:latest'], facts } as unknown as ExaminedImage;
+
+function sbom(format: SbomFormat): Record<string, unknown> {
+  return JSON.parse(writeSbom({ examined, format, recipe: 'nix build .#docker' })) as Record<string, unknown>;
+}
+
+describe('writeSbom', () => {
+  it('writes CycloneDX that its published schema takes', () => {
+    const ajv = new Ajv({
+      strict: false,
+      formats: { 'iri-reference': true, uri: true, 'date-time': true, 'idn-email': true },
+    });
+    ajv.addSchema(
+      schema('spdx.SNAPSHOT.schema.json'),
+      'http://cyclonedx.org/schema/spdx.SNAPSHOT.schema.json',
+    );
+    ajv.addSchema(
+      schema('jsf-0.82.SNAPSHOT.schema.json'),
+      'http://cyclonedx.org/schema/jsf-0.82.SNAPSHOT.schema.json',
+    );
+    const validate = ajv.compile(schema('bom-1.6.SNAPSHOT.schema.json'));
+    const document = sbom('cyclonedx');
+    expect(validate(document), JSON.stringify(validate.errors)).toBe(true);
+    // The schema is really asked.
+    expect(validate({ ...document, components: [{ type: 'thing', name: 'x' }] })).toBe(false);
+    const [first] = document.components as { hashes: unknown; licenses: unknown; purl: string }[];
+    expect(first).toMatchObject({
+      purl: 'pkg:deb/debian/libstdc%2B%2B6@1:2.0-1%2Bb1?arch=amd64&distro=debian-12',
+      hashes: [{ alg: 'SHA-256', content: 'b'.repeat(64) }],
+    });
+    expect(first!.licenses).toContainEqual({ license: { id: 'MIT' } });
+    expect(first!.licenses).toContainEqual({ license: { name: 'Odd licence' } });
+    const references = new Set([
+      facts.configDigest,
+      ...(document.components as { 'bom-ref': string }[]).map((item) => item['bom-ref']),
+    ]);
+    for (const { ref, dependsOn } of document.dependencies as { ref: string; dependsOn: string[] }[])
+      for (const name of [ref, ...dependsOn]) expect(references).toContain(name);
+  });
+
+  it('writes SPDX whose identifiers are unique, and known wherever they are used', () => {
+    const document = sbom('spdx');
+    expect(document).toMatchObject({
+      spdxVersion: 'SPDX-2.3',
+      dataLicense: 'CC0-1.0',
+      SPDXID: 'SPDXRef-DOCUMENT',
+    });
+    expect((document.creationInfo as { created: string }).created).toBe('1970-01-01T00:00:01Z');
+    const packages = document.packages as { SPDXID: string; licenseDeclared: string }[];
+    const identifiers = packages.map((item) => item.SPDXID);
+    expect(new Set(identifiers).size).toBe(identifiers.length);
+    for (const identifier of identifiers) expect(identifier).toMatch(/^SPDXRef-[A-Za-z0-9.-]+$/);
+    for (const { spdxElementId, relatedSpdxElement } of document.relationships as Record<string, string>[])
+      for (const name of [spdxElementId, relatedSpdxElement])
+        expect(['SPDXRef-DOCUMENT', ...identifiers]).toContain(name);
+    expect(packages[1]!.licenseDeclared).toBe(
+      'MIT AND (GPL-2.0-or-later OR LicenseRef-Artistic) AND GPL-3.0-or-later AND LicenseRef-Odd-licence AND LicenseRef-Odd-licence-2',
+    );
+    const extracted = (document.hasExtractedLicensingInfos as { licenseId: string }[]).map(
+      (one) => one.licenseId,
+    );
+    for (const [reference] of packages[1]!.licenseDeclared.matchAll(/LicenseRef-[A-Za-z0-9.-]+/g))
+      expect(extracted).toContain(reference);
+  });
+
+  it('gives the same bytes each time, and takes hashes from the lock where the store knows none', () => {
+    const locked = {
+      version: '1:2.0-1+b1',
+      architecture: 'amd64',
+      path: 'pool/x.deb',
+      size: 1,
+      sha256: 'c'.repeat(64),
+    };
+    const lock = {
+      debian: new Map([
+        [
+          'bookworm',
+          {
+            architectures: new Map([
+              ['amd64', { packages: new Map([['libstdc--6', locked]]), python: new Map() }],
+            ]),
+          },
+        ],
+      ]),
+    } as never;
+    for (const format of ['cyclonedx', 'spdx'] as const) {
+      const text = writeSbom({ examined, format, lock });
+      expect(writeSbom({ examined, format, lock })).toBe(text);
+      expect(text).toContain('c'.repeat(64));
+    }
+  });
+
+  it('names the version of this program', () => {
+    const own = JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect(toolVersion).toBe(own.version);
+  });
+});
+
+describe('spdxIdentifier', () => {
+  it.each([
+    ['GPL-2', 'GPL-2.0-only'],
+    ['GPL-2+', 'GPL-2.0-or-later'],
+    ['LGPL-2.1+', 'LGPL-2.1-or-later'],
+    ['GFDL-1.3', 'GFDL-1.3-only'],
+    ['Expat', 'MIT'],
+    ['BSD-3-Clause', 'BSD-3-Clause'],
+    ['GPL-9', undefined],
+    ['public-domain', undefined],
+  ])('knows %s as %s', (name, identifier) => {
+    expect(spdxIdentifier(name)).toBe(identifier);
+  });
+});
+
+describe('packageUrl', () => {
+  it('follows the types of the package managers', () => {
+    expect(packageUrl(facts.packages[2]!, facts)).toBe('pkg:pypi/typing-extensions@4.9.0');
+  });
+});
