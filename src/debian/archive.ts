@@ -88,6 +88,12 @@ export async function findMirrors(options: {
   return mirrorsFor(await readAptSources(options.aptDirectory), options.suite);
 }
 
+/** Root of the snapshot service: what `TRIMARAN_DEBIAN_SNAPSHOT` names, else Debian's own. */
+export function findSnapshot(env: Host['env']): string {
+  const given = env.TRIMARAN_DEBIAN_SNAPSHOT?.trim() ?? '';
+  return given === '' ? debianSnapshot : given;
+}
+
 /**
  * Opens a suite of an archive: finds its release file in the cache, on a mirror or at the snapshot service, and
  * verifies it.

@@ -1,7 +1,8 @@
 // trimaran.lock of the project that a recipe belongs to: found beside the recipe or above it, and given what an
 // evaluation used of Debian releases, as flake.lock is given inputs.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { systemErrorCode } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import { readLockFile } from './debian/prepared-release.ts';
@@ -47,6 +48,8 @@ export interface ProjectLock {
 export function findProjectLock(directory: string): ProjectLock {
   let beside: string | undefined;
   for (let folder = directory; ; folder = dirname(folder)) {
+    // What lies in /tmp is anybody's, and no project.
+    if (folder !== directory && isOpenToAll(folder)) break;
     const file = join(folder, 'trimaran.lock');
     const lock = readLockFile(file);
     if (lock !== undefined) return { file, lock };
@@ -55,6 +58,11 @@ export function findProjectLock(directory: string): ProjectLock {
     if (existsSync(join(folder, '.git')) || dirname(folder) === folder) break;
   }
   return { file: beside ?? join(directory, 'trimaran.lock'), lock: undefined };
+}
+
+function isOpenToAll(folder: string): boolean {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  return found !== undefined && (found.mode & 0o002) !== 0;
 }
 
 /**
@@ -68,10 +76,13 @@ export function recordUsedPackages(host: Host, place: ProjectLock, used: readonl
   if (lock === before) return;
   const text = writeLockFile(lock);
   if (existsSync(place.file) && readFileSync(place.file, 'utf8') === text) return;
+  const temporary = temporaryNameFor(place.file);
   try {
-    writeFileSync(place.file, text);
+    writeFileSync(temporary, text);
+    renameSync(temporary, place.file);
     host.progress.note(`${place.lock === undefined ? 'wrote' : 'added packages to'} ${place.file}`);
   } catch (error) {
+    rmSync(temporary, { force: true });
     const code = systemErrorCode(error);
     if (code !== 'EACCES' && code !== 'EROFS' && code !== 'EPERM') throw error;
     host.progress.note(`cannot write ${place.file}; the packages used are not locked`);

@@ -39,9 +39,10 @@ export async function evaluateTargets<Result>(
     try {
       const { target, outputs } = await targetOf(session, request, text);
       const answer = await session.evaluate({ target, action: request.action });
+      results.push(await use(session, text, selectOutputs(answer, outputs)));
+      // Last, so that what failed leaves the lock as it was.
       if (settings.writeLockFile && settings.overrideInputs.size === 0)
         recordUsedPackages(host, lockPlace, answer.used);
-      results.push(await use(session, text, selectOutputs(answer, outputs)));
     } finally {
       session.close();
     }

@@ -1,7 +1,7 @@
 // A Debian release made ready for recipes: verified, its index on disk, in a form that can be sent to the thread that
 // evaluates. What the lock says decides which release it is.
 import { existsSync, readFileSync } from 'node:fs';
-import { type Archive, findMirrors, openArchive } from '../../debian/archive.ts';
+import { type Archive, findMirrors, findSnapshot, openArchive } from '../../debian/archive.ts';
 import { type ContentsNames, ensureContentsTable } from '../../debian/contents-names.ts';
 import { openPackageIndex } from '../../debian/package-index.ts';
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
@@ -56,6 +56,7 @@ export async function openRelease(
     cacheDirectory,
     architecture,
     suite: request.suite,
+    snapshot: findSnapshot(host.env),
     mirrors: await findMirrors({
       env: host.env,
       suite: request.suite,

@@ -1,7 +1,7 @@
 // Debian packages as store objects. A package's derivation names its .deb by path and hash; its output `out` is the
 // packed tree, `control` the fields and scripts. Many are made at once, which spreads them over connections and threads.
 import { writeFileSync } from 'node:fs';
-import { findMirrors } from '../../debian/archive.ts';
+import { findMirrors, findSnapshot } from '../../debian/archive.ts';
 import type { DebControl } from '../../debian/deb.ts';
 import { fetchDebs } from '../../debian/fetch-debs.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
@@ -45,6 +45,7 @@ export async function realisePackages(
       packages: items.map((item) => item.record),
       mirrors: source.mirrors ?? (await findMirrors({ env: host.env, suite })),
       timestamp: items[0]!.timestamp,
+      snapshot: findSnapshot(host.env),
     });
   }
   const files = await fetchDebs({

@@ -1,8 +1,13 @@
 # PostgreSQL of the release, with `withPackages` for its extensions.
 { lib, debian, debianEnvironment }:
 let
-  # `postgresql` is Debian's own name for the release's version; it depends on `postgresql-N`.
-  version = lib.head (lib.splitString "+" (debian.record "postgresql").version);
+  # `postgresql` is Debian's own name for the release's version; it depends on `postgresql-N`. An archive may have
+  # neither, and a lock only the latter.
+  servers = lib.filter (name: builtins.match "postgresql-[0-9]+" name != null) (debian.withPrefix "postgresql-");
+  version =
+    if lib.elem "postgresql" (debian.withPrefix "postgresql")
+    then lib.head (lib.splitString "+" (debian.record "postgresql").version)
+    else lib.removePrefix "postgresql-" (if servers == [ ] then "postgresql-0" else lib.last servers);
   server = "postgresql-${version}";
   facts = debian.record server;
 
