@@ -2,7 +2,7 @@
 // the databases inside it, a layer that holds one package only, and names that say so.
 import type { ByteString } from '../../foundation/byte-string.ts';
 import type { Host } from '../../foundation/host.ts';
-import { debianPaths } from './debian-origins.ts';
+import { debianPaths } from './debian-paths.ts';
 import type { PackageRecord } from './image-packages.ts';
 import type { ImageTree } from './image-tree.ts';
 

@@ -101,7 +101,7 @@ async function readImage(
 ): Promise<{ facts: ImageFacts; paths: string[] }> {
   const merged = await mergeImage(image);
   const tree = new ImageTree(merged);
-  const records = findPackages(host, tree);
+  const records = findPackages(tree);
   const owners = findOwners(host, tree, records);
   const tallies = records.map(() => ({ size: 0, files: 0, layers: {} as Record<number, number> }));
   const unowned = image.layers.map(() => 0);

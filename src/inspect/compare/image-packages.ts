@@ -4,8 +4,6 @@ import { field, parseControl, type Stanza } from '../../debian/control.ts';
 import { type Dependency, parseDependencies } from '../../debian/dependency.ts';
 import { fromByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
-import type { Host } from '../../foundation/host.ts';
-import { debianOrigins } from './debian-origins.ts';
 import type { ImageTree } from './image-tree.ts';
 
 export type PackageManager = 'debian' | 'python' | 'nix' | 'guix';
@@ -25,8 +23,6 @@ export interface PackageRecord {
   readonly supplier?: string;
   readonly description?: string;
   readonly homepage?: string;
-  /** Of the .deb: where in the archive, and its SHA-256, known where the image was built here. */
-  readonly archive?: { readonly path: string; readonly sha256: string };
   /** Of dpkg's database in its small form, or of Python's metadata: where the package is registered. */
   readonly registration: string;
   /** Bytes that the package says it takes. */
@@ -34,8 +30,8 @@ export interface PackageRecord {
 }
 
 /** Every package of an image, sorted by manager and name. */
-export function findPackages(host: Pick<Host, 'env'>, tree: ImageTree): PackageRecord[] {
-  const debian = debianPackages(host, tree);
+export function findPackages(tree: ImageTree): PackageRecord[] {
+  const debian = debianPackages(tree);
   const known = new Set(debian.map((item) => item.name));
   const all = [...debian, ...pythonPackages(tree, known), ...storeObjects(tree)];
   return all.sort((a, b) => order(a.manager, b.manager) || order(a.name, b.name));
@@ -55,7 +51,7 @@ function readStanzas(text: string | undefined, file: string): Stanza[] {
   }
 }
 
-function debianPackages(host: Pick<Host, 'env'>, tree: ImageTree): PackageRecord[] {
+function debianPackages(tree: ImageTree): PackageRecord[] {
   const stanzas: { stanza: Stanza; registration: string }[] = [];
   const add = (path: string) => {
     for (const stanza of readStanzas(tree.text(path), fromByteString(path)))
@@ -80,7 +76,6 @@ function debianPackages(host: Pick<Host, 'env'>, tree: ImageTree): PackageRecord
     const name = field(stanza, 'package');
     if (name !== undefined) providers.set(name, name);
   }
-  const origins = debianOrigins(host, tree);
   const packages = new Map<string, PackageRecord>();
   for (const { stanza, registration } of installed) {
     const name = field(stanza, 'package');
@@ -92,7 +87,6 @@ function debianPackages(host: Pick<Host, 'env'>, tree: ImageTree): PackageRecord
       .flatMap((dependency) =>
         dependency.flatMap((relation) => providers.get(relation.name) ?? []).slice(0, 1),
       );
-    const origin = origins.get(name);
     const size = Number(field(stanza, 'installed-size'));
     packages.set(name, {
       manager: 'debian',
@@ -106,7 +100,6 @@ function debianPackages(host: Pick<Host, 'env'>, tree: ImageTree): PackageRecord
       ...optional('supplier', field(stanza, 'maintainer')),
       ...optional('description', field(stanza, 'description')?.split('\n')[0]),
       ...optional('homepage', field(stanza, 'homepage')),
-      ...(origin?.version === version ? { archive: { path: origin.path, sha256: origin.sha256 } } : {}),
       ...(Number.isFinite(size) && size > 0 ? { installedSize: size * 1024 } : {}),
     });
   }

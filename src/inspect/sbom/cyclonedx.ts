@@ -1,7 +1,6 @@
 // CycloneDX 1.6 as JSON. https://cyclonedx.org/docs/1.6/json/
-import type { PackageFacts } from '../compare/image-facts.ts';
 import { packageUrl, spdxIdentifier } from './component.ts';
-import { type SbomSource, toolVersion } from './sbom.ts';
+import { type SbomPackage, type SbomSource, toolVersion } from './sbom.ts';
 
 /** The document as an object; key order is the order of the text. */
 export function cyclonedxDocument(source: SbomSource): object {
@@ -49,11 +48,11 @@ export function cyclonedxDocument(source: SbomSource): object {
   };
 }
 
-function keyOf(item: PackageFacts): string {
+function keyOf(item: SbomPackage): string {
   return `${item.manager} ${item.name}`;
 }
 
-function component(item: PackageFacts, reference: string, facts: SbomSource['facts']): object {
+function component(item: SbomPackage, reference: string, facts: SbomSource['facts']): object {
   const licences = item.licences.map((name) => {
     const id = spdxIdentifier(name);
     return { license: id === undefined ? { name } : { id } };

@@ -10,11 +10,17 @@ export const toolVersion = '0.1.0';
 
 export type SbomFormat = 'cyclonedx' | 'spdx';
 
+/** A package, and the .deb it came from where a lock knows that. */
+export interface SbomPackage extends PackageFacts {
+  /** `path` is below the archive's root. */
+  readonly archive?: { readonly path: string; readonly sha256: string };
+}
+
 /** What both formats are made from. */
 export interface SbomSource {
   /** The image as a person would call it. */
   readonly name: string;
-  readonly facts: ImageFacts;
+  readonly facts: Omit<ImageFacts, 'packages'> & { readonly packages: readonly SbomPackage[] };
   /** As one would type it: `nix build .#docker`; absent for an image that nobody here built. */
   readonly recipe: string | undefined;
 }
@@ -23,7 +29,7 @@ export interface SbomRequest {
   readonly examined: ExaminedImage;
   readonly format: SbomFormat;
   readonly recipe?: string | undefined;
-  /** Says where packages of an image that was not built on this machine came from. */
+  /** Says which .deb each package came from. */
   readonly lock?: LockFile | undefined;
 }
 
@@ -57,8 +63,8 @@ function lockedSuites(facts: ImageFacts, lock: LockFile | undefined): { distribu
   );
 }
 
-function withLockedOrigin(item: PackageFacts, lock: LockFile | undefined): PackageFacts {
-  if (item.manager !== 'debian' || item.archive !== undefined) return item;
+function withLockedOrigin(item: PackageFacts, lock: LockFile | undefined): SbomPackage {
+  if (item.manager !== 'debian') return item;
   for (const { architectures } of lock?.debian.values() ?? []) {
     for (const { packages } of architectures.values()) {
       const locked = packages.get(item.name);

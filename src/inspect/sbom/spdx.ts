@@ -1,7 +1,6 @@
 // SPDX 2.3 as JSON. https://spdx.github.io/spdx-spec/v2.3/
-import type { PackageFacts } from '../compare/image-facts.ts';
 import { packageUrl, spdxIdentifier } from './component.ts';
-import { type SbomSource, toolVersion } from './sbom.ts';
+import { type SbomPackage, type SbomSource, toolVersion } from './sbom.ts';
 
 /** The document as an object; key order is the order of the text. */
 export function spdxDocument(source: SbomSource): object {
@@ -117,7 +116,7 @@ function relationship(spdxElementId: string, relationshipType: string, relatedSp
 }
 
 /** Letters, digits, `.` and `-` are all an identifier may have; each package gets its own. */
-function uniqueIdentifiers(packages: readonly PackageFacts[]): ReadonlyMap<PackageFacts, string> {
+function uniqueIdentifiers(packages: readonly SbomPackage[]): ReadonlyMap<SbomPackage, string> {
   const used = new Set<string>();
   return new Map(
     packages.map((item) => {

@@ -1,20 +1,13 @@
-// Where the Debian packages of an image that was built on this machine came from: an image names its environments by
-// links in /nix/store, and the store still knows their packages and derivations.
+// Which files the Debian packages of an image that was built on this machine brought: an image names its environments
+// by links in /nix/store, and the store still knows their packages.
 import type { StorePath } from '../../formats/store-path.ts';
-import { type ByteString, fromByteString } from '../../foundation/byte-string.ts';
+import type { ByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { type EnvironmentPackage, readEnvironment } from '../../sets/image/environment.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import type { ImageTree } from './image-tree.ts';
-
-export interface DebianOrigin {
-  readonly version: string;
-  /** Below the archive's root. */
-  readonly path: string;
-  readonly sha256: string;
-}
 
 interface KnownPackage {
   readonly item: EnvironmentPackage;
@@ -46,22 +39,6 @@ function whenThere<Result>(read: () => Result): Result | undefined {
     if (isTrimaranError(error)) return undefined;
     throw error;
   }
-}
-
-/** What the derivations say of the .debs, by package name. */
-export function debianOrigins(host: Pick<Host, 'env'>, tree: ImageTree): ReadonlyMap<string, DebianOrigin> {
-  const origins = new Map<string, DebianOrigin>();
-  for (const [name, { item, store }] of knownPackages(host, tree)) {
-    const env = whenThere(() => {
-      const { deriver } = store.info(item.tree);
-      return deriver === undefined ? undefined : store.readDerivation(deriver).env;
-    });
-    const path = env?.get('path');
-    const sha256 = env?.get('sha256');
-    if (path === undefined || sha256 === undefined) continue;
-    origins.set(name, { version: item.version, path: fromByteString(path), sha256: fromByteString(sha256) });
-  }
-  return origins;
 }
 
 /** Paths that each package put into the image, its byte code included, by package name. */
