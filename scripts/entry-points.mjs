@@ -1,7 +1,9 @@
-// What `npm run build` bundles: output name in dist/ to source file.
-export const entryPoints = {
+// What `npm run build` bundles: output name in dist/ to source file. The library is bundled apart from the command
+// line, so that what it exports does not decide how the command line is split.
+export const commandEntries = {
   trimaran: 'src/cli/main.ts',
-  index: 'src/index.ts',
   'evaluation-worker': 'src/routes/nix/evaluation-worker.ts',
   'unpack-worker': 'src/debian/unpack-worker.ts',
 };
+
+export const libraryEntries = { index: 'src/index.ts' };

@@ -1,1 +1,50 @@
-export {};
+// `trimaran audit`: what can change tomorrow in a project, a folder or single recipe files.
+import { resolve } from 'node:path';
+import pc from 'picocolors';
+import {
+  auditPaths,
+  readLockFile,
+  renderAuditJson,
+  renderAuditSarif,
+  renderAuditText,
+  TrimaranError,
+  version,
+} from '../index.ts';
+import type { CommandContext } from './context.ts';
+
+export async function run(
+  context: CommandContext,
+  args: readonly string[],
+  options: Record<string, unknown>,
+): Promise<number> {
+  const { host } = context;
+  const lock = options['lock'] as string | undefined;
+  const report = await auditPaths(args.length === 0 ? ['.'] : args, {
+    directory: host.cwd,
+    environment: host.env,
+    ...(lock === undefined ? {} : { lock: lockAt(resolve(host.cwd, lock)) }),
+  });
+  if (options['sarif'] === true) context.print(renderAuditSarif(report, { version }));
+  else if (context.json) context.print(renderAuditJson(report));
+  else context.print(renderAuditText(report, { paint }).trimEnd());
+  return report.findings.length === 0 ? 0 : 1;
+}
+
+function lockAt(file: string) {
+  const lock = readLockFile(file);
+  if (lock !== undefined) return lock;
+  throw new TrimaranError({
+    code: 'cli/no-lock',
+    message: `there is no lock ${file}`,
+    hint: 'write one with `trimaran lock`, or leave --lock out',
+    exitCode: 2,
+  });
+}
+
+const paint = {
+  error: pc.red,
+  warning: pc.yellow,
+  note: pc.cyan,
+  dim: pc.dim,
+  bold: pc.bold,
+};

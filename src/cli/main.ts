@@ -1,6 +1,7 @@
 // The command line: names and options of every command. A command's own code is loaded only when it runs,
 // since start-up time is part of the product.
 import { Command, CommanderError } from 'commander';
+import { version } from '../index.ts';
 import { type CommandContext, fail, makeContext } from './context.ts';
 import { joinPairs } from './paired-options.ts';
 
@@ -14,7 +15,7 @@ const program = new Command('trimaran')
   .description(
     'Build a compose service’s image from a Dockerfile, a Nix flake or a Guix manifest: the same bytes every time.',
   )
-  .version('0.1.0')
+  .version(version)
   .enablePositionalOptions()
   .showHelpAfterError('(add --help for the options)')
   .configureHelp({ sortSubcommands: false })
