@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterpreter } from '../../src/languages/scheme/interpreter.ts';
+import { listToArray } from '../../src/languages/scheme/values.ts';
 import { diskHost } from './guile-disk-host.ts';
 
 /** One case: what each implementation printed. */
@@ -19,7 +20,7 @@ export function normalize(text: string): string {
   return text
     .replace(/#<procedure [^>]*>/g, '#<procedure>')
     .replace(/ at [^ >]+:\d+:\d+/g, '')
-    .replace(/\b[0-9a-f]{8,16}\b/g, 'ADDRESS')
+    .replace(/(#<[^>]*?)\b[0-9a-f]{8,16}\b/g, '$1ADDRESS')
     .trim();
 }
 
@@ -79,6 +80,15 @@ export function compareFile(directory: string, file: string): Comparison[] {
   return [...guile]
     .filter(([, result]) => result !== 'guile-died')
     .map(([index, result]) => ({ file, index, guile: normalize(result), ours: normalize(ours.get(index) ?? 'nothing') }));
+}
+
+/** The programs of a case file, by index, as text. */
+export function caseTexts(directory: string, file: string): string[] {
+  const text = readFileSync(join(directory, 'guile-driver.scm'), 'utf8');
+  const definitions = text.slice(0, text.indexOf('(define (fresh-module'));
+  const interpreter = createInterpreter({ host: diskHost({ stdout: () => {} }) });
+  const list = interpreter.evaluateText(`${definitions} (cdr (read-cases ${JSON.stringify(join(directory, file))}))`, { file: 'cases' });
+  return listToArray(list).map((datum) => interpreter.write(datum));
 }
 
 export const caseFiles = [

@@ -1,7 +1,7 @@
 // Compares our Scheme with Guile: `npm run conformance:guile` runs the project's own cases and generated programs;
 // `npm run conformance:guile -- DIR` runs Guix's own pure test files from a checkout of Guix.
 import { resolve } from 'node:path';
-import { caseFiles, compareFile } from './guile-compare.ts';
+import { caseFiles, caseTexts, compareFile } from './guile-compare.ts';
 import { runGuixTests } from './guile-guix-tests.ts';
 import { compareGenerated } from './guile-generated.ts';
 
@@ -16,7 +16,8 @@ if (args[0] !== undefined && !args[0].endsWith('.scm')) {
   for (const file of files) {
     const results = compareFile(directory, file);
     const bad = results.filter(({ guile, ours }) => guile !== ours);
-    for (const { index, guile, ours } of bad) console.log(`${file} #${index}\n  guile: ${guile}\n  ours:  ${ours}`);
+    const texts = bad.length > 0 ? caseTexts(directory, file) : [];
+    for (const { index, guile, ours } of bad) console.log(`${file} ${texts[index]}\n  guile: ${guile}\n  ours:  ${ours}`);
     console.log(`${file}: ${results.length - bad.length} passed, ${bad.length} failed`);
     passed += results.length - bad.length;
     failed += bad.length;

@@ -127,8 +127,8 @@ function doubleToText(value: number, radix: number): string {
   const digits = mantissa!.replace('.', '');
   const exponent = Number(exponentText);
   const sign = value < 0 ? '-' : '';
-  // Guile writes an exponent from 1e20 on, and below 1e-3.
-  if (exponent >= 20) {
+  // Guile writes an exponent below 1e-3, and from 1e7 on when more than three zeros would fill up the digits.
+  if (exponent >= 7 && exponent > digits.length + 2) {
     return `${sign}${digits[0]}.${digits.slice(1) || '0'}e${exponent}`;
   }
   if (exponent >= 0) {

@@ -193,10 +193,6 @@ function defineArithmetic(d: Definer): void {
   d.pure('quotient', 2, 2, (a, b) => integerDivide('quotient', 'quotient', a, b));
   d.pure('remainder', 2, 2, (a, b) => integerDivide('remainder', 'remainder', a, b));
   d.pure('modulo', 2, 2, (a, b) => {
-    if (isNumber(a) && isNumber(b) && !(isInteger(a) && isInteger(b)) && numberSign(b) !== 0) {
-      // Guile's modulo takes any reals.
-      return subtract(a, multiply(b, roundNumber('floor', divide(a, b))));
-    }
     return integerDivide('modulo', 'modulo', a, b);
   });
   d.pure('gcd', 0, MANY, (...args) => args.reduce((a, b) => gcd(a, b), 0));
@@ -343,7 +339,6 @@ function defineTranscendental(d: Definer): void {
   d.pure('acos', 1, 1, (x) => (x === 1 ? 0 : real('acos', Math.acos, (v) => Math.abs(v) <= 1)(x)));
   d.pure('atan', 1, 2, (y, x) => {
     if (x === undefined) return y === 0 ? 0 : real('atan', Math.atan)(y);
-    if (y === 0 && isExact(x) && numberSign(x) > 0) return 0;
     return flo(Math.atan2(toDouble(need('atan', y)), toDouble(need('atan', x, 2))));
   });
 }
