@@ -1,6 +1,7 @@
 // What a command gets: the host, where to print, and how to end.
 import { readFileSync } from 'node:fs';
-import { type Host, isTrimaranError } from '../index.ts';
+import { join } from 'node:path';
+import { type Host, isTrimaranError, trimaranRoot } from '../index.ts';
 import { realHost } from './host.ts';
 import { errorToJson, renderError, terminalProgress } from './terminal.ts';
 
@@ -27,15 +28,19 @@ export function makeContext(json: boolean): CommandContext {
 /** Prints an error as the context wants it and gives the exit code: the error's own, or 4 for a bug. */
 export function fail(context: CommandContext, error: unknown): number {
   if (context.json && isTrimaranError(error)) context.print(JSON.stringify(errorToJson(error), null, 2));
-  else context.say(renderError(error, readSource));
+  else context.say(renderError(error, sourceReader(context)));
   if (process.env.TRIMARAN_DEBUG !== undefined && error instanceof Error) context.say(error.stack ?? '');
   return isTrimaranError(error) ? error.exitCode : 4;
 }
 
-function readSource(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
+/** A file's text as errors show it; those of the logical store lie below Trimaran's root. */
+function sourceReader({ host }: CommandContext): (file: string) => string | undefined {
+  return (file) => {
+    try {
+      const inStore = /^\/(?:nix|gnu)\/store\//.test(file);
+      return readFileSync(inStore ? join(trimaranRoot(host), file) : file, 'utf8');
+    } catch {
+      return undefined;
+    }
+  };
 }

@@ -92,8 +92,11 @@ export function renderError(error: unknown, readSource: (file: string) => string
   return lines.join('\n');
 }
 
+/** As one would type it from here. */
 function place(span: Span): string {
-  return `${span.file}:${span.line}:${span.column}`;
+  const inside = `${process.cwd()}/`;
+  const file = span.file.startsWith(inside) ? span.file.slice(inside.length) : span.file;
+  return `${file}:${span.line}:${span.column}`;
 }
 
 function excerpt(span: Span, readSource: (file: string) => string | undefined): string[] {

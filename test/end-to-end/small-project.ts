@@ -40,7 +40,11 @@ export const smallPackages: readonly TestPackage[] = [
   {
     name: 'goodbye',
     fields: { Depends: 'libhello' },
-    files: [testDirectory('usr'), testDirectory('usr/bin'), testFile('usr/bin/goodbye', '#!/bin/sh\n', 0o755)],
+    files: [
+      testDirectory('usr'),
+      testDirectory('usr/bin'),
+      testFile('usr/bin/goodbye', '#!/bin/sh\n', 0o755),
+    ],
   },
 ];
 
@@ -174,7 +178,11 @@ export class SmallProject {
 
   /** Makes the folder a repository whose files are all added. */
   initGit(): void {
-    for (const args of [['init', '-q'], ['add', '.']]) spawnSync('git', args, { cwd: this.directory });
+    for (const args of [
+      ['init', '-q'],
+      ['add', '.'],
+    ])
+      spawnSync('git', args, { cwd: this.directory });
   }
 
   /** Starts `trimaran ARGS`; `shell` may wrap it: `ulimit -f 100; exec "$@"`. */
@@ -214,7 +222,9 @@ export class SmallProject {
 
   /** SHA-256 of what `result` names. */
   resultHash(link = 'result'): string {
-    return createHash('sha256').update(readFileSync(this.file(link))).digest('hex');
+    return createHash('sha256')
+      .update(readFileSync(this.file(link)))
+      .digest('hex');
   }
 
   remove(): void {

@@ -29,15 +29,6 @@ export class DebianFacts {
     const host = (value: Parameters<Evaluator['fromHost']>[0]) => evaluator.fromHost(value);
     const lambda = (name: string, arity: number, call: (args: readonly NixValue[]) => NixValue) =>
       evaluator.makeFunction({ name, arity, call });
-    /** A set with an entry for each name, made when asked for, and those of a given set over them. */
-    const lazySet = (names: readonly string[], make: NixValue, over: NixValue) => {
-      const attributes = new Map<string, NixValue>(
-        names.map((name) => [name, evaluator.makeLazy(() => evaluator.callFunction(make, [name]))]),
-      );
-      const special = evaluator.inspect(over);
-      if (special.type === 'set') for (const [name, value] of special.attributes) attributes.set(name, value);
-      return evaluator.makeSet(attributes);
-    };
     return evaluator.makeSet([
       ['suite', toByteString(identity.suite)],
       ['timestamp', toByteString(identity.timestamp)],
@@ -52,10 +43,10 @@ export class DebianFacts {
           host(facts.commandPackage(text(name!), text(shippedBy!)) ?? null),
         ),
       ],
-      ['packages', lambda('packages', 2, ([make, over]) => lazySet(facts.names(), make!, over!))],
+      ['packages', lambda('packages', 1, ([make]) => evaluator.makeLazySet(facts.names(), make!))],
       [
         'pythonPackages',
-        lambda('pythonPackages', 2, ([make, over]) => lazySet(facts.pythonNames(), make!, over!)),
+        lambda('pythonPackages', 1, ([make]) => evaluator.makeLazySet(facts.pythonNames(), make!)),
       ],
       [
         'extensions',
@@ -63,7 +54,7 @@ export class DebianFacts {
           const prefix = `${text(server!)}-`;
           const names = facts.withPrefix(prefix).map((name) => name.slice(prefix.length));
           const short = names.map((name) => name.replace(/-\d[\d.]*$/, ''));
-          return lazySet([...new Set([...names, ...short])].sort(), make!, evaluator.makeSet([]));
+          return evaluator.makeLazySet([...new Set([...names, ...short])].sort(), make!);
         }),
       ],
     ]);

@@ -3,7 +3,8 @@
 
 import type { StorePath } from '../../formats/store-path.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
-import { TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, type RelatedSpan, TrimaranError } from '../../foundation/error.ts';
+import { didYouMean, nearestNames } from '../../foundation/nearest.ts';
 import { createEvaluator, type Evaluator, type NixValue } from '../../languages/nix/evaluator.ts';
 import type { HostValue } from '../../languages/nix/host.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -58,12 +59,84 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
       return callFlake(evaluator, { store, world, flake: world.call('getFlake', text) as SentFlake });
     },
   });
-  const { path, value } = find(evaluator, { store, world, target: request.target });
-  const result =
-    request.action.kind === 'value'
-      ? present(evaluator, value, request.action)
-      : derivation(evaluator, value, path);
-  return { result, used: debian.used() };
+  evaluator.definePrimOp({
+    name: '__trimaranRefuse',
+    arity: 1,
+    call: ([reason]) => {
+      throw refusal(evaluator.toHost(reason!) as unknown as Refusal);
+    },
+  });
+  let found: Found | undefined;
+  try {
+    found = find(evaluator, { store, world, target: request.target });
+    const { path, value } = found;
+    const result =
+      request.action.kind === 'value'
+        ? present(evaluator, value, request.action)
+        : derivation(evaluator, value, path);
+    return { result, used: debian.used() };
+  } catch (error) {
+    throw isTrimaranError(error) ? placed(error, found && definitionOf(evaluator, found)) : error;
+  }
+}
+
+/** What the Debian set's Nix files say when they refuse an argument. */
+interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  /** The name that is wrong, and those that would be right; none when the name is right and missing. */
+  readonly name: string;
+  readonly names: readonly string[];
+  /** As `unsafeGetAttrPos` gives it. */
+  readonly position: Position | null;
+}
+
+interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+function refusal({ code, message, name, names, position }: Refusal): TrimaranError {
+  return new TrimaranError({
+    code,
+    message: fromByteString(message),
+    hint: names.length === 0 ? `add '${name}'` : nearestOf(name, names),
+    ...(position === null ? {} : { span: { ...position, file: fromByteString(position.file) } }),
+  });
+}
+
+function nearestOf(name: string, names: readonly string[]): string {
+  return [didYouMean(name, names), `it takes ${names.join(', ')}`]
+    .filter((text) => text !== undefined)
+    .join(' ');
+}
+
+/** The error with the place that its cause names, if it does, and with where the wanted attribute is defined. */
+function placed(error: TrimaranError, definition: RelatedSpan | undefined): TrimaranError {
+  const { code, message, related, hint, exitCode, cause } = error;
+  return new TrimaranError({
+    code,
+    message,
+    hint,
+    exitCode,
+    span: (isTrimaranError(cause) ? cause.span : undefined) ?? error.span,
+    related: definition === undefined ? related : [...related, definition],
+    cause,
+  });
+}
+
+/** Where the attribute that was to be evaluated is defined. */
+function definitionOf(evaluator: Evaluator, { path, parent, name }: Found): RelatedSpan | undefined {
+  if (parent === undefined || name === undefined) return undefined;
+  const position = evaluator.toHost(
+    evaluator.callFunction(evaluator.evaluateText('builtins.unsafeGetAttrPos'), [toByteString(name), parent]),
+  ) as Position | null;
+  if (position === null) return undefined;
+  return {
+    message: `while evaluating the attribute '${path}'`,
+    span: { ...position, file: fromByteString(position.file) },
+  };
 }
 
 interface FindContext {
@@ -72,10 +145,15 @@ interface FindContext {
   readonly target: EvaluationTarget;
 }
 
-function find(
-  evaluator: Evaluator,
-  { store, world, target }: FindContext,
-): { path: string; value: NixValue } {
+interface Found {
+  readonly path: string;
+  readonly value: NixValue;
+  /** The set that has the value, under `name`, when that is known. */
+  readonly parent?: NixValue;
+  readonly name?: string;
+}
+
+function find(evaluator: Evaluator, { store, world, target }: FindContext): Found {
   if (target.kind !== 'flake') {
     const root =
       target.kind === 'file'
@@ -90,8 +168,11 @@ function find(
   const flake = callFlake(evaluator, { store, world, flake: target.flake });
   const outputs = evaluator.attribute(flake, 'outputs') ?? flake;
   for (const path of target.attributePaths) {
-    const value = path === '' ? flake : select(evaluator, outputs, parseAttributePath(path));
-    if (value !== undefined) return { path, value };
+    if (path === '') return { path, value: flake };
+    const names = parseAttributePath(path);
+    const parent = select(evaluator, outputs, names.slice(0, -1));
+    const value = parent === undefined ? undefined : select(evaluator, parent, names.slice(-1));
+    if (value !== undefined) return { path, value, parent: parent!, name: names.at(-1)! };
   }
   throw missing(evaluator, outputs, target);
 }
@@ -128,12 +209,12 @@ function callFlake(
       const path = addDebianSet(store, { suite: suite!, timestamp: timestamp!, release: release! });
       const outputs = evaluator.evaluateText(
         'path: (import (path + "/flake.nix")).outputs { self = { }; } // { outPath = path; }',
-        { label: '«debian»' },
+        { label: toByteString('«debian»') },
       );
       return evaluator.callFunction(outputs, [evaluator.makeString(path, [path])]);
     },
   });
-  const call = evaluator.evaluateText(toByteString(callFlakeExpression), { label: '«flake»' });
+  const call = evaluator.evaluateText(toByteString(callFlakeExpression), { label: toByteString('«flake»') });
   return evaluator.callFunction(call, [
     evaluator.makeSet([
       ['nodes', evaluator.fromHost(nodes as unknown as HostValue)],
@@ -164,12 +245,23 @@ function missing(
   outputs: NixValue,
   target: EvaluationTarget & { kind: 'flake' },
 ): TrimaranError {
-  const found = evaluator.inspect(outputs);
-  const names = found.type === 'set' ? [...found.attributes.keys()].map(fromByteString) : [];
+  const namesOf = (path: readonly string[]) => {
+    const value = select(evaluator, outputs, path);
+    const found = value === undefined ? undefined : evaluator.inspect(value);
+    return found?.type === 'set' ? [...found.attributes.keys()].map(fromByteString).sort() : [];
+  };
+  const near = new Set<string>();
+  for (const path of target.attributePaths) {
+    const names = parseAttributePath(path);
+    for (const name of nearestNames(names.at(-1) ?? '', namesOf(names.slice(0, -1)))) near.add(name);
+  }
+  const names = namesOf([]);
+  const listed = names.length === 0 ? 'the flake has no outputs' : `its outputs are ${names.join(', ')}`;
+  const [first] = near;
   return new TrimaranError({
     code: 'nix/no-attribute',
     message: `flake '${target.shown}' does not provide attribute ${showAttributePaths(target.attributePaths)}`,
-    hint: names.length === 0 ? 'the flake has no outputs' : `its outputs are ${names.sort().join(', ')}`,
+    hint: first === undefined ? listed : `did you mean ${[...near].slice(0, 3).join(' or ')}? ${listed}`,
   });
 }
 
@@ -181,9 +273,10 @@ function present(
   const applied =
     action.apply === undefined
       ? value
-      : evaluator.callFunction(evaluator.evaluateText(toByteString(action.apply), { label: '«string»' }), [
-          value,
-        ]);
+      : evaluator.callFunction(
+          evaluator.evaluateText(toByteString(action.apply), { label: toByteString('«string»') }),
+          [value],
+        );
   switch (action.form) {
     case 'json':
       return { kind: 'value', text: fromByteString(evaluator.toJson(applied)) };

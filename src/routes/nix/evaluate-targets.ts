@@ -5,6 +5,7 @@ import type { Host } from '../../foundation/host.ts';
 import { findProjectLock, recordUsedPackages } from '../../sets/project-lock.ts';
 import type { LocalSource } from '../../sets/source-state.ts';
 import type { EvaluationAction, EvaluationAnswer, EvaluationTarget } from './evaluation-request.ts';
+import { explainError } from './explain-error.ts';
 import { parseFlakeReference, showFlakeReference } from './flakes/flake-reference.ts';
 import type { LockOutcome } from './flakes/flake-session.ts';
 import { type InputAttributes, requiredString } from './flakes/input.ts';
@@ -43,6 +44,12 @@ export async function evaluateTargets<Result>(
       // Last, so that what failed leaves the lock as it was.
       if (settings.writeLockFile && settings.overrideInputs.size === 0)
         recordUsedPackages(host, lockPlace, answer.used);
+    } catch (error) {
+      throw explainError(error, {
+        store: session.store,
+        sourceDirectory: sourceDirectory(request, text),
+        showTrace: settings.showTrace,
+      });
     } finally {
       session.close();
     }
@@ -58,6 +65,12 @@ function projectDirectory(request: EvaluateTargetsRequest, text: string): string
   const { input, subdir } = parseInstallable(text, { baseDirectory: cwd }).reference;
   const directory = localDirectory(input);
   return directory === undefined ? cwd : join(directory, subdir);
+}
+
+/** The tree of this machine that an installable's flake is copied from, if it is. */
+function sourceDirectory(request: EvaluateTargetsRequest, text: string): string | undefined {
+  if (request.file !== undefined || request.expression !== undefined) return undefined;
+  return localDirectory(parseInstallable(text, { baseDirectory: request.host.cwd }).reference.input);
 }
 
 /** The folder of this machine that an input stands for; undefined when it comes from elsewhere, or at a revision. */

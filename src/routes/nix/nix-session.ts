@@ -39,6 +39,8 @@ import type { NixSettings } from './settings.ts';
 
 /** Megabytes of stack: deep recursion is ordinary in Nix. */
 const stackSizeMb = 900;
+/** Most of what evaluation makes is short-lived; with room for it, little is copied by the garbage collector. */
+const maxYoungGenerationSizeMb = 128;
 
 export interface NixSessionOptions {
   readonly host: Host;
@@ -129,7 +131,7 @@ export class NixSession {
     const worker = new Worker(workerFile(), {
       workerData: { request: whole, port: port2, signal },
       transferList: [port2],
-      resourceLimits: { stackSizeMb, maxOldGenerationSizeMb: 8192 },
+      resourceLimits: { stackSizeMb, maxYoungGenerationSizeMb, maxOldGenerationSizeMb: 8192 },
     });
     try {
       return await new Promise<EvaluationAnswer>((resolve, reject) => {

@@ -10,6 +10,8 @@ import { TrimaranError } from '../../foundation/error.ts';
 import { didYouMean } from '../../foundation/nearest.ts';
 import type { LockedArchitecture, LockedPackage } from '../lock-file.ts';
 
+const namesHint = 'packages have their Debian names; `apt search` on a Debian machine finds them';
+
 export interface ReleaseIdentity {
   /** As the recipe names it: `bookworm`. */
   readonly suite: string;
@@ -102,7 +104,7 @@ export class ReleaseFacts {
       throw new TrimaranError({
         code: 'debian/unknown-package',
         message: `debian:${this.identity.suite} has no Python distribution \`${distribution}\``,
-        hint: didYouMean(name, this.pythonNames()) ?? 'look for its name with `trimaran guix search`',
+        hint: didYouMean(name, this.pythonNames()) ?? namesHint,
       });
     }
     this.#python.set(name, found);
@@ -144,7 +146,9 @@ export class ReleaseFacts {
       message: `debian:${this.identity.suite} has no package \`${name}\` for ${this.identity.architecture}`,
       hint:
         didYouMean(name, this.names()) ??
-        (this.#fromLock ? 'the package index cannot be had, so only locked packages are known' : undefined),
+        (this.#fromLock
+          ? 'the package index cannot be had, so only locked packages are known; try again when the mirror answers'
+          : namesHint),
     });
   }
 

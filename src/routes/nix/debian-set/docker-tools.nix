@@ -55,7 +55,10 @@ let
   layered = function: given:
     let
       arguments = lib.checkArguments function
-        [ "name" "tag" "fromImage" "contents" "config" "architecture" "created" "mtime" "uid" "gid" "uname" "gname" "maxLayers" "extraCommands" "fakeRootCommands" "enableFakechroot" "includeStorePaths" "includeNixDB" "compressor" "passthru" "meta" ]
+        {
+          required = [ "name" ];
+          allowed = [ "name" "tag" "fromImage" "contents" "config" "architecture" "created" "mtime" "uid" "gid" "uname" "gname" "maxLayers" "extraCommands" "fakeRootCommands" "enableFakechroot" "includeStorePaths" "includeNixDB" "compressor" "passthru" "meta" ];
+        }
         given;
     in
     common // {
@@ -69,7 +72,10 @@ rec {
   buildImage = given:
     let
       arguments = lib.checkArguments "buildImage"
-        [ "name" "tag" "fromImage" "fromImageName" "fromImageTag" "copyToRoot" "contents" "keepContentsDirlinks" "config" "created" "runAsRoot" "extraCommands" "uid" "gid" "architecture" "diskSize" "buildVMMemorySize" "includeNixDB" "compressor" "passthru" "meta" ]
+        {
+          required = [ "name" ];
+          allowed = [ "name" "tag" "fromImage" "fromImageName" "fromImageTag" "copyToRoot" "contents" "keepContentsDirlinks" "config" "created" "runAsRoot" "extraCommands" "uid" "gid" "architecture" "diskSize" "buildVMMemorySize" "includeNixDB" "compressor" "passthru" "meta" ];
+        }
         given;
     in
     if arguments.copyToRoot or null != null && arguments.contents or null != null

@@ -97,7 +97,10 @@ in
   buildEnv = given:
     let
       arguments = lib.checkArguments "buildEnv"
-        [ "name" "pname" "version" "paths" "pathsToLink" "ignoreCollisions" "extraOutputsToInstall" "postBuild" "buildInputs" "passthru" "meta" "extraPrefix" "nativeBuildInputs" "checkCollisionContents" ]
+        {
+          required = [ "paths" ];
+          allowed = [ "name" "pname" "version" "paths" "pathsToLink" "ignoreCollisions" "extraOutputsToInstall" "postBuild" "buildInputs" "passthru" "meta" "extraPrefix" "nativeBuildInputs" "checkCollisionContents" ];
+        }
         given;
       unsupported = lib.filter (message: message != null) (map (refuse "buildEnv" arguments) [ "postBuild" "extraPrefix" ]);
     in
@@ -112,7 +115,10 @@ in
   symlinkJoin = given:
     let
       arguments = lib.checkArguments "symlinkJoin"
-        [ "name" "pname" "version" "paths" "postBuild" "buildInputs" "nativeBuildInputs" "passthru" "meta" ]
+        {
+          required = [ "paths" ];
+          allowed = [ "name" "pname" "version" "paths" "postBuild" "buildInputs" "nativeBuildInputs" "passthru" "meta" ];
+        }
         given;
       unsupported = lib.filter (message: message != null) (map (refuse "symlinkJoin" arguments) [ "postBuild" ]);
     in

@@ -94,9 +94,27 @@ rec {
   assertMsg = condition: message: condition || throw message;
   throwIf = condition: message: if condition then throw message else value: value;
 
-  # An error that names what may stand there, for functions that take named arguments.
-  checkArguments = function: allowed: arguments:
-    let unknown = filter (name: !(elem name allowed)) (attrNames arguments);
-    in if unknown == [ ] then arguments
-    else throw "${function}: unknown argument '${head unknown}'; it takes ${concatStringsSep ", " allowed}";
+  # An error at the argument that is unknown, or at the first one when `required` is missing, with the nearest names.
+  checkArguments = function: { allowed, required ? [ ] }: arguments:
+    let
+      unknown = filter (name: !(elem name allowed)) (attrNames arguments);
+      missing = filter (name: !(hasAttr name arguments)) required;
+      refuse = { name, names ? [ ], message, at }: builtins.trimaranRefuse {
+        inherit name names message;
+        code = "nix/argument";
+        position = if at == null then null else builtins.unsafeGetAttrPos at arguments;
+      };
+    in
+    if unknown != [ ] then refuse {
+      name = head unknown;
+      names = allowed;
+      at = head unknown;
+      message = "${function} has no argument '${head unknown}'";
+    }
+    else if missing != [ ] then refuse {
+      name = head missing;
+      at = if attrNames arguments == [ ] then null else head (attrNames arguments);
+      message = "${function} needs the argument '${head missing}'";
+    }
+    else arguments;
 }

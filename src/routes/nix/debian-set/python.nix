@@ -23,7 +23,7 @@ let
       };
     };
 
-  python3Packages = debian.pythonPackages package { python = python3; };
+  python3Packages = debian.pythonPackages package // { python = python3; };
 
   withPackages = choose: withByteCode { } choose;
 

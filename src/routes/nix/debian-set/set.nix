@@ -13,7 +13,7 @@
 let
   lib = import ./lib.nix;
 
-  pkgs = debian.packages (name: special.${name} or (fromDebian name)) special;
+  pkgs = debian.packages fromDebian // special;
 
   environments = import ./environment.nix { inherit lib debian system; };
   inherit (environments) debianEnvironment buildEnv symlinkJoin;

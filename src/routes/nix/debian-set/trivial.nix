@@ -9,7 +9,10 @@ let
   writeTextFile = given:
     let
       arguments = lib.checkArguments "writeTextFile"
-        [ "name" "text" "executable" "destination" "checkPhase" "meta" "passthru" "allowSubstitutes" "preferLocalBuild" "derivationArgs" ]
+        {
+          required = [ "name" "text" ];
+          allowed = [ "name" "text" "executable" "destination" "checkPhase" "meta" "passthru" "allowSubstitutes" "preferLocalBuild" "derivationArgs" ];
+        }
         given;
       checked = if arguments.checkPhase or "" != "" then throw "writeTextFile: 'checkPhase' is not supported on the Debian package set; check the text in a runCommand" else arguments;
       drv = derivation {

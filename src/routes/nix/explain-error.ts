@@ -1,0 +1,95 @@
+// Errors of evaluation as the person who wrote the flake wants them: places in their own files rather than in the
+// store's copies, few steps of the trace unless all are asked for, and always something to do next.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { toByteString } from '../../foundation/byte-string.ts';
+import { isTrimaranError, type RelatedSpan, type Span, TrimaranError } from '../../foundation/error.ts';
+import type { LocalStore } from '../../store/local-store.ts';
+
+/** Steps of a trace that are shown unless all are asked for. */
+const shownSteps = 4;
+
+export interface ExplainOptions {
+  readonly store: LocalStore;
+  /** The local tree that the flake was copied from, when there is one. */
+  readonly sourceDirectory: string | undefined;
+  readonly showTrace: boolean;
+}
+
+/** The same error with places, trace and next step as described above; what is no `TrimaranError` comes back as it is. */
+export function explainError(error: unknown, options: ExplainOptions): unknown {
+  if (!isTrimaranError(error)) return error;
+  const files = new Map<string, string>();
+  const own = (span: Span): Span => {
+    const file = files.get(span.file) ?? ownFile(span.file, options);
+    files.set(span.file, file);
+    return file === span.file ? span : { ...span, file };
+  };
+  // A trace may have thousands of steps of which all but some look alike.
+  const steps = error.related.map(({ message, span }) =>
+    span === undefined ? { message } : { message, span: own(span) },
+  );
+  const place = error.span === undefined ? undefined : own(error.span);
+  const theirs = distinct(steps.filter(({ span }) => span !== undefined && !isInternal(span)));
+  const span =
+    place !== undefined && isInternal(place) && !options.showTrace ? (theirs[0]?.span ?? place) : place;
+  return new TrimaranError({
+    code: error.code,
+    message: error.message,
+    span,
+    related: options.showTrace ? steps : shortened(steps, theirs, span),
+    hint: error.hint ?? nextStep(error.code, options.showTrace),
+    cause: error.cause,
+    exitCode: error.exitCode,
+  });
+}
+
+/** A file of a tree in the store that the working tree still has, as the working tree has it; others as they are. */
+function ownFile(file: string, { store, sourceDirectory }: ExplainOptions): string {
+  const inStore = /^[^/]+-source\/(.+)$/.exec(
+    file.startsWith(`${store.storeDirectory}/`) ? file.slice(store.storeDirectory.length + 1) : '',
+  );
+  if (inStore === null || sourceDirectory === undefined) return file;
+  const candidate = join(sourceDirectory, inStore[1]!);
+  try {
+    const copy = store.readFile(toByteString(file));
+    return readFileSync(candidate).equals(copy) ? candidate : file;
+  } catch {
+    // Whatever hinders this, the error itself matters more.
+    return file;
+  }
+}
+
+/** Places in what comes with Trimaran: the Debian set and the evaluator's own files. */
+function isInternal({ file }: Span): boolean {
+  return file.startsWith('«') || /^\/nix\/store\/[^/]+-debian-set\//.test(file);
+}
+
+function distinct(steps: readonly RelatedSpan[]): RelatedSpan[] {
+  const seen = new Set<string>();
+  return steps.filter(({ message, span }) => {
+    const key = `${message} ${span?.file}:${span?.line}:${span?.column}`;
+    return !seen.has(key) && seen.add(key) !== undefined;
+  });
+}
+
+function shortened(
+  all: readonly RelatedSpan[],
+  theirs: readonly RelatedSpan[],
+  place: Span | undefined,
+): RelatedSpan[] {
+  const elsewhere = theirs.filter(({ span }) => place === undefined || !isSamePlace(span, place));
+  // Steps without a place say what was being done: "while updating the flake input".
+  const placeless = all.some(({ span }) => span !== undefined) ? [] : distinct(all);
+  return [...elsewhere, ...placeless].slice(0, shownSteps);
+}
+
+function isSamePlace(a: Span | undefined, b: Span): boolean {
+  return a !== undefined && a.file === b.file && a.line === b.line && a.column === b.column;
+}
+
+function nextStep(code: string, showTrace: boolean): string | undefined {
+  if (!code.startsWith('nix/') && !code.startsWith('flake/')) return undefined;
+  if (code === 'nix/parse' || showTrace) return 'correct it there, then run the same command again';
+  return 'correct it there, or add --show-trace to see every step that led here';
+}
