@@ -42,9 +42,15 @@ function selector(path: string): string {
     .join('.');
 }
 
+function realVersion(): string {
+  const { stdout } = spawnSync('nix-instantiate', ['--version'], { encoding: 'utf8' });
+  return stdout.trim().split(' ').at(-1) ?? '';
+}
+
 function evaluateHere(nixpkgs: string, attributes: readonly string[]): Ours {
   const host = createInMemoryHost({ files: diskFiles });
-  const evaluator = createEvaluator({ host });
+  // Some packages contain the version of the Nix that evaluates them.
+  const evaluator = createEvaluator({ host, settings: { nixVersion: realVersion() } });
   let packages: NixValue | undefined;
   const results = attributes.map((path): Result => {
     try {

@@ -21,7 +21,7 @@ import { resolveProgram } from './resolve.ts';
 import { findFile } from './search-path.ts';
 import { showNode } from './show-node.ts';
 import {
-  type Attrs,
+  Attrs,
   attrsFromEntries,
   getAttr,
   makeString,
@@ -66,6 +66,8 @@ export interface EvaluatorSettings {
   /** Record "while calling" for every function; only then does `renderNixError` with `showTrace` show all. */
   readonly showTrace?: boolean;
   readonly abortOnWarn?: boolean;
+  /** What `builtins.nixVersion` says; 2.34.8, whose language this is, unless told. */
+  readonly nixVersion?: string;
   /** Default true. */
   readonly allowImportFromDerivation?: boolean;
   readonly lints?: Lints;
@@ -156,6 +158,8 @@ export interface Evaluator {
   }): NixValue;
   /** A value computed when first needed. */
   makeLazy(compute: () => NixValue): NixValue;
+  /** A set of many names, each value a call of `make` with the name, made when first needed. Names are unique. */
+  makeLazySet(names: readonly ByteString[], make: NixValue): NixValue;
   /** Adds a builtin (`__name` is only `builtins.name`). Before the first evaluation. */
   definePrimOp(options: {
     readonly name: string;
@@ -177,6 +181,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     traceVerbose: given.traceVerbose ?? false,
     showTrace: given.showTrace ?? false,
     abortOnWarn: given.abortOnWarn ?? false,
+    nixVersion: given.nixVersion ?? '2.34.8',
     allowImportFromDerivation: given.allowImportFromDerivation ?? true,
     lints: {
       urlLiterals: given.lints?.urlLiterals ?? 'ignore',
@@ -268,9 +273,27 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     makeString: (text, context) => makeString(text, new Set(context)),
     makeFunction: ({ name, arity, call }) => new PrimOp(name, arity, (args) => it.force(call(args), 0), true),
     makeLazy: (compute) => it.suspendCall(new PrimOp('lazy', 1, () => it.force(compute(), 0), false), null),
+    makeLazySet: (names, make) => enter(() => lazySet(it, names, make)),
     definePrimOp: ({ name, arity, call }) => {
       if (installed) throw new Error('definePrimOp after the first evaluation');
       extra.push({ name, arity, call: (args) => it.force(call(args), 0) });
     },
   };
+}
+
+/** Tens of thousands of names cost some milliseconds: few objects each, and numbers sorted as numbers. */
+function lazySet(it: Interpreter, names: readonly ByteString[], make: NixValue): Attrs {
+  const count = names.length;
+  const order = new Float64Array(count);
+  for (let i = 0; i < count; i++) order[i] = it.symbols.intern(names[i]!) * 2 ** 24 + i;
+  order.sort();
+  const symbols: number[] = new Array(count);
+  const values: Slot[] = new Array(count);
+  for (let i = 0; i < count; i++) {
+    const key = order[i]!;
+    const symbol = Math.floor(key / 2 ** 24);
+    symbols[i] = symbol;
+    values[i] = it.suspendCall(make, names[key - symbol * 2 ** 24]!);
+  }
+  return new Attrs(symbols, values, new Array<number>(count).fill(0), 0);
 }

@@ -51,6 +51,8 @@ export interface InterpreterSettings {
   /** Whether traces name every function called. */
   readonly showTrace: boolean;
   readonly abortOnWarn: boolean;
+  /** What `builtins.nixVersion` says. */
+  readonly nixVersion: string;
   readonly allowImportFromDerivation: boolean;
   readonly lints: {
     readonly urlLiterals: LintLevel;

@@ -128,6 +128,13 @@ interface State {
   readonly next: Map<string, number>;
 }
 
+interface Actions {
+  readonly shifts: ReadonlySet<string>;
+  readonly reductions: ReadonlyMap<number, ReadonlySet<string>>;
+  /** Tokens that are an error here, since an operator does not associate. */
+  readonly refused: ReadonlySet<string>;
+}
+
 function readRules(): Rule[] {
   const rules: Rule[] = [{ left: '$accept', right: ['start', '$end'], precedence: undefined }];
   for (const line of grammarText.trim().split('\n')) {
@@ -154,6 +161,7 @@ class Automaton {
   private readonly nullable = new Set<string>();
   private readonly first = new Map<string, Set<string>>();
   readonly states: State[] = [];
+  private readonly known = new Map<number, Actions>();
 
   constructor() {
     for (const [index, rule] of this.rules.entries()) {
@@ -269,8 +277,17 @@ class Automaton {
   }
 
   /** What a state does: the tokens it shifts, and its reductions with their lookaheads. */
-  actions(index: number): { shifts: Set<string>; reductions: Map<number, Set<string>> } {
+  actions(index: number): Actions {
+    const known = this.known.get(index);
+    if (known !== undefined) return known;
+    const actions = this.computeActions(index);
+    this.known.set(index, actions);
+    return actions;
+  }
+
+  private computeActions(index: number): Actions {
     const state = this.states[index]!;
+    const refused = new Set<string>();
     const shifts = new Set<string>();
     for (const symbol of state.next.keys()) if (!this.byLeft.has(symbol)) shifts.add(symbol);
     const reductions = new Map<number, Set<string>>();
@@ -289,11 +306,14 @@ class Automaton {
         else if (tokenPrecedence.associativity === 'left') shifts.delete(terminal);
         else {
           lookaheads.delete(terminal);
-          if (tokenPrecedence.associativity === 'none') shifts.delete(terminal);
+          if (tokenPrecedence.associativity === 'none') {
+            shifts.delete(terminal);
+            refused.add(terminal);
+          }
         }
       }
     }
-    return { shifts, reductions };
+    return { shifts, reductions, refused };
   }
 }
 
@@ -307,14 +327,17 @@ const symbolOfToken = new Map<Token, string>([
   [Token.end, '$end'],
 ]);
 
+/** A constant of the grammar, made when a text first fails to parse. */
+let automaton: Automaton | undefined;
+
 /** The tokens that the automaton could take where it stops, by their symbols. */
 function expectedTokens(nextToken: () => Token): { unexpected: Token; expected: string[] } | undefined {
-  const automaton = new Automaton();
+  automaton ??= new Automaton();
   const stack = [0];
   let token = nextToken();
   // Every step consumes a token or reduces; a grammar without cycles makes that finite.
   for (;;) {
-    const { shifts, reductions } = automaton.actions(stack.at(-1)!);
+    const { shifts, reductions, refused } = automaton.actions(stack.at(-1)!);
     const symbol = symbolOfToken.get(token) ?? '$invalid';
     if (shifts.has(symbol)) {
       if (symbol === '$end') return undefined;
@@ -324,7 +347,7 @@ function expectedTokens(nextToken: () => Token): { unexpected: Token; expected: 
     }
     let chosen: number | undefined;
     let most = -1;
-    for (const [rule, lookaheads] of [...reductions].sort(([a], [b]) => a - b)) {
+    for (const [rule, lookaheads] of refused.has(symbol) ? [] : [...reductions].sort(([a], [b]) => a - b)) {
       if (lookaheads.has(symbol)) {
         chosen = rule;
         break;

@@ -19,9 +19,6 @@ import { stringBuiltins } from './strings.ts';
 import { tomlBuiltins } from './toml.ts';
 import { controlBuiltins, typeBuiltins } from './types.ts';
 
-/** What `builtins.nixVersion` says. */
-const nixVersion = '2.34.8';
-
 /** Adds builtins and constants to the base environment, and those of the caller. */
 export function installBuiltins(it: Interpreter, extra: readonly Builtin[]): void {
   const { symbols, globals, settings } = it;
@@ -43,7 +40,7 @@ export function installBuiltins(it: Interpreter, extra: readonly Builtin[]): voi
     add('__currentTime', it.host.currentTime());
     add('__currentSystem', it.host.currentSystem);
   }
-  add('__nixVersion', nixVersion);
+  add('__nixVersion', settings.nixVersion);
   add('__storeDir', it.host.storeDirectory);
   add('__langVersion', 6);
   add(

@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parse } from './parser.ts';
+import { readProgram, writeProgram } from './program.ts';
+import { randomExpression } from './random-expression.ts';
+import { resolveProgram } from './resolve.ts';
+
+const options = { base: 1, pipeOperators: false, showPosition: String };
+const programOf = (text: string) =>
+  resolveProgram(parse(text, options), { base: 1, sourceLength: text.length, isGlobal: () => true });
+
+describe('programs', () => {
+  it('are read back as they were written', () => {
+    fc.assert(
+      fc.property(randomExpression, (text) => {
+        const program = programOf(text);
+        const read = readProgram(writeProgram(program));
+        expect(read).toEqual(program);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('of other formats, or damaged, are not read', () => {
+    const bytes = writeProgram(programOf('let a = "x"; in a + "y"'));
+    expect(readProgram(new Uint8Array())).toBeUndefined();
+    expect(readProgram(bytes.subarray(0, bytes.length - 1))).toBeUndefined();
+    expect(readProgram(bytes.subarray(0, 30))).toBeUndefined();
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (random) => {
+        expect(readProgram(random)).toBeUndefined();
+      }),
+    );
+  });
+
+  it('are read at any alignment', () => {
+    const bytes = writeProgram(programOf('[ 1 2 ]'));
+    const moved = new Uint8Array(bytes.length + 1);
+    moved.set(bytes, 1);
+    expect(readProgram(moved.subarray(1))).toEqual(programOf('[ 1 2 ]'));
+  });
+});
