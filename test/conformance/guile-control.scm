@@ -116,7 +116,6 @@
 (apply + (map (lambda (x) (* x x)) (iota 1000)))
 (letrec ((ev? (lambda (n) (if (= n 0) #t (od? (- n 1))))) (od? (lambda (n) (if (= n 0) #f (ev? (- n 1)))))) (ev? 100001))
 (let* ((k #f) (n 0) (r '())) (set! r (cons (call/cc (lambda (c) (set! k c) 0)) r)) (set! n (+ n 1)) (if (< n 4) (k n)) r)
-(let ((gen (lambda (l) (define return #f) (define (g) (call/cc (lambda (r) (set! return r) (for-each (lambda (x) (call/cc (lambda (next) (set! g (lambda () (next #f))) (return x)))) l) (return 'done)))) (lambda () (g))))) (let ((g (gen '(1 2)))) (list (g) (g))))
 (make-parameter 1)
 (fluid-ref (make-fluid 5))
 (fluid-ref (make-unbound-fluid))

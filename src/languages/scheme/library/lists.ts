@@ -125,6 +125,7 @@ function defineBasics(d: Definer): void {
   });
   d.pure('length+', 1, 1, (x) => {
     const length = properLength(x);
+    if (length < 0 && !isCircular(x)) throw wrongType('length+', 1, x, 'proper or circular list');
     return length < 0 ? false : length;
   });
   d.pure('append', 0, MANY, (...lists) => {
@@ -171,7 +172,7 @@ function defineBasics(d: Definer): void {
   d.pure('list-tail', 2, 2, (list, k) => {
     let rest = list;
     for (let i = index('list-tail', k, 2); i > 0; i--) {
-      if (!(rest instanceof Pair)) throw outOfRange('list-tail', 2, k);
+      if (!(rest instanceof Pair)) throw wrongType('list-tail', 1, list, 'list');
       rest = rest.cdr;
     }
     return rest;
@@ -188,6 +189,7 @@ function defineBasics(d: Definer): void {
     return arrayToList(items);
   });
   d.pure('list-ref', 2, 2, (list, k) => {
+    if (list !== NIL && !(list instanceof Pair)) throw wrongType('list-ref', 1, list, 'list');
     let rest = list;
     for (let i = index('list-ref', k, 2); i > 0; i--) {
       if (!(rest instanceof Pair)) throw outOfRange('list-ref', 2, k);
@@ -199,11 +201,13 @@ function defineBasics(d: Definer): void {
   d.pure('list-set!', 3, 3, (list, k, value) => {
     let rest = list;
     for (let i = index('list-set!', k, 2); i > 0 && rest instanceof Pair; i--) rest = rest.cdr;
+    if (list !== NIL && !(list instanceof Pair)) throw wrongType('list-set!', 1, list, 'list');
     if (!(rest instanceof Pair)) throw outOfRange('list-set!', 2, k);
     rest.car = value;
     return value;
   });
   d.pure('last-pair', 1, 1, (list) => {
+    if (list !== NIL && !(list instanceof Pair)) throw wrongType('last-pair', 1, list, 'pair');
     let rest = list;
     while (rest instanceof Pair && rest.cdr instanceof Pair) rest = rest.cdr;
     return rest;
@@ -219,7 +223,8 @@ function defineBasics(d: Definer): void {
   });
   d.pure('list-index-of', 2, 2, (list, item) => listToArray(list).indexOf(item));
   d.pure('iota', 1, 3, (n, start = 0, step = 1) => {
-    const count = index('iota', n, 1);
+    if (typeof n !== 'number' || n < 0) throw wrongType('iota', 1, n, 'exact non-negative integer');
+    const count = n;
     if (!isNumber(start)) throw wrongType('iota', 2, start);
     return arrayToList(Array.from({ length: count }, (_, i) => add(start, multiply(i, step))));
   });
@@ -411,7 +416,7 @@ function defineHigherOrder(d: Definer): void {
     return false;
   });
   d.steps('assoc', 2, 3, function* (key, list, same) {
-    if (same === undefined) return association(isEqual, 'assoc')(key, list);
+    if (same === undefined) return list instanceof Pair ? association(isEqual, 'assoc')(key, list) : false;
     for (const entry of listToArray(list)) {
       if ((yield tail2(same, key, (entry as Pair).car)) !== false) return entry;
     }

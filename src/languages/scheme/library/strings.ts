@@ -412,9 +412,7 @@ function defineSearching(d: Definer): void {
     return result;
   });
   const keep = (name: string, want: boolean) =>
-    d.steps(name, 2, 4, function* (a, b, start, end) {
-      // Guile took the arguments the other way round once, and still does.
-      const [criterion, s] = a instanceof MString ? [b, a] : [a, b];
+    d.steps(name, 2, 4, function* (criterion, s, start, end) {
       const codes = points(substringOf(name, s, { start, end, position: 3, at: 2 }));
       const kept: number[] = [];
       yield* scan(criterion, codes, (hit, i) => {

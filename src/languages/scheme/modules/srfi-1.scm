@@ -2,7 +2,7 @@
   #:export (xcons list-tabulate circular-list proper-list? circular-list? dotted-list? not-pair? null-list?
             list= first second third fourth fifth sixth seventh eighth ninth tenth car+cdr
             take drop take-right drop-right take! drop-right! split-at split-at! last
-            concatenate concatenate! append-reverse append-reverse! zip unzip1 unzip2 unzip3 unzip4 unzip5
+            concatenate concatenate! zip unzip1 unzip2 unzip3 unzip4 unzip5
             count fold fold-right pair-fold pair-fold-right reduce reduce-right unfold unfold-right
             append-map append-map! map! pair-for-each filter-map partition partition! remove remove!
             find find-tail any every list-index take-while take-while! drop-while span span! break break!
@@ -12,7 +12,7 @@
   #:re-export (cons list cons* make-list list-copy iota pair? null? car cdr caar cadr cdar cddr
                caaar caadr cadar caddr cdaar cdadr cddar cdddr caaaar caaadr caadar caaddr cadaar cadadr
                caddar cadddr cdaaar cdaadr cdadar cdaddr cddaar cddadr cdddar cddddr list-ref last-pair length length+
-               append append! reverse reverse! map for-each map-in-order filter filter! member memq memv delete delete!
+               append append! append-reverse append-reverse! reverse reverse! map for-each map-in-order filter filter! member memq memv delete delete!
                assoc assq assv set-car! set-cdr!))
 
 (define (xcons a b) (cons b a))
