@@ -4,7 +4,7 @@
 
 import { gatherInfo } from './analyze.ts';
 import { callNode, nativeNode } from './compile-call.ts';
-import { unboundVariable } from './errors.ts';
+import { miscError, unboundVariable } from './errors.ts';
 import type { Clause, IR, LocalVariable } from './ir.ts';
 import type { Module, Variable } from './module.ts';
 import { CAPTURE, Closure, Code, type Env, Frame, type Node, registers as R, single } from './procedures.ts';
@@ -102,14 +102,18 @@ function localNode(variable: LocalVariable, scope: Scope): Node {
   return captured
     ? (env) => {
         const { value } = env[0][index] as Box;
-        if (value === undefined) throw unboundVariable(name);
+        if (value === undefined) throw usedTooEarly(name);
         return value;
       }
     : (env) => {
         const { value } = env[index] as Box;
-        if (value === undefined) throw unboundVariable(name);
+        if (value === undefined) throw usedTooEarly(name);
         return value;
       };
+}
+
+function usedTooEarly(name: string): Error {
+  return miscError(false, 'Variable used before given a value: ~A', [intern(name)]);
 }
 
 function setLocalNode(variable: LocalVariable, scope: Scope): (env: Env, value: Value) => void {

@@ -55,6 +55,8 @@ type DynamicEntry = EntryBase &
     | { readonly kind: 'fluid'; readonly fluid: Fluid; readonly box: { value: Value } }
     | { readonly kind: 'winder'; readonly before: Value; readonly after: Value }
     | { readonly kind: 'handler'; readonly handler: Value }
+    /** While a handler runs: those from the raise down to its own are out of force. */
+    | { readonly kind: 'mask'; readonly until: Dynamic }
     | { readonly kind: 'throw-handler'; readonly key: Value; readonly handler: Value }
     | {
         readonly kind: 'catch';
@@ -533,8 +535,11 @@ export class Machine {
 
   private raiseFrom(from: Dynamic, exception: Value, options: { continuable: boolean }): Value {
     const here = this.dynamic;
-    for (let entry = from; entry !== null; entry = entry.next) {
-      const outer: Dynamic = entry.next;
+    let at = from;
+    while (at !== null) {
+      const entry: DynamicEntry = at;
+      const outer: Dynamic = entry.kind === 'mask' ? entry.until : entry.next;
+      at = outer;
       switch (entry.kind) {
         case 'handler': {
           const { handler } = entry;
@@ -548,7 +553,7 @@ export class Machine {
               });
             }),
           );
-          this.dynamic = outer;
+          this.extend({ kind: 'mask', until: outer });
           return tail1(handler, exception);
         }
         case 'throw-handler': {
@@ -559,7 +564,7 @@ export class Machine {
               return this.raiseFrom(outer, exception, options);
             }),
           );
-          this.dynamic = outer;
+          this.extend({ kind: 'mask', until: outer });
           return tailApply(entry.handler, [
             exceptionKind(exception),
             ...listToArray(exceptionArgs(exception)),
@@ -576,7 +581,7 @@ export class Machine {
               return leave();
             }),
           );
-          this.dynamic = outer;
+          this.extend({ kind: 'mask', until: outer });
           return tailApply(target.preUnwind, [
             exceptionKind(exception),
             ...listToArray(exceptionArgs(exception)),

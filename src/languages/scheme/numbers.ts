@@ -340,6 +340,7 @@ export function expt(a: Value, b: Value): Value {
   if (!isNumber(a)) throw wrongType('expt', 1, a);
   if (!isNumber(b)) throw wrongType('expt', 2, b);
   if (isExactInteger(b)) {
+    if (b === 0) return 1;
     if (a instanceof Flonum) return new Flonum(a.value ** Number(b));
     if (b >= 0) {
       if (a === 0 || a === 1) return b === 0 ? 1 : a;
@@ -354,10 +355,6 @@ export function expt(a: Value, b: Value): Value {
   const power = toDouble(b);
   if (base < 0 && !Number.isInteger(power)) throw complexRefused('expt');
   if (a === 0) return power > 0 ? (b instanceof Flonum ? 0 : 0) : new Flonum(Number.NaN);
-  if (b instanceof Ratnum && isExact(a) && b.den === 2n) {
-    const root = sqrt(a);
-    if (isExact(root)) return expt(root, fromBigint(b.num));
-  }
   return new Flonum(base ** power);
 }
 

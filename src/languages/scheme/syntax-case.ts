@@ -221,8 +221,11 @@ function pairTemplate(context: TemplateContext, template: Value, escaped: boolea
   const head = stxCar(template);
   if (!escaped && isEllipsis(context, head)) {
     const rest = stxCdr(template);
-    if (isStxPair(rest) && stxDatum(stxCdr(rest)) === NIL)
-      return compileTemplate(context, stxCar(rest), true);
+    if (isStxPair(rest) && stxDatum(stxCdr(rest)) === NIL) {
+      const inner = compileTemplate(context, stxCar(rest), true);
+      // Even what stands for itself loses the escape around it.
+      return { build: inner.build ?? (() => stxCar(rest)), uses: inner.uses };
+    }
     throw syntaxError({ message: 'misplaced ellipsis', form: context.form });
   }
   if (context.unsyntax !== undefined) {

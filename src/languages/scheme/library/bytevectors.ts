@@ -26,6 +26,11 @@ function octet(who: string, x: Value, position: number): number {
   return Number(x) & 255;
 }
 
+function octetIn(x: Value): number {
+  if (typeof x !== 'number' || x < 0 || x > 255) throw wrongType('u8-list->bytevector', 1, x);
+  return x;
+}
+
 function check(who: string, bv: Uint8Array, k: Value, size: number): number {
   const at = index(who, k, 2);
   if (at + size > bv.length) throw outOfRange(who, 2, k);
@@ -224,7 +229,7 @@ export function defineBytevectors(d: Definer): void {
   );
   d.pure('bytevector->u8-list', 1, 1, (bv) => arrayToList([...bytes('bytevector->u8-list', bv)]));
   d.pure('u8-list->bytevector', 1, 1, (items) =>
-    Uint8Array.from(listToArray(items).map((x) => octet('u8-list->bytevector', x, 1))),
+    Uint8Array.from(listToArray(items).map((x) => octetIn(x))),
   );
   d.pure('string->utf8', 1, 3, (s) => {
     if (!(s instanceof MString)) throw wrongType('string->utf8', 1, s, 'string');

@@ -262,20 +262,8 @@ function makeExceptionType(name: Value, parent: Value, fields: Value): RecordTyp
 
 /** What `error` raises: with a symbol first, that is the procedure it speaks of in Guile's format. */
 function errorObject(message: Value, irritants: readonly Value[]): Value {
-  if (message instanceof MString && /~[aAsS]/.test(message.text) === false) {
-    const format = ['~A', ...irritants.map(() => '~S')].join(' ');
-    return exceptionFromThrow(intern('misc-error'), [false, str(format), list(message, ...irritants), false]);
-  }
   const format = ['~A', ...irritants.map(() => '~S')].join(' ');
-  if (message instanceof MString) {
-    return exceptionFromThrow(intern('misc-error'), [false, str(format), list(message, ...irritants), false]);
-  }
-  return exceptionFromThrow(intern('misc-error'), [
-    false,
-    str(['~S', ...irritants.map(() => '~S')].join(' ')),
-    list(message, ...irritants),
-    false,
-  ]);
+  return exceptionFromThrow(intern('misc-error'), [false, str(format), list(message, ...irritants), false]);
 }
 
 function definePromises(d: Definer): void {

@@ -361,11 +361,8 @@ function caseConversion(text: string, state: State, directive: Directive): numbe
   const inner: State = { args: state.args, position: state.position, out: '', stop: { escaped: false } };
   run(text.slice(...bodies[0]!), inner);
   state.position = inner.position;
-  const lower = inner.out.toLowerCase();
-  if (directive.colon && directive.at) state.out += inner.out.toUpperCase();
-  else if (directive.colon) state.out += lower.replace(/[\p{L}\p{N}]+/gu, (word) => word[0]!.toUpperCase() + word.slice(1));
-  else if (directive.at) state.out += lower.replace(/\p{L}/u, (c) => c.toUpperCase());
-  else state.out += lower;
+  // Guile's format capitalizes nothing: with either modifier it writes capitals throughout.
+  state.out += directive.colon || directive.at ? inner.out.toUpperCase() : inner.out.toLowerCase();
   return end;
 }
 
@@ -419,7 +416,6 @@ function iteration(text: string, state: State, options: { directive: Directive; 
 export function formatText(template: string, args: readonly Value[]): string {
   const state: State = { args, position: 0, out: '', stop: { escaped: false } };
   run(template, state);
-  if (state.position < args.length && !state.stop.escaped) throw fail(`${args.length - state.position} superfluous arguments`);
   return state.out;
 }
 

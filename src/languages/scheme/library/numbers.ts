@@ -317,8 +317,9 @@ function defineTranscendental(d: Definer): void {
     const root = isqrt(n);
     return new MultipleValues([fromBigint(root), fromBigint(n - root * root)]);
   });
-  d.pure('exp', 1, 1, (x) => (x === 0 ? 1 : real('exp', Math.exp)(x)));
+  d.pure('exp', 1, 1, real('exp', Math.exp));
   d.pure('log', 1, 2, (x, base) => {
+    if (x === 0) throw numericalOverflow('log');
     if (isExactInteger(x) && x > 0 && typeof x === 'bigint') {
       const shift = Math.max(0, bitLength(x) - 1000);
       return flo(Math.log(Number(x >> BigInt(shift))) + shift * Math.LN2);

@@ -183,7 +183,9 @@ export function buildRegex(session: Session, module: Module): void {
   d.pure('match:suffix', 1, 1, (match) => str(match[0].slice(match[1].cdr)));
   d.pure('match:count', 1, 1, (match) => match.length - 1);
   d.pure('match:string', 1, 1, (match) => match[0]);
-  d.pure('regexp-quote', 1, 1, (text) => str(text.text.replace(/[[\]^$.*+?(){}|\\]/g, (c: string) => (c === '^' ? '\\^' : `[${c === '\\' || c === ']' || c === '[' ? c : c}]`.replace('[[]', '\\[').replace('[]]', '\\]').replace('[\\]', '\\\\')))));
+  d.pure('regexp-quote', 1, 1, (text) =>
+    str(text.text.replace(/[[^$.*\\]/g, '\\$&').replace(/[+?(){}|]/g, '[$&]')),
+  );
   d.pure('list-matches', 2, 3, (regex, text) => arrayToList(matches(toRegex(regex), text)));
   d.steps('fold-matches', 4, 5, function* (regex, text, init, f) {
     let result = init;

@@ -84,7 +84,8 @@ export function defineSyntaxProcedures(d: Definer): void {
   d.pure('datum->syntax', 2, 4, (context, datum, ...options) => {
     if (context === false) return new Syntax(datum, { marks: null, substs: null }, d.session.currentModule);
     void options;
-    return datumToSyntax(id('datum->syntax', context), datum);
+    if (!(context instanceof Syntax)) throw wrongType('datum->syntax', 1, context, 'syntax');
+    return datumToSyntax(context, datum);
   });
   d.pure('generate-temporaries', 1, 1, generateTemporaries);
   d.pure('free-identifier=?', 2, 2, (a, b) =>

@@ -49,7 +49,7 @@
        (or (free-identifier=? x #'_) (ellipsis? x))))
 (define (ellipsis? x)
   (and (identifier? x)
-       (or (eq? (syntax->datum x) '...) (eq? (syntax->datum x) '___))))
+       (memq (syntax->datum x) '(... ___ ..1))))
 (define (append-variables patterns)
   (syntax-case patterns ()
     (() '())
@@ -129,7 +129,7 @@
       ((set! setter) #'(let ((setter (lambda (x) (set! v x)))) yes))
       ((p dots . rest)
        (ellipsis? #'dots)
-       (compile-ellipsis #'v #'p #'rest #'yes #'no bound))
+       (compile-ellipsis #'v (if (eq? (syntax->datum #'dots) '..1) 1 0) #'p #'rest #'yes #'no bound))
       ((p . rest)
        (with-syntax (((head tail) (generate-temporaries '(head tail))))
          (with-syntax ((inner
@@ -166,10 +166,10 @@
                             #'(let ((field (struct-ref v index))) one))))))))
       #'(if (and (struct? v) (eq? (struct-vtable v) type)) inner no))))
 
-(define (compile-ellipsis v pattern rest yes no bound)
+(define (compile-ellipsis v least pattern rest yes no bound)
   (let ((names (pattern-variables pattern))
         (after (fixed-length rest)))
-    (with-syntax ((v v) (no no) (after after) (p pattern)
+    (with-syntax ((v v) (no no) (after after) (minimum (datum->syntax #'here least)) (p pattern)
                   ((x ...) names)
                   ((remaining item loop count) (generate-temporaries '(remaining item loop count)))
                   ((collected ...) (generate-temporaries names)))
@@ -179,17 +179,17 @@
                                       #'no (append names bound))))
         (cond
          ;; A plain name takes the whole list at once.
-         ((and (identifier? pattern) (not (free-identifier=? pattern #'_)) (null? (syntax->datum rest)))
+         ((and (= least 0) (identifier? pattern) (not (free-identifier=? pattern #'_)) (null? (syntax->datum rest)))
           (with-syntax ((yes yes) (name pattern))
             #'(if (list? v) (let ((name v)) yes) no)))
-         ((and (identifier? pattern) (free-identifier=? pattern #'_) (null? (syntax->datum rest)))
+         ((and (= least 0) (identifier? pattern) (free-identifier=? pattern #'_) (null? (syntax->datum rest)))
           (with-syntax ((yes yes)) #'(if (list? v) yes no)))
          (else
           (with-syntax ((step (compile-pattern #'item #'p
                                                #'(loop (cdr remaining) (- count 1) (cons x collected) ...)
                                                #'no '())))
             #'(let ((count (- (pairs-in v) after)))
-                (if (< count 0)
+                (if (< count minimum)
                     no
                     (let loop ((remaining v) (count count) (collected '()) ...)
                       (if (> count 0)
@@ -210,7 +210,7 @@
        (= depth 0)
        (if (null? (syntax->datum #'rest))
            (compile-pattern #'v #'p #'yes #'no bound)
-           (compile-ellipsis #'v #'p #'rest #'yes #'no bound)))
+           (compile-ellipsis #'v 0 #'p #'rest #'yes #'no bound)))
       ((quasiquote t) (compile-list-like #'v template #'yes #'no bound (+ depth 1)))
       ((p dots . rest)
        (ellipsis? #'dots)
