@@ -81,7 +81,7 @@ export interface EvaluatorOptions {
 }
 
 /** Where a text is taken to come from. */
-export interface TextOptions {
+interface TextOptions {
   /** As errors name it; `«string»` unless given. */
   readonly label?: ByteString;
   /** The file it is; `unsafeGetAttrPos` then works in it. */
