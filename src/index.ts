@@ -6,6 +6,7 @@ export {
   type ServiceRecipe,
 } from './compose/build-project.ts';
 export { type ComposeProject, loadComposeProject } from './compose/load.ts';
+export { type LockedProject, type LockProjectRequest, lockProject } from './compose/lock-project.ts';
 export { type PublishedPort, parsePublishedPort } from './containers/port-forward.ts';
 export {
   type RunningContainer,
@@ -30,6 +31,22 @@ export { writeArchive } from './oci/archive-write.ts';
 export { connectEngine, type Engine, loadImages } from './oci/engine.ts';
 export type { Image } from './oci/image.ts';
 export { type BuilderKind, builderKinds } from './routes/dockerfile/engine-kinds.ts';
+export {
+  buildGuix,
+  type GuixBuildRequest,
+  type GuixBuildResult,
+  type GuixSources,
+} from './routes/guix/build.ts';
+export {
+  describeChannels,
+  searchForPackages,
+  showPackages,
+  writeChannels,
+  writePackage,
+} from './routes/guix/describe.ts';
+export type { GuixSettings } from './routes/guix/evaluate.ts';
+export { hashForGuix } from './routes/guix/hash.ts';
+export { readPackSettings } from './routes/guix/pack-options.ts';
 export { buildNix, linkResults, type NixBuildRequest, type NixBuildResult } from './routes/nix/build.ts';
 export { evaluateNix, type NixEvaluateRequest } from './routes/nix/evaluate.ts';
 export {
@@ -46,3 +63,4 @@ export { type BaseImage, type BaseRequest, buildBaseImage } from './sets/base/ba
 export { trimaranRoot } from './sets/cache-root.ts';
 export { readLockFile } from './sets/debian/prepared-release.ts';
 export { findProjectLock } from './sets/project-lock.ts';
+export { linkResult } from './sets/result-link.ts';

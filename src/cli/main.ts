@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../index.ts';
 import { type CommandContext, fail, makeContext } from './context.ts';
+import { addGuixCommands } from './guix-commands.ts';
 import { joinPairs } from './paired-options.ts';
 
 type Run = (
@@ -134,9 +135,16 @@ command(
   .option('--base32', 'print as Nix’s base 32')
   .option('--base64', 'print as base 64');
 
+addGuixCommands(
+  program.command('guix').description('Guix’s own commands, without Guix, on packages of Debian'),
+  command,
+);
+
 projectOptions(
   command(program, 'lock', 'pin what the project’s recipes leave open', () => import('./lock.ts')),
-).option('--update [name...]', 'take the newest of everything, or of these inputs');
+)
+  .option('--update [name...]', 'take the newest of everything, or of these inputs')
+  .option('--write', 'put the pins into the Dockerfiles too');
 projectOptions(
   command(program, 'audit [paths...]', 'list what can change tomorrow', () => import('./audit.ts')),
 )

@@ -180,7 +180,7 @@ function commandBuilder(kind: 'podman' | 'buildah', command: string): ImageBuild
         '--runroot',
         join(build.scratch, 'run'),
         '--storage-driver',
-        'vfs',
+        await storageDriver(build, command),
       ];
       const runs = (args: readonly string[]) => runBuild(build, { command, args: [...storage, ...args] });
       for (const [index, base] of build.bases.entries()) {
@@ -214,6 +214,24 @@ function commandBuilder(kind: 'podman' | 'buildah', command: string): ImageBuild
   };
 }
 
+/** The caller's choice, else overlay where it works: vfs copies the whole file system for each step. */
+async function storageDriver({ host, scratch }: EngineBuild, command: string): Promise<string> {
+  if (host.env.STORAGE_DRIVER !== undefined) return host.env.STORAGE_DRIVER;
+  const trial = join(scratch, 'trial');
+  const { exitCode } = await host.run({
+    command,
+    args: ['--root', trial, '--runroot', `${trial}-run`, '--storage-driver', 'overlay', 'info'],
+    env: ownEnvironment(host),
+  });
+  return exitCode === 0 ? 'overlay' : 'vfs';
+}
+
+function ownEnvironment(host: Host): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(host.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
 function allArgs(build: EngineBuild): Map<string, string> {
   const proxies = ['http_proxy', 'HTTP_PROXY'].map((name) => [name, build.proxy] as const);
   return new Map([...build.buildArgs, ...proxies]);
@@ -244,15 +262,10 @@ async function runBuild(
   },
 ): Promise<void> {
   const tail = new Tail(onLine);
-  const env = Object.fromEntries(
-    Object.entries({ ...host.env, ...run.env }).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, value]],
-    ),
-  );
   const { exitCode } = await host.run({
     command: run.command,
     args: run.args,
-    env,
+    env: { ...ownEnvironment(host), ...run.env },
     onStdout: (chunk) => tail.push(chunk.toString('utf8')),
     onStderr: (chunk) => tail.push(chunk.toString('utf8')),
   });

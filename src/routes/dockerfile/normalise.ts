@@ -2,13 +2,13 @@
 // logs and caches of apt, dpkg and ldconfig, backups, identities of the machine, times inside byte code and
 // /etc/shadow, ids of intermediate containers in the configuration. What trial builds of docker and buildah showed.
 
-import { compareBytes } from '../../foundation/byte-string.ts';
-import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import type { TreeEntry } from '../../foundation/file-tree.ts';
 import { readContentsWhole } from '../../oci/content-stream.ts';
 import { type ContainerConfig, createImage, type Image } from '../../oci/image.ts';
 import type { Layer } from '../../oci/layer.ts';
 import { layerEntries } from '../../oci/layer-tree.ts';
 import { writeLayer } from '../../oci/layer-write.ts';
+import { canonicalChanges } from './layer-changes.ts';
 
 export interface NormaliseOptions {
   readonly image: Image;
@@ -42,22 +42,28 @@ const dropped = [
   /^\.dockerenv$/,
   /^run\/\.containerenv$/,
   /^(?:proc|sys)\/.+$/,
+  // Engines lay their own over these in every container.
+  /^etc\/(?:hostname|hosts|resolv\.conf)$/,
 ];
 
-/** Files that engines put into every container, and identities that each start makes anew: kept, but empty. */
-const emptied = /^(?:etc\/(?:hostname|hosts|resolv\.conf|machine-id)|var\/lib\/dbus\/machine-id)$/;
+/** Identities that each start makes anew: kept, but empty. */
+const emptied = /^(?:etc\/machine-id|var\/lib\/dbus\/machine-id)$/;
 
 /** Makes the image anew. Rejects as `layerEntries` and `writeLayer` do. */
 export async function normaliseImage(options: NormaliseOptions): Promise<Image> {
   const { image, baseLayers, epoch, cacheDirectory } = options;
   const layers: Layer[] = [];
+  const below: (readonly TreeEntry[])[] = [];
   for (const [index, layer] of image.layers.entries()) {
+    const entries = await layerEntries(layer);
     if (index < baseLayers) {
+      below.push(entries);
       layers.push(withoutNotes(layer));
       continue;
     }
-    const tree = await normaliseTree(await layerEntries(layer), epoch);
+    const tree = await canonicalChanges([...below, await normaliseEntries(entries, epoch)]);
     if (tree.length === 0) continue;
+    below.push(tree);
     const createdBy = readableStep(layer.createdBy, options.restore);
     layers.push(
       await writeLayer(tree, {
@@ -118,13 +124,13 @@ function portableConfig(config: ContainerConfig): ContainerConfig {
   return portable as ContainerConfig;
 }
 
-async function normaliseTree(entries: readonly TreeEntry[], epoch: number): Promise<FileTree> {
-  const kept = new Map<string, TreeEntry>();
+async function normaliseEntries(entries: readonly TreeEntry[], epoch: number): Promise<TreeEntry[]> {
+  const kept: TreeEntry[] = [];
   for (const entry of entries) {
     if (entry.path === '' || dropped.some((pattern) => pattern.test(entry.path))) continue;
-    kept.set(entry.path, await normaliseEntry(entry, epoch));
+    kept.push(await normaliseEntry(entry, epoch));
   }
-  return fileTree([...kept.values()].sort((a, b) => compareBytes(a.path, b.path)));
+  return kept;
 }
 
 async function normaliseEntry(entry: TreeEntry, epoch: number): Promise<TreeEntry> {

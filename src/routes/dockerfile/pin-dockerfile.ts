@@ -6,7 +6,7 @@ import { type DockerfileInput, findInputs, type ImageInput } from '../../languag
 import type { Instruction } from '../../languages/dockerfile/instruction.ts';
 import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
-import { suiteOfStage } from './debian-suite.ts';
+import { suiteAt } from './debian-suite.ts';
 
 export interface PinOptions {
   readonly text: string;
@@ -193,12 +193,6 @@ function instructionAt(resolved: ResolvedDockerfile, span: Span): Instruction | 
     }
   }
   return undefined;
-}
-
-/** The suite of Debian that the stage around a place is made from, as far as names tell. */
-function suiteAt(resolved: ResolvedDockerfile, span: Span): string | undefined {
-  const stage = resolved.stages.findLast(({ stage: { from } }) => from.span.line <= span.line);
-  return stage === undefined ? undefined : suiteOfStage(resolved, stage.stage.index);
 }
 
 /** From lines and columns to offsets. */

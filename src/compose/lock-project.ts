@@ -1,0 +1,183 @@
+// `trimaran lock`: everything that a project's recipes leave open, looked up and written down. Flakes are evaluated, which
+// locks their inputs and packages; Dockerfiles and the compose file's own images are read for what they take from outside.
+import { existsSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { writeFileAtomically } from '../foundation/atomic-file.ts';
+import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
+import type { Host } from '../foundation/host.ts';
+import { didYouMean } from '../foundation/nearest.ts';
+import { RegistrySession } from '../oci/registry-session.ts';
+import { readRecipe, recipeName } from '../routes/dockerfile/build.ts';
+import { lockDockerfile, lockImage } from '../routes/dockerfile/lock-recipe.ts';
+import { pinForPeople } from '../routes/dockerfile/pin-dockerfile.ts';
+import { buildNix } from '../routes/nix/build.ts';
+import { listImageOutputs } from '../routes/nix/image-outputs.ts';
+import type { NixSettings } from '../routes/nix/settings.ts';
+import { trimaranRoot } from '../sets/cache-root.ts';
+import { LockDraft, lockNames } from '../sets/lock-draft.ts';
+import { emptyLockFile, type LockFile, parseLockFile, writeLockFile } from '../sets/lock-file.ts';
+import { findProjectLock } from '../sets/project-lock.ts';
+import { dockerfileRecipe, hostPlatform } from './build-project.ts';
+import type { ComposeProject } from './load.ts';
+import type { Service } from './service.ts';
+
+export interface LockProjectRequest {
+  readonly host: Host;
+  readonly project: ComposeProject;
+  readonly settings: NixSettings;
+  /** Entries to look up anew: all of them, or those of these names. */
+  readonly update: 'all' | readonly string[];
+  /** Puts the pins into the Dockerfiles too. */
+  readonly write: boolean;
+}
+
+export interface LockedProject {
+  /** Where the lock is. */
+  readonly file: string;
+  readonly lock: LockFile;
+  /** Whether its text is another than before. */
+  readonly changed: boolean;
+  /** Dockerfiles that were edited. */
+  readonly edited: readonly string[];
+}
+
+/**
+ * Locks a project. Rejects with `lock/unknown-name`, `lock/unreachable` when nothing could be looked up, and the errors of
+ * reading recipes and the lock. The lock is written whole or not at all.
+ */
+export async function lockProject(request: LockProjectRequest): Promise<LockedProject> {
+  const { project, update } = request;
+  const { file, lock: before = emptyLockFile } = findProjectLock(project.directory);
+  const textBefore = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  const updates = updateRule(before, update);
+  const unreachable: { what: string; where: string; reason: string }[] = [];
+  const releases = new Map([...before.debian].filter(([suite]) => !updates(suite)));
+  let evaluated: LockFile;
+  try {
+    // Evaluation reads and extends the lock on disk, so what is to be updated must be gone from there.
+    if (releases.size < before.debian.size)
+      await writeFileAtomically(file, writeLockFile({ ...before, debian: releases }));
+    unreachable.push(...(await lockFlake(request)));
+    evaluated = existsSync(file) ? parseLockFile(readFileSync(file, 'utf8'), file) : emptyLockFile;
+  } catch (error) {
+    if (textBefore !== undefined) await writeFileAtomically(file, textBefore);
+    throw error;
+  }
+  try {
+    // A release that could not be had anew stays what it was.
+    const debian = new Map(evaluated.debian);
+    if (unreachable.length > 0)
+      for (const [suite, locked] of before.debian) if (!debian.has(suite)) debian.set(suite, locked);
+    const draft = new LockDraft({ ...evaluated, debian }, updates);
+    for (const input of unreachable) draft.addUnpinned(input, { unreachable: true });
+    await lockServices(request, draft);
+    const { pinned, unreachable: missed } = draft.counts;
+    if (pinned === 0 && missed > 0) throw nothingDone(draft.lock());
+    const lock = draft.lock();
+    const text = writeLockFile(lock);
+    if (text !== readIfThere(file)) await writeFileAtomically(file, text);
+    const edited = request.write ? await writePins(request, lock) : [];
+    return { file, lock, changed: text !== textBefore, edited };
+  } catch (error) {
+    if (textBefore !== undefined && textBefore !== readIfThere(file))
+      await writeFileAtomically(file, textBefore);
+    throw error;
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+/** Which names are to be looked up anew. Throws `lock/unknown-name`. */
+function updateRule(lock: LockFile, update: 'all' | readonly string[]): (name: string) => boolean {
+  if (update === 'all') return () => true;
+  const known = lockNames(lock);
+  for (const name of update) {
+    if (known.includes(name)) continue;
+    throw new TrimaranError({
+      code: 'lock/unknown-name',
+      message: `the lock has nothing called \`${name}\``,
+      hint:
+        didYouMean(name, known) ?? 'run `trimaran lock` first, or `trimaran lock --update` for everything',
+      exitCode: 2,
+    });
+  }
+  return (name) => update.some((wanted) => wanted === name || name.replace(/[:@][^/]*$/, '') === wanted);
+}
+
+/** Evaluates every image of the project's flake; says what was out of reach. */
+async function lockFlake({ host, project, settings }: LockProjectRequest) {
+  if (!existsSync(join(project.directory, 'flake.nix'))) return [];
+  const here = { ...host, cwd: project.directory };
+  try {
+    const outputs = await listImageOutputs({ host, directory: project.directory, settings });
+    for (const { attributePath } of outputs) {
+      await buildNix({ host: here, installables: [`.#${attributePath}`], settings, dryRun: true });
+    }
+    return [];
+  } catch (error) {
+    if (!isTrimaranError(error) || !isOutOfReach(error.code)) throw error;
+    return [{ what: 'flake.nix', where: 'flake.nix', reason: error.message }];
+  }
+}
+
+function isOutOfReach(code: string): boolean {
+  return code.startsWith('download/') || code === 'debian/no-mirror' || code === 'debian/release-gone';
+}
+
+async function lockServices({ host, project }: LockProjectRequest, draft: LockDraft): Promise<void> {
+  const session = new RegistrySession({ host });
+  const shared = { host, session, draft, cacheDirectory: trimaranRoot(host) };
+  for (const service of project.services) {
+    const platform = service.platform?.value ?? hostPlatform();
+    const recipe = localRecipe(service);
+    if (recipe !== undefined) {
+      await lockDockerfile({ ...shared, platform, recipe, projectDirectory: project.directory });
+    } else if (service.build === undefined && service.image !== undefined && service.recipes.size === 0) {
+      const { value, span } = service.image;
+      if (value.includes('@')) continue;
+      const where = `${relative(project.directory, span.file)}:${span.line}`;
+      await lockImage({ ...shared, platform }, { reference: value, where });
+    }
+  }
+}
+
+/** The Dockerfile of a service; undefined where there is none to read. */
+function localRecipe(service: Service) {
+  const recipe = dockerfileRecipe(service);
+  if (recipe === undefined) return undefined;
+  const file = recipe.dockerfile ?? join(recipe.context, 'Dockerfile');
+  // A service whose `build:` stands for another recipe need not have one.
+  return recipe.inline === undefined && !existsSync(file) ? undefined : recipe;
+}
+
+async function writePins({ project }: LockProjectRequest, lock: LockFile): Promise<string[]> {
+  const edited: string[] = [];
+  for (const service of project.services) {
+    const recipe = localRecipe(service);
+    if (recipe === undefined || recipe.inline !== undefined) continue;
+    const platform = service.platform?.value ?? hostPlatform();
+    const { text, file, resolved } = readRecipe(recipe, platform);
+    const pinned = pinForPeople({
+      text,
+      resolved,
+      lock,
+      recipe: recipeName(project.directory, file),
+      architecture: platform.split('/')[1] ?? 'amd64',
+    });
+    if (pinned === text) continue;
+    await writeFileAtomically(file, pinned);
+    edited.push(file);
+  }
+  return edited;
+}
+
+function nothingDone(lock: LockFile): TrimaranError {
+  return new TrimaranError({
+    code: 'lock/unreachable',
+    message: `nothing could be looked up: ${lock.unpinned.map(({ what, reason }) => `${what} (${reason})`).join('; ')}`,
+    hint: 'try again when the network is back; the lock is as it was',
+    exitCode: 4,
+  });
+}

@@ -1,0 +1,171 @@
+// A lock in the making: what the lock before fixes stays unless it is to be updated, what no recipe asks for any more
+// goes, and what cannot be fixed is kept with its reason.
+import {
+  emptyLockFile,
+  type LockedImage,
+  type LockedPackage,
+  type LockedRequirement,
+  type LockedSuite,
+  type LockFile,
+  type UnpinnedInput,
+} from './lock-file.ts';
+
+/** Collects one lock. `updates` says whether an entry of that name is to be looked up anew. */
+export class LockDraft {
+  readonly #before: LockFile;
+  readonly #updates: (name: string) => boolean;
+  readonly #debian: Map<string, LockedSuite>;
+  readonly #images = new Map<string, LockedImage>();
+  readonly #urls = new Map<string, string>();
+  readonly #git = new Map<string, Map<string, string>>();
+  readonly #pip = new Map<string, Map<string, LockedRequirement>>();
+  readonly #unpinned = new Map<string, UnpinnedInput>();
+  #unreachable = 0;
+  #pinned = 0;
+
+  /** Suites of `debian` are already as they shall be: releases are updated before recipes are evaluated. */
+  constructor(before: LockFile, updates: (name: string) => boolean) {
+    this.#before = before;
+    this.#updates = updates;
+    this.#debian = new Map(before.debian);
+  }
+
+  /** Inputs that are fixed, kept ones included, and those that nobody could be asked about. */
+  get counts(): { readonly pinned: number; readonly unreachable: number } {
+    return { pinned: this.#pinned, unreachable: this.#unreachable };
+  }
+
+  keepImage(reference: string): boolean {
+    const known = this.#images.get(reference) ?? this.#kept(reference, this.#before.images.get(reference));
+    if (known !== undefined) this.setImage(reference, known);
+    return known !== undefined;
+  }
+
+  /** Whether the lock before has the release that a base is made from, and no image of that name. */
+  keepBase(suite: string): boolean {
+    const known = this.#debian.has(suite) && !this.#updates(suite);
+    if (known) this.#pinned++;
+    return known;
+  }
+
+  keepUrl(url: string): boolean {
+    const known = this.#kept(url, this.#before.urls.get(url));
+    if (known !== undefined) this.setUrl(url, known);
+    return known !== undefined;
+  }
+
+  keepCommit(url: string, ref: string): boolean {
+    const commit = this.#kept(url, this.#before.git.get(url)?.get(ref));
+    if (commit !== undefined) this.setCommit(url, { ref, commit });
+    return commit !== undefined;
+  }
+
+  keepRequirement(recipe: string, requirement: string): boolean {
+    const name = requirement.replace(/[\s[<>=!~;].*$/, '');
+    const locked = this.#kept(name, this.#before.pip.get(recipe)?.get(requirement));
+    if (locked !== undefined) this.setRequirement(recipe, { requirement, locked });
+    return locked !== undefined;
+  }
+
+  /** Takes what the lock before has of that name although it was to be updated; false when it has nothing. */
+  keepOld(name: string): boolean {
+    const image = this.#before.images.get(name);
+    const url = this.#before.urls.get(name);
+    const refs = this.#before.git.get(name);
+    if (image !== undefined) this.setImage(name, image);
+    else if (url !== undefined) this.setUrl(name, url);
+    else if (refs !== undefined) for (const [ref, commit] of refs) this.setCommit(name, { ref, commit });
+    else {
+      for (const [recipe, requirements] of this.#before.pip) {
+        const locked = requirements.get(name);
+        if (locked === undefined) continue;
+        this.setRequirement(recipe, { requirement: name, locked });
+        return true;
+      }
+      return false;
+    }
+    return true;
+  }
+
+  setImage(reference: string, image: LockedImage): void {
+    this.#images.set(reference, image);
+    this.#pinned++;
+  }
+
+  setUrl(url: string, sha256: string): void {
+    this.#urls.set(url, sha256);
+    this.#pinned++;
+  }
+
+  setCommit(url: string, { ref, commit }: { readonly ref: string; readonly commit: string }): void {
+    this.#git.set(url, (this.#git.get(url) ?? new Map()).set(ref, commit));
+    this.#pinned++;
+  }
+
+  setRequirement(
+    recipe: string,
+    { requirement, locked }: { readonly requirement: string; readonly locked: LockedRequirement },
+  ): void {
+    this.#pip.set(recipe, (this.#pip.get(recipe) ?? new Map()).set(requirement, locked));
+    this.#pinned++;
+  }
+
+  /** Fixes a release; the one that is fixed already stays. */
+  setSuite(suite: string, release: Omit<LockedSuite, 'architectures'>): void {
+    this.#pinned++;
+    if (!this.#debian.has(suite)) this.#debian.set(suite, { ...release, architectures: new Map() });
+  }
+
+  addPackages(
+    suite: string,
+    used: {
+      readonly architecture: string;
+      readonly packages: readonly (readonly [string, LockedPackage])[];
+    },
+  ): void {
+    const known = this.#debian.get(suite)!;
+    const before = known.architectures.get(used.architecture);
+    const grown = {
+      packages: new Map([...(before?.packages ?? []), ...used.packages]),
+      python: before?.python ?? new Map<string, string>(),
+    };
+    const architectures = new Map(known.architectures).set(used.architecture, grown);
+    this.#debian.set(suite, { ...known, architectures });
+    this.#pinned++;
+  }
+
+  addUnpinned(input: UnpinnedInput, options: { readonly unreachable?: boolean } = {}): void {
+    const key = `${input.where}\0${input.what}`;
+    if (!this.#unpinned.has(key) && options.unreachable === true) this.#unreachable++;
+    this.#unpinned.set(key, input);
+  }
+
+  /** The lock as it is by now. */
+  lock(): LockFile {
+    return {
+      ...emptyLockFile,
+      debian: this.#debian,
+      images: this.#images,
+      urls: this.#urls,
+      git: this.#git,
+      pip: this.#pip,
+      unpinned: [...this.#unpinned.values()],
+    };
+  }
+
+  #kept<Value>(name: string, known: Value | undefined): Value | undefined {
+    return this.#updates(name) ? undefined : known;
+  }
+}
+
+/** Names that `--update` takes: releases, references and repositories of images, URLs, distributions. */
+export function lockNames(lock: LockFile): string[] {
+  const requirements = [...lock.pip.values()].flatMap((entries) => [...entries.keys()]);
+  return [
+    ...lock.debian.keys(),
+    ...[...lock.images.keys()].flatMap((reference) => [reference, reference.replace(/[:@][^/]*$/, '')]),
+    ...lock.urls.keys(),
+    ...lock.git.keys(),
+    ...requirements.map((requirement) => requirement.replace(/[\s[<>=!~;].*$/, '')),
+  ];
+}
