@@ -1,10 +1,8 @@
 // `nix build`: installables to outputs that exist.
-import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
-import { temporaryNameFor } from '../../foundation/atomic-file.ts';
-import { systemErrorCode, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
+import { linkResult } from '../../sets/result-link.ts';
 import { isMemorable, recallBuild, rememberBuild } from './build-memo.ts';
 import type { NixSettings } from './settings.ts';
 
@@ -65,7 +63,7 @@ async function buildOne(request: NixBuildRequest, installable: string): Promise<
 
 /**
  * Makes the `result` links that Nix makes: `result` for the first, `result-1` … for others, `-NAME` for outputs but `out`.
- * Throws `nix/link-exists` when something else than a link is in the way.
+ * Throws `result/link-exists` when something else than a link is in the way.
  */
 export function linkResults(results: readonly NixBuildResult[], directory: string, outLink: string): void {
   const base = isAbsolute(outLink) ? outLink : join(directory, outLink);
@@ -73,37 +71,7 @@ export function linkResults(results: readonly NixBuildResult[], directory: strin
     const numbered = index === 0 ? base : `${base}-${index}`;
     for (const [name, output] of result.outputs) {
       if (output.physicalPath === '') continue;
-      replaceLink(name === 'out' ? numbered : `${numbered}-${name}`, output.physicalPath);
+      linkResult(name === 'out' ? numbered : `${numbered}-${name}`, output.physicalPath);
     }
   });
-}
-
-function replaceLink(link: string, target: string): void {
-  try {
-    if (!lstatSync(link).isSymbolicLink()) {
-      throw new TrimaranError({
-        code: 'nix/link-exists',
-        message: `cannot make the link ${link}: something else is there`,
-        hint: 'move it away, or choose another name with --out-link',
-        exitCode: 4,
-      });
-    }
-    if (readlinkSync(link) === target) return;
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-  }
-  const temporary = temporaryNameFor(link);
-  try {
-    symlinkSync(target, temporary);
-    renameSync(temporary, link);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw new TrimaranError({
-      code: 'nix/link-not-writable',
-      message: `cannot make the link ${link}`,
-      hint: 'run the command where you may write, or add --no-link and --print-out-paths',
-      cause,
-      exitCode: 4,
-    });
-  }
 }

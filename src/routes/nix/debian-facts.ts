@@ -8,15 +8,19 @@ import type { Evaluator, NixValue } from '../../languages/nix/evaluator.ts';
 import { type PreparedRelease, releaseFacts } from '../../sets/debian/prepared-release.ts';
 import type { ReleaseFacts } from '../../sets/debian/release-facts.ts';
 import { type UsedRelease, usedRelease } from '../../sets/project-lock.ts';
+import type { AnsweredRelease } from './evaluation-request.ts';
 
 /** The releases that one evaluation looked into. */
 export class DebianFacts {
   readonly #call: (method: string, argument: unknown) => unknown;
   readonly #facts = new Map<string, ReleaseFacts>();
 
-  /** `call` reaches the main thread; see sets/blocking-calls.ts. */
-  constructor(call: (method: string, argument: unknown) => unknown) {
+  readonly #releases: readonly AnsweredRelease[];
+
+  /** `call` reaches the main thread, see sets/blocking-calls.ts; `releases` are those it has made ready. */
+  constructor(call: (method: string, argument: unknown) => unknown, releases: readonly AnsweredRelease[]) {
     this.#call = call;
+    this.#releases = releases;
   }
 
   /** The builtin's value for `{ suite, timestamp, release, system }`. */
@@ -71,7 +75,11 @@ export class DebianFacts {
     let facts = this.#facts.get(key);
     if (facts === undefined) {
       const request = { suite, timestamp, releaseSha256: release, system };
-      const prepared = this.#call('debianRelease', request) as PreparedRelease;
+      const ready = this.#releases.find(
+        ({ request: { releaseSha256, ...other } }) =>
+          releaseSha256 === release && other.suite === suite && other.system === system,
+      );
+      const prepared = ready?.prepared ?? (this.#call('debianRelease', request) as PreparedRelease);
       facts = releaseFacts(prepared, () =>
         openContentsNames(this.#call('debianContents', request) as string),
       );

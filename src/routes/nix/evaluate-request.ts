@@ -1,6 +1,7 @@
 // Carries out an evaluation request: calls the flake, follows the attribute path, and makes of the value what is
 // asked for.
 
+import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError, type RelatedSpan, TrimaranError } from '../../foundation/error.ts';
@@ -20,6 +21,7 @@ import type {
 } from './evaluation-request.ts';
 import { callFlakeExpression, type NodeSource } from './flakes/flake-outputs.ts';
 import { parseAttributePath, showAttributePaths } from './flakes/installable.ts';
+import { createParseCache } from './parse-cache.ts';
 import { createStoreHost } from './store-host.ts';
 
 export interface EvaluationWorld {
@@ -43,9 +45,10 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
   });
   const evaluator = createEvaluator({
     host,
+    parseCache: createParseCache(join(request.root, 'parsed')),
     settings: { pure: request.pure, features: ['flakes', 'fetch-tree'], showTrace: request.showTrace },
   });
-  const debian = new DebianFacts(world.call);
+  const debian = new DebianFacts(world.call, request.releases);
   evaluator.definePrimOp({
     name: '__trimaranDebian',
     arity: 1,

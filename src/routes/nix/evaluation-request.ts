@@ -1,5 +1,6 @@
 // What the main thread asks of the thread that evaluates, and what that answers: plain data, since it is sent.
 import type { StorePath } from '../../formats/store-path.ts';
+import type { PreparedRelease, ReleaseRequest } from '../../sets/debian/prepared-release.ts';
 import type { UsedRelease } from '../../sets/project-lock.ts';
 import type { FlakeNodes, NodeSource } from './flakes/flake-outputs.ts';
 
@@ -36,7 +37,20 @@ export type EvaluationAction =
   | { readonly kind: 'derivation' }
   | { readonly kind: 'value'; readonly apply: string | undefined; readonly form: 'json' | 'raw' | 'nix' };
 
+/** A release as the Debian set's files ask for it. */
+export interface SystemRelease extends ReleaseRequest {
+  /** Nix's name: `x86_64-linux`. */
+  readonly system: string;
+}
+
+/** A release made ready before anybody asked. */
+export interface AnsweredRelease {
+  readonly request: SystemRelease;
+  readonly prepared: PreparedRelease;
+}
+
 export interface EvaluationRequest {
+  readonly releases: readonly AnsweredRelease[];
   /** The physical root of stores. */
   readonly root: string;
   readonly storeDirectory: string;

@@ -1,29 +1,33 @@
-// Everything one nix command works with: store, flakes, builders, and the thread that evaluates.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { MessageChannel, Worker } from 'node:worker_threads';
 import type { StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { RealiseRequest } from '../../languages/nix/host.ts';
-import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
+import type { CallHandlers } from '../../sets/blocking-calls.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import {
   openRelease,
+  type PreparedRelease,
   prepareContents,
   prepareRelease,
   type ReleaseRequest,
 } from '../../sets/debian/prepared-release.ts';
 import { debBuilder, realisePackages } from '../../sets/debian/unpacked-packages.ts';
 import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
+import { EvaluationThread } from '../../sets/evaluation-thread.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
 import { debianSandboxRoot } from '../../sets/sandbox-root.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { Realiser } from '../../store/realise.ts';
-import type { EvaluationAnswer, EvaluationRequest, SentFlake } from './evaluation-request.ts';
+import type {
+  AnsweredRelease,
+  EvaluationAnswer,
+  EvaluationRequest,
+  EvaluationTarget,
+  SentFlake,
+  SystemRelease,
+} from './evaluation-request.ts';
 import {
   type FetchBuiltinContext,
   fetchFileBuiltin,
@@ -36,11 +40,6 @@ import { FlakeSession, type LockOutcome } from './flakes/flake-session.ts';
 import { type InputAttributes, isLocked, requiredString, stringAttribute } from './flakes/input.ts';
 import { readFlake } from './flakes/read-flake.ts';
 import type { NixSettings } from './settings.ts';
-
-/** Megabytes of stack: deep recursion is ordinary in Nix. */
-const stackSizeMb = 900;
-/** Most of what evaluation makes is short-lived; with room for it, little is copied by the garbage collector. */
-const maxYoungGenerationSizeMb = 128;
 
 export interface NixSessionOptions {
   readonly host: Host;
@@ -59,6 +58,7 @@ export class NixSession {
   readonly system: string;
   readonly #settings: NixSettings;
   readonly #lock: LockFile | undefined;
+  readonly #thread: EvaluationThread<EvaluationRequest, EvaluationAnswer>;
   readonly #setBuilders: SetBuilders;
   readonly #realiser: Realiser;
   /** Of the flakes that were sent, by id. */
@@ -70,14 +70,6 @@ export class NixSession {
     this.#lock = lock;
     this.system = nixSystem(process.arch);
     this.store = new LocalStore({ root: trimaranRoot(host), storeDirectory: '/nix/store' });
-    this.#setBuilders = createSetBuilders({ host, store: this.store });
-    this.#realiser = new Realiser({
-      store: this.store,
-      host,
-      builders: this.#setBuilders.builders,
-      sandboxRoot: debianSandboxRoot(this.store),
-      ...(log === undefined ? {} : { log }),
-    });
     this.flakes = new FlakeSession({
       host,
       store: this.store,
@@ -88,9 +80,23 @@ export class NixSession {
         ...(settings.offline ? { isOffline: true } : {}),
       },
     });
+    this.#thread = new EvaluationThread({
+      name: 'evaluation-worker',
+      handlers: this.#handlers(),
+      note: (text) => host.progress.note(text),
+    });
+    this.#setBuilders = createSetBuilders({ host, store: this.store });
+    this.#realiser = new Realiser({
+      store: this.store,
+      host,
+      builders: this.#setBuilders.builders,
+      sandboxRoot: debianSandboxRoot(this.store),
+      ...(log === undefined ? {} : { log }),
+    });
   }
 
   close(): void {
+    this.#thread.close();
     this.#setBuilders.close();
   }
 
@@ -115,10 +121,7 @@ export class NixSession {
 
   /** Evaluates in a thread of its own with a large stack. Rejects with what evaluation throws. */
   async evaluate(request: Pick<EvaluationRequest, 'target' | 'action'>): Promise<EvaluationAnswer> {
-    const { port1, port2 } = new MessageChannel();
-    const signal = new Int32Array(new SharedArrayBuffer(4));
-    answerCalls(port1, signal, this.#handlers());
-    const whole: EvaluationRequest = {
+    return this.#thread.ask({
       ...request,
       root: this.store.root,
       storeDirectory: this.store.storeDirectory,
@@ -127,29 +130,26 @@ export class NixSession {
       currentTime: Math.floor(this.host.now() / 1000),
       pure: !this.#settings.impure,
       showTrace: this.#settings.showTrace,
-    };
-    const worker = new Worker(workerFile(), {
-      workerData: { request: whole, port: port2, signal },
-      transferList: [port2],
-      resourceLimits: { stackSizeMb, maxYoungGenerationSizeMb, maxOldGenerationSizeMb: 8192 },
+      releases: await this.#prepareReleases(request.target),
     });
-    try {
-      return await new Promise<EvaluationAnswer>((resolve, reject) => {
-        worker.on(
-          'message',
-          (message: { note: string } | { answer: EvaluationAnswer } | { error: SentError }) => {
-            if ('note' in message) this.host.progress.note(message.note);
-            else if ('answer' in message) resolve(message.answer);
-            else reject(receiveError(message.error));
-          },
-        );
-        worker.once('error', reject);
-        worker.once('exit', (code) => reject(new Error(`the evaluating thread ended with code ${code}`)));
-      });
-    } finally {
-      port1.close();
-      void worker.terminate();
-    }
+  }
+
+  /** What the flake's `debian:` inputs are, so that the thread need not ask. */
+  async #prepareReleases(target: EvaluationTarget): Promise<readonly AnsweredRelease[]> {
+    if (target.kind !== 'flake') return [];
+    const inputs = Object.values(target.flake.nodes.nodes).flatMap((node) =>
+      node.debian === undefined ? [] : [node.debian],
+    );
+    return Promise.all(
+      inputs.map(async (input) => {
+        const request = { ...releaseRequest(input), system: this.system };
+        return { request, prepared: await this.#prepareRelease(request) };
+      }),
+    );
+  }
+
+  #prepareRelease({ system, ...request }: SystemRelease): Promise<PreparedRelease> {
+    return prepareRelease(this.#releaseSource(), request, debianArchitecture(system));
   }
 
   #handlers(): CallHandlers {
@@ -171,9 +171,8 @@ export class NixSession {
         for (const { drvPath, output } of requests) await this.realise(drvPath, [output]);
       },
       ensurePath: (path: StorePath) => this.#realiser.ensurePath(path),
-      debianRelease: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
-        prepareRelease(this.#releaseSource(), request, debianArchitecture(system)),
-      debianContents: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
+      debianRelease: (request: SystemRelease) => this.#prepareRelease(request),
+      debianContents: ({ system, ...request }: SystemRelease) =>
         prepareContents(this.#releaseSource(), request, debianArchitecture(system)),
     };
   }
@@ -196,12 +195,11 @@ export class NixSession {
   }
 
   async #lockDebian(input: InputAttributes): Promise<InputAttributes> {
-    const request = {
-      suite: requiredString(input, 'suite'),
-      timestamp: stringAttribute(input, 'timestamp'),
-      releaseSha256: stringAttribute(input, 'release'),
-    };
-    const { release } = await openRelease(this.#releaseSource(), request, debianArchitecture(this.system));
+    const { release } = await openRelease(
+      this.#releaseSource(),
+      releaseRequest(input),
+      debianArchitecture(this.system),
+    );
     return { ...input, timestamp: release.timestamp, release: release.sha256 };
   }
 
@@ -227,16 +225,11 @@ export class NixSession {
   }
 }
 
-/** The bundled worker: beside the bundle, or in dist/ when run from sources. */
-function workerFile(): URL {
-  const beside = new URL('./evaluation-worker.js', import.meta.url);
-  if (existsSync(fileURLToPath(beside))) return beside;
-  const built = join(import.meta.dirname, '../../../dist/evaluation-worker.js');
-  if (existsSync(built)) return new URL(`file://${built}`);
-  throw new TrimaranError({
-    code: 'nix/not-built',
-    message: 'the evaluator is not built',
-    hint: 'run `npm run build`',
-    exitCode: 4,
-  });
+/** What the attributes of a `debian:` input say of the release wanted. */
+function releaseRequest(input: InputAttributes): ReleaseRequest {
+  return {
+    suite: requiredString(input, 'suite'),
+    timestamp: stringAttribute(input, 'timestamp'),
+    releaseSha256: stringAttribute(input, 'release'),
+  };
 }

@@ -1,0 +1,115 @@
+// The thread that evaluates a recipe: it has a large stack, and blocks where the main thread works for it. It is started
+// before there is anything to evaluate, so that its start costs nothing while flakes are found and locked.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
+import { TrimaranError } from '../foundation/error.ts';
+import {
+  answerCalls,
+  blockingCaller,
+  type CallHandlers,
+  receiveError,
+  type SentError,
+  sendError,
+} from './blocking-calls.ts';
+
+/** Megabytes of stack: deep recursion is ordinary in functional languages. */
+const stackSizeMb = 900;
+/** Most of what evaluation makes is short-lived; with room for it, little is copied by the garbage collector. */
+const maxYoungGenerationSizeMb = 128;
+
+type Message<Answer> =
+  | { readonly note: string }
+  | { readonly answer: Answer }
+  | { readonly error: SentError };
+
+/** The main thread's side. `close` it when done. */
+export class EvaluationThread<Request, Answer> {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #note: (text: string) => void;
+
+  /**
+   * `name` is the bundled file without `.js`; `handlers` do what the thread asks for; `note` takes its lines for the user.
+   * Throws `cli/not-built` when there is no bundle.
+   */
+  constructor(options: {
+    readonly name: string;
+    readonly handlers: CallHandlers;
+    readonly note: (text: string) => void;
+  }) {
+    const { port1, port2 } = new MessageChannel();
+    const signal = new Int32Array(new SharedArrayBuffer(4));
+    answerCalls(port1, signal, options.handlers);
+    this.#port = port1;
+    this.#note = options.note;
+    this.#worker = new Worker(workerFile(options.name), {
+      workerData: { port: port2, signal },
+      transferList: [port2],
+      resourceLimits: { stackSizeMb, maxYoungGenerationSizeMb, maxOldGenerationSizeMb: 8192 },
+    });
+  }
+
+  /** Has one request carried out. Rejects with what the thread throws. One at a time. */
+  ask(request: Request): Promise<Answer> {
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      const onExit = (code: number) => reject(new Error(`the evaluating thread ended with code ${code}`));
+      const onMessage = (message: Message<Answer>) => {
+        if ('note' in message) {
+          this.#note(message.note);
+          return;
+        }
+        worker.off('message', onMessage).off('error', reject).off('exit', onExit);
+        if ('answer' in message) resolve(message.answer);
+        else reject(receiveError(message.error));
+      };
+      worker.on('message', onMessage).once('error', reject).once('exit', onExit);
+      worker.postMessage(request);
+    });
+  }
+
+  close(): void {
+    this.#port.close();
+    void this.#worker.terminate();
+  }
+}
+
+/** The thread's own side: carries out each request with `evaluate`. Called once, by the thread's entry file. */
+export function serveEvaluation<Request, Answer>(
+  evaluate: (
+    request: Request,
+    world: {
+      readonly call: (method: string, argument: unknown) => unknown;
+      readonly note: (text: string) => void;
+    },
+  ) => Answer,
+): void {
+  const { port, signal } = workerData as { readonly port: MessagePort; readonly signal: Int32Array };
+  const world = {
+    call: blockingCaller(port, signal),
+    note: (note: string) => parentPort?.postMessage({ note }),
+  };
+  parentPort?.on('message', (request: Request) => {
+    try {
+      parentPort?.postMessage({ answer: evaluate(request, world) });
+    } catch (error) {
+      parentPort?.postMessage({ error: sendError(error) });
+    }
+  });
+}
+
+/** The bundled worker: beside the bundle, or in dist/ when run from sources. */
+function workerFile(name: string): URL {
+  const beside = new URL(`./${name}.js`, import.meta.url);
+  if (existsSync(fileURLToPath(beside))) return beside;
+  const built = join(import.meta.dirname, '../../dist', `${name}.js`);
+  if (existsSync(built)) return new URL(`file://${built}`);
+  throw new TrimaranError({
+    code: 'cli/not-built',
+    message: 'the evaluator is not built',
+    hint: 'run `npm run build`',
+    exitCode: 4,
+  });
+}
