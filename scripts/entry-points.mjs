@@ -3,6 +3,7 @@
 export const commandEntries = {
   trimaran: 'src/cli/main.ts',
   'evaluation-worker': 'src/routes/nix/evaluation-worker.ts',
+  'guix-worker': 'src/routes/guix/guix-worker.ts',
   'unpack-worker': 'src/debian/unpack-worker.ts',
 };
 

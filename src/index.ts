@@ -63,4 +63,4 @@ export { type BaseImage, type BaseRequest, buildBaseImage } from './sets/base/ba
 export { trimaranRoot } from './sets/cache-root.ts';
 export { readLockFile } from './sets/debian/prepared-release.ts';
 export { findProjectLock } from './sets/project-lock.ts';
-export { linkResult } from './sets/result-link.ts';
+export { linkResult } from './sets/link-result.ts';

@@ -23,7 +23,8 @@ export function sourceState(source: LocalSource, more: readonly string[]): strin
   return sha256Hex(Buffer.from(lines.join('\n')));
 }
 
-function stateOf(file: string): string {
+/** The state of one file or folder itself, in a line. */
+export function stateOf(file: string): string {
   const found = lstatSync(file, { bigint: true, throwIfNoEntry: false });
   return found === undefined
     ? `${file}\0-`

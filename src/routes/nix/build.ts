@@ -2,7 +2,7 @@
 import { isAbsolute, join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import type { Host } from '../../foundation/host.ts';
-import { linkResult } from '../../sets/result-link.ts';
+import { linkResult } from '../../sets/link-result.ts';
 import { isMemorable, recallBuild, rememberBuild } from './build-memo.ts';
 import type { NixSettings } from './settings.ts';
 

@@ -64,6 +64,7 @@ export async function realisePackages(
       jobs: packages.map(({ record }, index) => ({
         file: files[index]!,
         expected: record,
+        shown: `${record.name} ${record.version}`,
         target: stages[index]!.out.tar,
         ...(record.installedSize === undefined ? {} : { installedSize: record.installedSize }),
       })),
@@ -80,6 +81,27 @@ export async function realisePackages(
       control.discard();
     }
   }
+}
+
+/**
+ * {@link realisePackages} for every package that a derivation needs and whose outputs are missing: fetching and unpacking
+ * many at once is quicker than one by one as their turn comes.
+ */
+export async function realisePackagesOf(source: PackageSource, drvPath: StorePath): Promise<void> {
+  const { store } = source;
+  const seen = new Set<StorePath>();
+  const packages: Derivation[] = [];
+  const pending = [drvPath];
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const derivation = store.readDerivation(path);
+    const outputs = [...derivation.outputs.values()];
+    if (outputs.every((output) => output.path !== '' && store.isValid(output.path))) continue;
+    if (derivation.builder === debBuilder) packages.push(derivation);
+    pending.push(...derivation.inputDrvs.keys());
+  }
+  await realisePackages(source, packages);
 }
 
 /** What the store keeps of a package beside its files: the `control` output of its derivation. */

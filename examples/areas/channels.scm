@@ -1,0 +1,3 @@
+(list (channel
+        (name 'guix)
+        (url "debian:bookworm")))

@@ -1,0 +1,71 @@
+// `guix pack` and `guix build`: derivations, and what they make.
+import type { StorePath } from '../../formats/store-path.ts';
+import type { Host } from '../../foundation/host.ts';
+import type { GuixSettings } from './evaluate.ts';
+import type { GuixAction, GuixSources, PackSettings } from './evaluation-request.ts';
+import { isMemorable, lockStates, recallResult, rememberResult } from './result-memo.ts';
+
+export interface GuixBuildRequest {
+  readonly host: Host;
+  readonly settings: GuixSettings;
+  readonly action: Extract<GuixAction, { kind: 'pack' | 'build' }>;
+  /** Evaluates only. */
+  readonly dryRun?: boolean;
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+export interface GuixOutput {
+  readonly name: string;
+  /** `/gnu/store/…` */
+  readonly path: StorePath;
+  /** Where its bytes lie on this machine; empty when nothing was built. */
+  readonly physicalPath: string;
+}
+
+export interface GuixBuildResult {
+  readonly drvPath: StorePath;
+  /** Where the derivation's text lies on this machine. */
+  readonly physicalDrvPath: string;
+  readonly outputs: readonly GuixOutput[];
+  /** Whether all outputs were there before; of a dry run. */
+  readonly wasThere: boolean;
+}
+
+export type { GuixSources, PackSettings };
+
+/**
+ * Evaluates and builds; what was built before and depends on nothing that changed is only looked up. Rejects with the
+ * errors of evaluation and realisation.
+ */
+export async function buildGuix(request: GuixBuildRequest): Promise<readonly GuixBuildResult[]> {
+  const memorable = isMemorable(request);
+  const known = memorable ? recallResult(request) : undefined;
+  if (known !== undefined) return known;
+  // Loaded only now: most of Trimaran hangs on it.
+  const { withEvaluated } = await import('./evaluate.ts');
+  return withEvaluated(request, async (session, answer) => {
+    // The lock has just been brought up to date.
+    const read = { ...answer.read, files: { ...answer.read.files, ...lockStates(request) } };
+    if (answer.result.kind !== 'derivations')
+      throw new Error('something else than derivations was evaluated');
+    const results: GuixBuildResult[] = [];
+    for (const { drvPath } of answer.result.derivations) {
+      const { outputs } = session.store.readDerivation(drvPath);
+      const paths = [...outputs].map(([name, { path }]) => [name, path as StorePath] as const);
+      const wasThere = paths.every(([, path]) => session.store.isValid(path));
+      if (request.dryRun !== true) await session.realise(drvPath);
+      results.push({
+        drvPath,
+        physicalDrvPath: session.store.physicalPath(drvPath),
+        outputs: paths.map(([name, path]) => ({
+          name,
+          path,
+          physicalPath: request.dryRun === true ? '' : session.store.materialise(path),
+        })),
+        wasThere,
+      });
+    }
+    if (memorable) rememberResult(request, read, results);
+    return results;
+  });
+}

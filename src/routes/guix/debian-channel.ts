@@ -1,0 +1,331 @@
+// The Debian channel: package specifications in Guix's naming to Debian packages, and those to derivations.
+
+import { parseDependencies } from '../../debian/dependency.ts';
+import type { PackageRecord } from '../../debian/package-index.ts';
+import type { StorePath } from '../../formats/store-path.ts';
+import { toByteString } from '../../foundation/byte-string.ts';
+import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { didYouMean } from '../../foundation/nearest.ts';
+import type { ReleaseFacts } from '../../sets/debian/release-facts.ts';
+import type { DerivationInput, DerivationMaker, MadeDerivation } from './derivation-maker.ts';
+
+/** What a specification stands for. */
+export interface ChannelPackage {
+  /** Guix's name: `python-uvicorn`. */
+  readonly name: string;
+  /** Debian's, whole: `0.17.6-1`. */
+  readonly version: string;
+  /** Debian packages that it is made of; the first has the version and the description. */
+  readonly packages: readonly string[];
+  readonly record: PackageRecord;
+  /** `out` unless the specification says otherwise. */
+  readonly output: string;
+}
+
+/** Names that differ by more than a rule. */
+const aliases: Readonly<Record<string, string>> = {
+  python: 'python3',
+  'python-wrapper': 'python-is-python3',
+  'python-minimal': 'python3-minimal',
+  node: 'nodejs',
+  guile: 'guile-3.0',
+  bash: 'bash',
+  'bash-minimal': 'bash',
+  'coreutils-minimal': 'coreutils',
+  'nss-certs': 'ca-certificates',
+  'gcc-toolchain': 'build-essential',
+  'gnu-make': 'make',
+  'glibc-locales': 'locales-all',
+  shadow: 'passwd',
+  sqlite: 'sqlite3',
+  'openssh-sans-x': 'openssh-client',
+  glibc: 'libc6',
+  xz: 'xz-utils',
+  zlib: 'zlib1g',
+  libxml2: 'libxml2',
+  openjdk: 'default-jdk-headless',
+  icedtea: 'default-jdk-headless',
+  gnupg: 'gnupg',
+  pkg: 'pkgconf',
+  'pkg-config': 'pkgconf',
+};
+
+/** Families of names: Guix's prefix, and where Debian keeps them. */
+const families: readonly { readonly prefix: string; readonly debian: (rest: string) => readonly string[] }[] =
+  [
+    { prefix: 'python-', debian: (rest) => [`python3-${rest}`] },
+    { prefix: 'perl-', debian: (rest) => [`lib${rest}-perl`] },
+    { prefix: 'font-', debian: (rest) => [`fonts-${rest}`] },
+    { prefix: 'emacs-', debian: (rest) => [`elpa-${rest}`] },
+    { prefix: 'r-', debian: (rest) => [`r-cran-${rest}`, `r-bioc-${rest}`] },
+    { prefix: 'ghc-', debian: (rest) => [`libghc-${rest}-dev`] },
+  ];
+
+/** One release, seen as a channel. */
+export class DebianChannel {
+  readonly #facts: ReleaseFacts;
+  readonly #maker: DerivationMaker;
+  readonly #debs = new Map<string, MadeDerivation>();
+  readonly #byteCode = new Map<string, MadeDerivation>();
+  readonly #environments = new Map<string, MadeDerivation>();
+  #names: ReadonlySet<string> | undefined;
+  readonly #known = new Map<string, ChannelPackage>();
+
+  constructor(facts: ReleaseFacts, maker: DerivationMaker) {
+    this.#facts = facts;
+    this.#maker = maker;
+  }
+
+  get facts(): ReleaseFacts {
+    return this.#facts;
+  }
+
+  /**
+   * The package of a specification, `NAME[@VERSION][:OUTPUT]`. Throws `guix/unknown-package` and
+   * `guix/unknown-version` in Guix's words.
+   */
+  package(specification: string): ChannelPackage {
+    const [, name = '', version, output = 'out'] =
+      /^([^@:]*)(?:@([^:]*))?(?::(.*))?$/.exec(specification) ?? [];
+    const found = this.#known.get(name) ?? this.#find(name);
+    this.#known.set(name, found);
+    if (output !== 'out') {
+      throw new TrimaranError({
+        code: 'guix/no-such-output',
+        message: `package \`${name}@${found.version}' lacks output \`${output}'`,
+        hint: 'packages of the Debian channel have one output; look for a package of their own with `trimaran guix search`',
+      });
+    }
+    if (version !== undefined && !isVersionPrefix(version, found.version)) {
+      throw new TrimaranError({
+        code: 'guix/unknown-version',
+        message: `${name}: package not found for version ${version}`,
+        hint: `debian:${this.#facts.identity.suite} of ${this.#facts.identity.timestamp} has ${name}@${found.version}`,
+      });
+    }
+    return found;
+  }
+
+  /** Whether there is a package of this name. */
+  has(name: string): boolean {
+    if (this.#known.has(name)) return true;
+    // A look at the lists first: saying that a name is unknown is slow.
+    this.#names ??= new Set(this.guixNames());
+    return (
+      (this.#names.has(name) || families.some(({ prefix }) => name.startsWith(prefix))) &&
+      this.#lookUp(name) !== undefined
+    );
+  }
+
+  /** Direct dependencies of a Debian package, by name, first alternatives. */
+  dependencies(record: PackageRecord): readonly string[] {
+    const { architecture } = this.#facts.identity;
+    const names = [record.preDepends, record.depends].flatMap((field) =>
+      parseDependencies(field, architecture).flatMap((dependency) => dependency[0]?.name ?? []),
+    );
+    return [...new Set(names)].sort();
+  }
+
+  /** An environment of Debian packages and all they need, rooted at /. */
+  environment(name: string, names: readonly string[]): MadeDerivation {
+    const wanted = [...new Set(names)];
+    const key = JSON.stringify([name, wanted]);
+    const known = this.#environments.get(key);
+    if (known !== undefined) return known;
+    const records = this.#facts.resolve(wanted);
+    const chosen = new Map(records.map((record) => [record.name, record]));
+    const providers = this.#providers(records);
+    const compiles = chosen.has('python3-minimal');
+    const inputs: DerivationInput[] = [];
+    const packages = records.map((record) => {
+      const deb = this.#deb(record);
+      const tree = output(deb, 'out');
+      const control = output(deb, 'control');
+      inputs.push(tree, control);
+      const entry = {
+        name: record.name,
+        version: record.version,
+        architecture: record.architecture,
+        depends: this.#neededOf(record, chosen, providers),
+        tree: tree.path,
+        control: control.path,
+      };
+      if (!compiles || !hasModules(record)) return entry;
+      const byteCode = output(this.#byteCodeOf(record), 'out');
+      inputs.push(byteCode);
+      return { ...entry, byteCode: byteCode.path };
+    });
+    const { suite, timestamp } = this.#facts.identity;
+    const made = this.#maker.make({
+      name: storeName(name),
+      builder: 'builtin:environment',
+      attributes: {
+        suite,
+        timestamp,
+        packages,
+        paths: [],
+        pathsToLink: ['/'],
+        ignoreCollisions: false,
+      },
+      inputs,
+    });
+    this.#environments.set(key, made);
+    return made;
+  }
+
+  #find(name: string): ChannelPackage {
+    const found = this.#lookUp(name);
+    if (found !== undefined) return found;
+    throw new TrimaranError({
+      code: 'guix/unknown-package',
+      message: `${name}: unknown package`,
+      hint: didYouMean(name, this.guixNames()) ?? `look for its name with \`trimaran guix search ${name}\``,
+    });
+  }
+
+  /** Every name that specifications may use, Python distributions by Guix's names. */
+  guixNames(): string[] {
+    return [
+      ...Object.keys(aliases),
+      ...this.#facts.pythonNames().map((name) => `python-${name}`),
+      ...this.#facts.names(),
+    ];
+  }
+
+  #lookUp(name: string): ChannelPackage | undefined {
+    if (name === '') return undefined;
+    const of = (packages: readonly string[] | undefined) => {
+      const record = packages === undefined ? undefined : this.#record(packages[0]!);
+      return record === undefined
+        ? undefined
+        : { name, version: record.version, packages: packages!, record, output: 'out' };
+    };
+    const alias = aliases[name];
+    if (alias !== undefined) return of([alias]);
+    const python = /^python3?-(.+)$/.exec(name)?.[1];
+    if (python !== undefined) {
+      const found = of(this.#distribution(python));
+      if (found !== undefined) return found;
+    }
+    const own = of([name]);
+    if (own !== undefined) return own;
+    for (const { prefix, debian } of families) {
+      if (!name.startsWith(prefix)) continue;
+      for (const candidate of debian(name.slice(prefix.length))) {
+        const found = of([candidate]);
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
+  }
+
+  /** The package of a Python distribution, and the one with its command where Debian keeps that apart. */
+  #distribution(name: string): readonly string[] | undefined {
+    const module = unlessUnknown(() => this.#facts.pythonPackage(name));
+    if (module === undefined) return undefined;
+    const command = this.#facts.commandPackage(name, module);
+    return command === undefined ? [module] : [module, command];
+  }
+
+  #record(name: string): PackageRecord | undefined {
+    return unlessUnknown(() => this.#facts.record(name));
+  }
+
+  #deb(record: PackageRecord): MadeDerivation {
+    let made = this.#debs.get(record.name);
+    if (made === undefined) {
+      const { suite, timestamp } = this.#facts.identity;
+      made = this.#maker.make({
+        name: storeName(`${record.name}-${record.version}`),
+        builder: 'builtin:deb',
+        outputs: ['out', 'control'],
+        env: {
+          package: record.name,
+          version: record.version,
+          architecture: record.architecture,
+          path: toByteString(record.filename),
+          size: String(record.size),
+          sha256: record.sha256,
+          installedSize: String(record.installedSize ?? 0),
+          suite,
+          timestamp,
+        },
+      });
+      this.#debs.set(record.name, made);
+    }
+    return made;
+  }
+
+  #byteCodeOf(record: PackageRecord): MadeDerivation {
+    let made = this.#byteCode.get(record.name);
+    if (made === undefined) {
+      const interpreter = this.#facts
+        .resolve(['python3-minimal'])
+        .map((needed) => output(this.#deb(needed), 'out'));
+      const source = output(this.#deb(record), 'out');
+      made = this.#maker.make({
+        name: storeName(`${record.name}-${record.version}-byte-code`),
+        builder: 'builtin:python-byte-code',
+        env: { source: source.path, interpreter: interpreter.map(({ path }) => path).join(' ') },
+        inputs: [source, ...interpreter],
+      });
+      this.#byteCode.set(record.name, made);
+    }
+    return made;
+  }
+
+  #providers(records: readonly PackageRecord[]): Map<string, string> {
+    const { architecture } = this.#facts.identity;
+    return new Map(
+      records.flatMap((record) =>
+        parseDependencies(record.provides, architecture)
+          .flat()
+          .map((relation): [string, string] => [relation.name, record.name]),
+      ),
+    );
+  }
+
+  #neededOf(
+    record: PackageRecord,
+    chosen: ReadonlyMap<string, PackageRecord>,
+    providers: ReadonlyMap<string, string>,
+  ): string[] {
+    const { architecture } = this.#facts.identity;
+    const needed = [record.preDepends, record.depends].flatMap((field) =>
+      parseDependencies(field, architecture).flatMap((dependency) =>
+        dependency.flatMap(({ name }) => (chosen.has(name) ? name : (providers.get(name) ?? []))).slice(0, 1),
+      ),
+    );
+    return [...new Set(needed)].sort();
+  }
+}
+
+function output(made: MadeDerivation, name: string): DerivationInput & { readonly path: StorePath } {
+  return { path: made.outputs.get(name)!, drvPath: made.drvPath, output: name };
+}
+
+function hasModules({ name }: PackageRecord): boolean {
+  return name.startsWith('python3') || name.startsWith('libpython3');
+}
+
+/** Versions may have characters that store paths may not. */
+export function storeName(name: string): string {
+  return name.replace(/[^A-Za-z0-9+._?=-]/g, '_');
+}
+
+/** `0.17` is a prefix of `0.17.6-1`, `0.1` is not; an epoch does not count. */
+function isVersionPrefix(prefix: string, version: string): boolean {
+  const bare = version.replace(/^\d+:/, '');
+  return [version, bare].some(
+    (whole) => whole === prefix || (whole.startsWith(prefix) && /^[.+~-]/.test(whole.slice(prefix.length))),
+  );
+}
+
+function unlessUnknown<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isTrimaranError(error, 'debian/unknown-package')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,368 @@
+// Carries out a request in the evaluating thread: reads the channel, evaluates manifests, expressions and names, and
+// makes derivations of what they give.
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { openContentsNames } from '../../debian/contents-names.ts';
+import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
+import { TrimaranError } from '../../foundation/error.ts';
+import { createInterpreter, type Interpreter } from '../../languages/scheme/interpreter.ts';
+import {
+  arrayToList,
+  list,
+  listToArray,
+  MString,
+  NIL,
+  Pair,
+  str,
+  type Value,
+} from '../../languages/scheme/values.ts';
+import { type PreparedRelease, releaseFacts } from '../../sets/debian/prepared-release.ts';
+import { usedRelease } from '../../sets/project-lock.ts';
+import { sourceState, stateOf } from '../../sets/source-state.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import { type ChannelText, checkChannels, type DebianReference } from './channel-list.ts';
+import { DebianChannel } from './debian-channel.ts';
+import { DerivationMaker, type MadeDerivation } from './derivation-maker.ts';
+import type { GuixAnswer, GuixRequest, GuixResult, GuixSources, PackSettings } from './evaluation-request.ts';
+import { moduleSources } from './module-sources.ts';
+import { packRequest } from './pack-derivation.ts';
+import { definePrimitives, derivationOf } from './primitives.ts';
+import { createSchemeHost } from './scheme-host.ts';
+import { searchPackages, showPackage } from './search-packages.ts';
+import { syntheticModule } from './synthetic-modules.ts';
+
+export interface EvaluationWorld {
+  /** Blocks until the main thread has done something. */
+  readonly call: (method: string, argument: unknown) => unknown;
+  /** A line for the user. */
+  readonly note: (text: string) => void;
+}
+
+/** Evaluates. Throws `guix/…`, `scheme/…`, `debian/…`. */
+export function evaluateGuix(request: GuixRequest, world: EvaluationWorld): GuixAnswer {
+  return new Evaluation(request, world).run();
+}
+
+class Evaluation {
+  readonly #request: GuixRequest;
+  readonly #world: EvaluationWorld;
+  readonly #store: LocalStore;
+  readonly #maker: DerivationMaker;
+  readonly #interpreter: Interpreter;
+  readonly #files = new Map<string, string>();
+  readonly #folders = new Map<string, string>();
+  #channels: readonly ChannelText[] = [];
+  #reference: DebianReference;
+  #debian: DebianChannel | undefined;
+  /** Milliseconds spent waiting for the main thread. */
+  #waited = 0;
+
+  constructor(request: GuixRequest, world: EvaluationWorld) {
+    this.#request = request;
+    this.#world = world;
+    this.#reference = { suite: request.defaultSuite, timestamp: undefined };
+    this.#store = new LocalStore({ root: request.root, storeDirectory: request.storeDirectory });
+    this.#maker = new DerivationMaker(this.#store);
+    this.#interpreter = createInterpreter({
+      host: createSchemeHost({
+        cwd: request.cwd,
+        env: request.env,
+        now: () => performance.now() - this.#waited,
+        note: (text) => world.note(text.replace(/\n$/, '')),
+        sawFile: (path) => this.#sawFile(path),
+        moduleText: syntheticModule,
+      }),
+    });
+    for (const [label, text] of Object.entries(moduleSources)) {
+      this.#interpreter.addModuleSource(label.split(' '), text);
+    }
+    definePrimitives({
+      interpreter: this.#interpreter,
+      maker: this.#maker,
+      system: request.system,
+      debian: () => this.#openDebian(),
+      addText: (name, text) => this.#store.addText({ name: toByteString(name), text: toByteString(text) }),
+      addPath: (path) => this.#addPath(path),
+      gitFiles: (directory) => {
+        this.#sawFolder(directory);
+        return this.#call('gitFiles', directory) as readonly string[] | undefined;
+      },
+    });
+  }
+
+  run(): GuixAnswer {
+    this.#readChannels();
+    const result = this.#result();
+    return {
+      result,
+      used: this.#debian === undefined ? [] : [usedRelease(this.#debian.facts)],
+      read: { files: Object.fromEntries(this.#files), folders: Object.fromEntries(this.#folders) },
+    };
+  }
+
+  #result(): GuixResult {
+    const { action } = this.#request;
+    switch (action.kind) {
+      case 'describe':
+        return { kind: 'channels', channels: this.#resolvedChannels() };
+      case 'show':
+        return {
+          kind: 'packages',
+          packages: action.specifications.map((name) => showPackage(this.#openDebian(), name)),
+        };
+      case 'search':
+        return { kind: 'packages', packages: searchPackages(this.#openDebian(), action.patterns) };
+      case 'build':
+        return {
+          kind: 'derivations',
+          derivations: this.#objects(action.sources, action.wantSources).map(described),
+        };
+      case 'pack':
+        return { kind: 'derivations', derivations: [described(this.#pack(action.sources, action.settings))] };
+    }
+  }
+
+  #call(method: string, argument: unknown): unknown {
+    const before = performance.now();
+    try {
+      return this.#world.call(method, argument);
+    } finally {
+      this.#waited += performance.now() - before;
+    }
+  }
+
+  #openDebian(): DebianChannel {
+    if (this.#debian === undefined) {
+      const request = { ...this.#reference, system: this.#request.system };
+      const prepared = this.#call('debianRelease', request) as PreparedRelease;
+      const facts = releaseFacts(prepared, () =>
+        openContentsNames(this.#call('debianContents', request) as string),
+      );
+      this.#debian = new DebianChannel(facts, this.#maker);
+    }
+    return this.#debian;
+  }
+
+  #addPath(request: {
+    readonly source: string;
+    readonly name: string;
+    readonly recursive: boolean;
+    readonly select: ((relative: string) => boolean) | undefined;
+  }): string {
+    const { source, name, recursive, select } = request;
+    const found = lstatSync(source, { throwIfNoEntry: false });
+    if (found === undefined) {
+      throw new TrimaranError({
+        code: 'guix/no-such-file',
+        message: `file '${source}' not found`,
+        hint: 'local-file looks beside the file that it is written in',
+      });
+    }
+    if (found.isDirectory() && !recursive) {
+      throw new TrimaranError({
+        code: 'guix/is-a-directory',
+        message: `'${source}' is a directory`,
+        hint: `write (local-file "${source}" #:recursive? #t)`,
+      });
+    }
+    if (found.isDirectory()) this.#sawFolder(source);
+    else this.#sawFile(source);
+    return this.#store.addPath({
+      source,
+      name: toByteString(name),
+      method: recursive ? 'nar' : 'flat',
+      filter: select === undefined ? undefined : (relative) => select(fromByteString(relative)),
+    });
+  }
+
+  #sawFile(path: string): void {
+    if (!this.#files.has(path)) this.#files.set(path, stateOf(path));
+  }
+
+  #sawFolder(path: string): void {
+    if (!this.#folders.has(path))
+      this.#folders.set(path, sourceState({ directory: path, tracked: undefined }, []));
+  }
+
+  #readChannels(): void {
+    const { channelsFile } = this.#request;
+    if (channelsFile === undefined) {
+      this.#channels = [
+        { name: 'guix', url: `debian:${this.#request.defaultSuite}`, branch: 'master', commit: undefined },
+      ];
+      return;
+    }
+    const value = this.#evaluateFile(channelsFile, '(guix channels)');
+    const isChannel = this.#procedure(['guix', 'channels'], 'channel?');
+    const channels = value instanceof Pair ? listToArray(value) : [];
+    if (channels.length === 0 || !channels.every((item) => this.#truth(isChannel, item))) {
+      throw new TrimaranError({
+        code: 'guix/no-channels',
+        message: `${channelsFile} does not give a list of channels`,
+        hint: `its last expression has to be like (list (channel (name 'guix) (url "debian:bookworm")))`,
+        span: { file: channelsFile, line: 1, column: 1 },
+      });
+    }
+    const attributes = this.#procedure(['guix', 'channels'], 'channel->attributes');
+    this.#channels = channels.map((channel) => {
+      const fields = new Map(
+        listToArray(this.#interpreter.callProcedure(attributes, [channel])).map((pair) => [
+          (pair.car as MString).text,
+          pair.cdr instanceof MString ? pair.cdr.text : undefined,
+        ]),
+      );
+      return {
+        name: fields.get('name') ?? '',
+        url: fields.get('url') ?? '',
+        branch: fields.get('branch') ?? 'master',
+        commit: fields.get('commit'),
+      };
+    });
+    this.#reference = checkChannels(this.#channels, channelsFile);
+  }
+
+  #resolvedChannels() {
+    const { timestamp } = this.#openDebian().facts.identity;
+    return this.#channels.map((channel) => ({ ...channel, commit: timestamp }));
+  }
+
+  #procedure(module: readonly string[], name: string): Value {
+    // Modules are loaded by being used.
+    this.#interpreter.evaluateText(`(resolve-interface '(${module.join(' ')}))`, { file: 'trimaran' });
+    return this.#interpreter.lookup(module, name);
+  }
+
+  #truth(predicate: Value, value: Value): boolean {
+    return this.#interpreter.callProcedure(predicate, [value]) !== false;
+  }
+
+  #evaluateFile(file: string, modules: string): Value {
+    this.#sawFile(file);
+    if (!existsSync(file)) {
+      throw new TrimaranError({
+        code: 'guix/no-such-file',
+        message: `failed to load '${file}': No such file or directory`,
+        hint: 'give the path of a Scheme file',
+      });
+    }
+    return this.#evaluateText(readFileSync(file, 'utf8'), file, modules);
+  }
+
+  #evaluateText(text: string, file: string, modules: string): Value {
+    const interpreter = this.#interpreter;
+    interpreter.evaluateText(`(use-modules ${modules})`, { file: 'trimaran' });
+    const { session } = interpreter;
+    const before = session.currentFile;
+    session.currentFile = file;
+    try {
+      return interpreter.evaluateText(text, { file, timeout: this.#request.timeLimit });
+    } finally {
+      session.currentFile = before;
+    }
+  }
+
+  #package(specification: string): Value {
+    const find = this.#procedure(['gnu', 'packages'], 'specification->package');
+    return this.#interpreter.callProcedure(find, [str(specification)]);
+  }
+
+  /** What the sources give, packages and file-like objects, lowered. */
+  #objects(sources: GuixSources, wantSources: boolean): MadeDerivation[] {
+    const isManifest = this.#procedure(['guix', 'profiles'], 'manifest?');
+    const entries = this.#procedure(['guix', 'profiles'], 'manifest-entries');
+    const itemOf = this.#procedure(['guix', 'profiles'], 'manifest-entry-item');
+    const call = (f: Value, ...args: Value[]) => this.#interpreter.callProcedure(f, args);
+    const items: Value[] = [
+      ...sources.specifications.map((name) => this.#package(name)),
+      ...sources.expressions.map((text) => this.#evaluateText(text, '<expression>', '(guix) (gnu)')),
+      ...sources.files.map((file) => this.#evaluateFile(file, '(guix) (gnu)')),
+      ...sources.manifests.flatMap((file) =>
+        listToArray(call(entries, this.#manifestOf(file))).map((entry) => call(itemOf, entry)),
+      ),
+    ];
+    const objects = items.flatMap((item) => {
+      if (this.#truth(isManifest, item))
+        return listToArray(call(entries, item)).map((entry) => call(itemOf, entry));
+      return item instanceof Pair ? listToArray(item) : [item];
+    });
+    if (!wantSources) return objects.map((item) => this.#lower(item));
+    const isPackage = this.#procedure(['guix', 'packages'], 'package?');
+    const sourceOf = this.#procedure(['guix', 'packages'], 'package-source');
+    return objects.map((item) => this.#lower(this.#truth(isPackage, item) ? call(sourceOf, item) : item));
+  }
+
+  #lower(item: Value): MadeDerivation {
+    const lower = this.#procedure(['guix', 'gexp'], 'lower-object');
+    const lowered = this.#interpreter.callProcedure(lower, [item]);
+    const [path, derivation] = lowered.fields as Value[];
+    const made = derivationOf(derivation);
+    if (made !== undefined) return made;
+    throw new TrimaranError({
+      code: 'guix/not-buildable',
+      message: `${(path as MString).text} is in the store already: there is nothing to build`,
+      hint: 'build a package or a file that a derivation makes',
+    });
+  }
+
+  #manifestOf(file: string): Value {
+    const value = this.#evaluateFile(file, '(guix profiles) (gnu)');
+    if (this.#truth(this.#procedure(['guix', 'profiles'], 'manifest?'), value)) return value;
+    const shown = this.#interpreter.write(value);
+    throw new TrimaranError({
+      code: 'guix/not-a-manifest',
+      message: `manifest file '${file}' gives ${shown.length > 200 ? `${shown.slice(0, 200)}…` : shown} instead of a manifest`,
+      span: { file, line: 1, column: 1 },
+      hint: 'its last expression has to be a manifest: (packages->manifest (list …)), (specifications->manifest (list "…")) or both in (concatenate-manifests (list …))',
+    });
+  }
+
+  #pack(sources: GuixSources, settings: PackSettings): MadeDerivation {
+    const call = (f: Value, ...args: Value[]) => this.#interpreter.callProcedure(f, args);
+    const toManifest = this.#procedure(['guix', 'profiles'], 'packages->manifest');
+    const findPackages = this.#procedure(['gnu', 'packages'], 'specifications->packages');
+    const named = call(findPackages, arrayToList(sources.specifications.map((name) => str(name))));
+    const expressed = [...sources.expressions, ...sources.files.map((file) => `(load "${file}")`)].map(
+      (text) => this.#evaluateText(text, '<expression>', '(guix) (gnu)'),
+    );
+    const isManifest = this.#procedure(['guix', 'profiles'], 'manifest?');
+    const manifests = [
+      ...(named === NIL ? [] : [call(toManifest, named)]),
+      ...expressed.map((value) => (this.#truth(isManifest, value) ? value : call(toManifest, list(value)))),
+      ...sources.manifests.map((file) => this.#manifestOf(file)),
+    ];
+    const manifest = call(
+      this.#procedure(['guix', 'profiles'], 'concatenate-manifests'),
+      arrayToList(manifests),
+    );
+    const summary = listToArray(
+      call(this.#procedure(['guix', 'profiles'], 'manifest-summary'), manifest),
+    ).map((entry) => (entry.car as MString).text);
+    if (summary.length === 0) {
+      throw new TrimaranError({
+        code: 'guix/nothing-to-pack',
+        message: 'the manifest is empty, so there is nothing to pack',
+        hint: 'name packages, or give a manifest with -m',
+        exitCode: 2,
+      });
+    }
+    const provenance = settings.saveProvenance ? str(this.#provenance()) : false;
+    const profile = derivationOf(
+      call(this.#procedure(['guix', 'profiles'], 'manifest-derivation'), manifest, provenance),
+    )!;
+    return this.#maker.make(
+      packRequest({ profile, settings, packageNames: summary, system: this.#request.system }),
+    );
+  }
+
+  #provenance(): string {
+    return this.#resolvedChannels()
+      .map(
+        ({ name, url, branch, commit }) =>
+          `(repository (version 0) (name ${name}) (url ${JSON.stringify(url)}) (branch ${JSON.stringify(branch)}) (commit ${JSON.stringify(commit)}))`,
+      )
+      .join(' ');
+  }
+}
+
+function described(made: MadeDerivation): { drvPath: MadeDerivation['drvPath']; outputs: readonly string[] } {
+  return { drvPath: made.drvPath, outputs: [...made.outputs.keys()] };
+}

@@ -1,0 +1,160 @@
+// Everything one guix command works with: the store below /gnu/store, builders, and the thread that evaluates.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { guixStoreDirectory, type StorePath } from '../../formats/store-path.ts';
+import { TrimaranError } from '../../foundation/error.ts';
+import type { Host } from '../../foundation/host.ts';
+import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
+import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
+import { trimaranRoot } from '../../sets/cache-root.ts';
+import { prepareContents, prepareRelease, type ReleaseRequest } from '../../sets/debian/prepared-release.ts';
+import { realisePackagesOf } from '../../sets/debian/unpacked-packages.ts';
+import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
+import type { LockFile } from '../../sets/lock-file.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import { Realiser } from '../../store/realise.ts';
+import { buildCopy } from './copy-builder.ts';
+import { buildDownload } from './download-builder.ts';
+import type { GuixAction, GuixAnswer, GuixRequest } from './evaluation-request.ts';
+import { buildGitCheckout } from './git-builder.ts';
+import { buildPack } from './pack-builder.ts';
+import { buildProfile } from './profile-builder.ts';
+import { buildWithScheme } from './scheme-builder.ts';
+
+/** Megabytes of stack for the evaluating thread. */
+const stackSizeMb = 256;
+/** Milliseconds that a recipe's Scheme may run. */
+const timeLimit = 60_000;
+
+/** The suite that recipes get when they name no channel. */
+export const defaultSuite = 'bookworm';
+
+export interface GuixSessionOptions {
+  readonly host: Host;
+  /** The project's lock, when there is one. */
+  readonly lock: LockFile | undefined;
+  /** Absolute path of the channels file, if one was given. */
+  readonly channelsFile: string | undefined;
+  /** `x86_64-linux`; this machine's unless given. */
+  readonly system?: string | undefined;
+  /** Lines of build logs as they come. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+/** One session. `close` it when done. */
+export class GuixSession {
+  readonly host: Host;
+  readonly store: LocalStore;
+  readonly system: string;
+  readonly #options: GuixSessionOptions;
+  readonly #setBuilders: SetBuilders;
+  readonly #realiser: Realiser;
+
+  constructor(options: GuixSessionOptions) {
+    const { host, log } = options;
+    this.host = host;
+    this.#options = options;
+    this.system = options.system ?? nixSystem(process.arch);
+    debianArchitecture(this.system);
+    this.store = new LocalStore({ root: trimaranRoot(host), storeDirectory: guixStoreDirectory });
+    this.#setBuilders = createSetBuilders({ host, store: this.store });
+    const builders = new Map([
+      ...this.#setBuilders.builders,
+      ['guix-copy', buildCopy],
+      ['guix-profile', buildProfile],
+      ['guix-pack', buildPack],
+      ['guix-scheme', buildWithScheme],
+      ['git-download', buildGitCheckout],
+      ['download', buildDownload],
+    ] as const);
+    this.#realiser = new Realiser({
+      store: this.store,
+      host,
+      builders,
+      ...(log === undefined ? {} : { log }),
+    });
+  }
+
+  close(): void {
+    this.#setBuilders.close();
+  }
+
+  /** Makes outputs of a derivation exist; Debian packages first and together. Rejects as `Realiser.realise`. */
+  async realise(drvPath: StorePath): Promise<ReadonlyMap<string, StorePath>> {
+    await realisePackagesOf({ host: this.host, store: this.store }, drvPath);
+    return this.#realiser.realise(drvPath);
+  }
+
+  /** Evaluates in a thread of its own. Rejects with what evaluation throws. */
+  async evaluate(action: GuixAction): Promise<GuixAnswer> {
+    const { host } = this;
+    const { port1, port2 } = new MessageChannel();
+    const signal = new Int32Array(new SharedArrayBuffer(4));
+    answerCalls(port1, signal, this.#handlers());
+    const request: GuixRequest = {
+      root: this.store.root,
+      storeDirectory: this.store.storeDirectory,
+      system: this.system,
+      cwd: host.cwd,
+      env: { ...host.env },
+      channelsFile: this.#options.channelsFile,
+      defaultSuite,
+      timeLimit,
+      action,
+    };
+    const worker = new Worker(workerFile('guix-worker'), {
+      workerData: { request, port: port2, signal },
+      transferList: [port2],
+      resourceLimits: { stackSizeMb, maxOldGenerationSizeMb: 4096 },
+    });
+    try {
+      return await new Promise<GuixAnswer>((resolve, reject) => {
+        worker.on('message', (message: { note: string } | { answer: GuixAnswer } | { error: SentError }) => {
+          if ('note' in message) host.progress.note(message.note);
+          else if ('answer' in message) resolve(message.answer);
+          else reject(receiveError(message.error));
+        });
+        worker.once('error', reject);
+        worker.once('exit', (code) => reject(new Error(`the evaluating thread ended with code ${code}`)));
+      });
+    } finally {
+      port1.close();
+      void worker.terminate();
+    }
+  }
+
+  #handlers(): CallHandlers {
+    const { host } = this;
+    const source = { host, cacheDirectory: this.store.root, lock: this.#options.lock };
+    return {
+      debianRelease: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
+        prepareRelease(source, request, debianArchitecture(system)),
+      debianContents: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
+        prepareContents(source, request, debianArchitecture(system)),
+      gitFiles: async (directory: string) => {
+        const listed = await host.run({ command: 'git', args: ['-C', directory, 'ls-files', '-z'] });
+        if (listed.exitCode !== 0) return undefined;
+        return listed.stdout
+          .toString('utf8')
+          .split('\0')
+          .filter((file) => file !== '');
+      },
+    };
+  }
+}
+
+/** A bundled worker: beside the bundle, or in dist/ when run from sources. */
+export function workerFile(name: string): URL {
+  const beside = new URL(`./${name}.js`, import.meta.url);
+  if (existsSync(fileURLToPath(beside))) return beside;
+  const built = join(import.meta.dirname, `../../../dist/${name}.js`);
+  if (existsSync(built)) return new URL(`file://${built}`);
+  throw new TrimaranError({
+    code: 'guix/not-built',
+    message: 'the evaluator is not built',
+    hint: 'run `npm run build`',
+    exitCode: 4,
+  });
+}

@@ -1,0 +1,74 @@
+// What Scheme programs of the user reach: files of this machine, read only, and package modules by any name. Files
+// that were looked at are noted, so that a later run can tell whether anything has changed.
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { systemErrorCode } from '../../foundation/error.ts';
+import type { SchemeHost } from '../../languages/scheme/host.ts';
+
+/** Where package modules are that no file holds. */
+export const packageModuleFolder = '/trimaran/package-modules';
+
+export interface SchemeHostOptions {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds that count against a program's time. */
+  readonly now: () => number;
+  readonly note: (text: string) => void;
+  /** Gets the absolute path of every file that was looked at, there or not. */
+  readonly sawFile: (path: string) => void;
+  /** The text of a module that no file holds, by its path on the load path. */
+  readonly moduleText: (path: string) => string | undefined;
+}
+
+/** A {@link SchemeHost} on this machine. */
+export function createSchemeHost(options: SchemeHostOptions): SchemeHost {
+  const { cwd } = options;
+  const seen = (path: string) => {
+    const absolute = resolve(cwd, path);
+    options.sawFile(absolute);
+    return absolute;
+  };
+  return {
+    cwd,
+    env: options.env,
+    now: options.now,
+    loadPath: [packageModuleFolder],
+    readFile: (path) => {
+      if (path.startsWith(`${packageModuleFolder}/`)) {
+        const text = options.moduleText(path.slice(packageModuleFolder.length + 1));
+        return text === undefined ? undefined : Buffer.from(text, 'utf8');
+      }
+      return unlessMissing(() => readFileSync(seen(path)));
+    },
+    stat: (path) => {
+      const found = unlessMissing(() => lstatSync(seen(path)));
+      if (found === undefined) return undefined;
+      return {
+        kind: found.isFile()
+          ? 'file'
+          : found.isDirectory()
+            ? 'directory'
+            : found.isSymbolicLink()
+              ? 'symlink'
+              : 'other',
+        size: found.size,
+        mode: found.mode,
+        mtime: Math.floor(found.mtimeMs / 1000),
+      };
+    },
+    listDirectory: (path) => unlessMissing(() => readdirSync(seen(path))),
+    readLink: (path) => unlessMissing(() => readlinkSync(seen(path))),
+    stdout: options.note,
+    stderr: options.note,
+  };
+}
+
+function unlessMissing<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR' || code === 'EINVAL') return undefined;
+    throw error;
+  }
+}
