@@ -8,6 +8,8 @@ import { readArchive } from '../oci/archive-read.ts';
 import { type Image, renameImage } from '../oci/image.ts';
 import { buildDockerfile, type DockerfileRecipe } from '../routes/dockerfile/build.ts';
 import type { BuilderKind } from '../routes/dockerfile/engine-kinds.ts';
+import { buildGuix } from '../routes/guix/build.ts';
+import { readPackCommand } from '../routes/guix/pack-command.ts';
 import { buildNix } from '../routes/nix/build.ts';
 import { type ImageOutput, listImageOutputs } from '../routes/nix/image-outputs.ts';
 import type { NixSettings } from '../routes/nix/settings.ts';
@@ -115,10 +117,17 @@ async function buildService(
 ): Promise<BuiltService> {
   const { project, settings } = request;
   if (recipe.kind === 'dockerfile') return buildFromDockerfile(request, service, recipe);
-  if (recipe.kind !== 'nix') throw noRecipe(service, recipe.kind);
   const host = { ...request.host, cwd: project.directory };
+  if (recipe.kind === 'guix') return buildFromManifest(host, service, recipe);
   const [result] = await buildNix({ host, installables: [installableOf(recipe.command)], settings });
   const archive = result!.outputs.get('out')?.physicalPath ?? [...result!.outputs.values()][0]!.physicalPath;
+  const [image] = await readArchive(archive, { cacheDirectory: join(trimaranRoot(host), 'layers') });
+  return { service, recipe, archive, image: renameImage(image!, service.imageNames) };
+}
+
+async function buildFromManifest(host: Host, service: Service, recipe: ServiceRecipe): Promise<BuiltService> {
+  const [result] = await buildGuix(readPackCommand(host, splitCommand(recipe.command) ?? []));
+  const archive = result!.outputs[0]!.physicalPath;
   const [image] = await readArchive(archive, { cacheDirectory: join(trimaranRoot(host), 'layers') });
   return { service, recipe, archive, image: renameImage(image!, service.imageNames) };
 }
