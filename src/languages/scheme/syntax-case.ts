@@ -154,6 +154,28 @@ function patternOf(options: {
 
 // Templates.
 
+const constantly =
+  (value: Value): Builder =>
+  () =>
+    value;
+
+/** A template without variables: lists and vectors are plain, only their leaves are syntax objects. */
+function exposed(template: Value): Value {
+  if (isStxPair(template)) {
+    const items: Value[] = [];
+    let rest = template;
+    while (isStxPair(rest)) {
+      items.push(exposed(stxCar(rest)));
+      rest = stxCdr(rest);
+    }
+    return arrayToList(items, exposed(rest));
+  }
+  const datum = stxDatum(template);
+  if (datum === NIL) return NIL;
+  if (Array.isArray(datum)) return stxList(vectorAsList(template)).items.map(exposed);
+  return template;
+}
+
 /** Builds syntax from the values of the variables it refers to. */
 type Builder = (values: readonly Value[]) => Value;
 
@@ -224,7 +246,7 @@ function pairTemplate(context: TemplateContext, template: Value, escaped: boolea
     if (isStxPair(rest) && stxDatum(stxCdr(rest)) === NIL) {
       const inner = compileTemplate(context, stxCar(rest), true);
       // Even what stands for itself loses the escape around it.
-      return { build: inner.build ?? (() => stxCar(rest)), uses: inner.uses };
+      return { build: inner.build ?? constantly(exposed(stxCar(rest))), uses: inner.uses };
     }
     throw syntaxError({ message: 'misplaced ellipsis', form: context.form });
   }
@@ -244,8 +266,8 @@ function pairTemplate(context: TemplateContext, template: Value, escaped: boolea
   const tail = compileTemplate(context, rest, escaped);
   if (dots === 0) {
     if (first.build === undefined && tail.build === undefined) return { build: undefined, uses: noUses };
-    const buildHead = first.build ?? (() => head);
-    const buildTail = tail.build ?? (() => rest);
+    const buildHead = first.build ?? constantly(exposed(head));
+    const buildTail = tail.build ?? constantly(exposed(rest));
     return {
       build: (values) => new Pair(buildHead(values), buildTail(values)),
       uses: mergeUses(first.uses, tail.uses),
@@ -286,7 +308,7 @@ function repeatedTemplate(
     }
     return result;
   };
-  const buildTail = tail.build ?? (() => rest);
+  const buildTail = tail.build ?? constantly(exposed(rest));
   const inner = new Map(repeated.map(([index, depth]) => [index, Math.max(0, depth - dots)]));
   const plain = new Map([...first.uses].filter(([, depth]) => depth === 0));
   return {
@@ -315,7 +337,7 @@ function unsyntaxTemplate(context: TemplateContext, template: Value, escaped: bo
   const indexes = args.map((arg) => context.unsyntax!(arg));
   const rest = stxCdr(template);
   const tail = compileTemplate(context, rest, escaped);
-  const buildTail = tail.build ?? (() => rest);
+  const buildTail = tail.build ?? constantly(exposed(rest));
   return {
     build: (values) => {
       const items = splicing
@@ -376,7 +398,7 @@ function syntaxForm(expander: Expander, form: Value, quasi: boolean): IR {
     level: 0,
   };
   const template = compileTemplate(context, items[1], false);
-  if (template.build === undefined) return constant(items[1]);
+  if (template.build === undefined) return constant(exposed(items[1]));
   for (const [, depth] of template.uses) {
     if (depth > 0) throw syntaxError({ message: 'missing ellipsis', form });
   }
@@ -568,7 +590,7 @@ function ruleOf(
   for (const [, depth] of template.uses) {
     if (depth > 0) throw syntaxError({ message: 'missing ellipsis', form });
   }
-  return { match: info.match, build: template.build ?? (() => pieces[1]) };
+  return { match: info.match, build: template.build ?? constantly(exposed(pieces[1])) };
 }
 
 function withSyntaxForm(expander: Expander, form: Value): IR {

@@ -7,6 +7,7 @@ import {
   isIdentifier,
   placeOf,
   Syntax,
+  TOP_WRAP,
   stripSyntax,
   stxCar,
   stxDatum,
@@ -84,8 +85,7 @@ export function defineSyntaxProcedures(d: Definer): void {
   d.pure('datum->syntax', 2, 4, (context, datum, ...options) => {
     if (context === false) return new Syntax(datum, { marks: null, substs: null }, d.session.currentModule);
     void options;
-    if (!(context instanceof Syntax)) throw wrongType('datum->syntax', 1, context, 'syntax');
-    return datumToSyntax(context, datum);
+    return datumToSyntax(context instanceof Syntax ? context : new Syntax(context, TOP_WRAP, d.session.currentModule), datum);
   });
   d.pure('generate-temporaries', 1, 1, generateTemporaries);
   d.pure('free-identifier=?', 2, 2, (a, b) =>
