@@ -68,7 +68,8 @@ export async function run(
   return 0;
 }
 
-function recipeKind(text: string | undefined): RecipeKind | undefined {
+/** A kind of recipe as it is typed. Throws `cli/unknown-recipe`. */
+export function recipeKind(text: string | undefined): RecipeKind | undefined {
   if (text === undefined || text === 'nix' || text === 'guix' || text === 'dockerfile') return text;
   throw new TrimaranError({
     code: 'cli/unknown-recipe',

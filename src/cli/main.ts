@@ -159,6 +159,19 @@ command(
 projectOptions(
   command(
     program,
+    'convert <service>',
+    'write one kind of recipe from another',
+    () => import('./convert.ts'),
+  ),
+)
+  .option('--to <kind>', 'nix, guix or dockerfile')
+  .option('--from <kind>', 'the recipe to start from (default: the first there is)')
+  .option('--set <reference>', 'where names resolve: debian:bookworm, nixpkgs, guix (default: the project’s)')
+  .option('--write', 'write the files instead of printing them')
+  .option('--force', 'replace files that are there');
+projectOptions(
+  command(
+    program,
     'sbom <image>',
     'bill of materials of an image or service, in CycloneDX or SPDX',
     () => import('./sbom.ts'),
@@ -176,6 +189,23 @@ command(
   .option('-o, --output <file>', 'write an archive here')
   .option('--architecture <name>', 'amd64 or arm64', 'amd64')
   .option('--load', 'load it into the engine');
+projectOptions(
+  command(
+    program,
+    'verify [services...]',
+    'build recipes again in other surroundings, and compare',
+    () => import('./verify.ts'),
+  ),
+)
+  .option('--recipe <kind>', 'which recipe to build: nix, guix or dockerfile')
+  .option('--engine <kind>', 'what builds Dockerfiles: buildkit, docker, podman or buildah')
+  .option('--against <image>', 'compare with this image too; docker://NAME for a registry’s');
+command(
+  program,
+  'push <image> <reference>',
+  'send an image to a registry; an archive, or the name of one in the engine',
+  () => import('./push.ts'),
+);
 command(program, 'run <image> [command...]', 'run an image in a container', () => import('./run.ts'))
   .option('--runtime <name>', 'docker, podman, crun, runc or unshare (default: the first there is)')
   .option('-p, --publish <ports...>', 'HOST:CONTAINER')

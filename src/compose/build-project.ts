@@ -1,6 +1,6 @@
 // Builds the images of a project's services from their recipes, under the names that docker-compose looks for.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import { didYouMean } from '../foundation/nearest.ts';
@@ -52,6 +52,17 @@ export interface BuildProjectRequest {
 
 /** Builds services in turn. Rejects with `compose/unknown-service`, `compose/no-recipe` and the errors of the routes. */
 export async function buildProject(request: BuildProjectRequest): Promise<BuiltService[]> {
+  const built: BuiltService[] = [];
+  for (const { service, recipe } of await selectRecipes(request)) {
+    built.push(await buildService(request, service, recipe));
+  }
+  return built;
+}
+
+/** The services that are asked for, each with the recipe it is built from. Rejects as {@link buildProject}. */
+export async function selectRecipes(
+  request: Pick<BuildProjectRequest, 'host' | 'project' | 'services' | 'kind' | 'settings'>,
+): Promise<{ readonly service: Service; readonly recipe: ServiceRecipe }[]> {
   const { project, services } = request;
   for (const name of services) {
     if (project.services.some((service) => service.name === name)) continue;
@@ -69,17 +80,13 @@ export async function buildProject(request: BuildProjectRequest): Promise<BuiltS
   const wanted = project.services.filter((service) =>
     services.length === 0 ? service.enabled : services.includes(service.name),
   );
-  const built: BuiltService[] = [];
   const outputs = await flakeOutputs(request);
-  for (const service of wanted) {
-    const recipe = findRecipe(service, outputs, request.kind);
-    if (recipe === undefined) {
-      if (services.length === 0 && service.build === undefined) continue;
-      throw noRecipe(service, request.kind);
-    }
-    built.push(await buildService(request, service, recipe));
-  }
-  return built;
+  return wanted.flatMap((service) => {
+    const recipe = findRecipe(service, outputs, request);
+    if (recipe !== undefined) return [{ service, recipe }];
+    if (services.length === 0 && service.build === undefined) return [];
+    throw noRecipe(service, request.kind);
+  });
 }
 
 /** The images of the project's own flake, if it has one. */
@@ -88,7 +95,7 @@ async function flakeOutputs({
   host,
   settings,
   kind,
-}: BuildProjectRequest): Promise<readonly ImageOutput[]> {
+}: Pick<BuildProjectRequest, 'host' | 'project' | 'settings' | 'kind'>): Promise<readonly ImageOutput[]> {
   if (kind !== undefined && kind !== 'nix') return [];
   if (!existsSync(join(project.directory, 'flake.nix'))) return [];
   return listImageOutputs({ host, directory: project.directory, settings });
@@ -97,7 +104,7 @@ async function flakeOutputs({
 function findRecipe(
   service: Service,
   outputs: readonly ImageOutput[],
-  kind: RecipeKind | undefined,
+  { project, kind }: Pick<BuildProjectRequest, 'project' | 'kind'>,
 ): ServiceRecipe | undefined {
   for (const candidate of ['nix', 'guix'] as const) {
     if (kind !== undefined && kind !== candidate) continue;
@@ -107,7 +114,8 @@ function findRecipe(
   const output = outputs.find((candidate) => service.imageNames.includes(candidate.imageName));
   if (output !== undefined) return { kind: 'nix', command: `nix build .#${output.attributePath}` };
   if (service.build === undefined || (kind !== undefined && kind !== 'dockerfile')) return undefined;
-  return { kind: 'dockerfile', command: `docker build ${service.build.context.value}` };
+  const context = relative(project.directory, service.build.context.value);
+  return { kind: 'dockerfile', command: `docker build ${context === '' ? '.' : context}` };
 }
 
 async function buildService(

@@ -7,10 +7,18 @@ import { readArchive } from '../oci/archive-read.ts';
 import { connectEngine, inspectEngineImage, saveEngineImages } from '../oci/engine.ts';
 import type { Image } from '../oci/image.ts';
 import { readLayout } from '../oci/oci-layout.ts';
+import { parseReference } from '../oci/reference.ts';
+import { pullImage } from '../oci/registry-pull.ts';
+import { RegistrySession } from '../oci/registry-session.ts';
 import { trimaranRoot } from '../sets/cache-root.ts';
 
-/** Opens an image. Rejects with `inspect/no-such-image`, `oci/…` and system errors. */
+/**
+ * Opens an image: an archive, a layout, an engine's, or with `docker://` or `registry:` before the reference a registry's.
+ * Rejects with `inspect/no-such-image`, `oci/…` and system errors.
+ */
 export async function openImage(host: Host, name: string): Promise<Image> {
+  const remote = /^(?:docker:\/\/|registry:)(.+)$/.exec(name)?.[1];
+  if (remote !== undefined) return openRemoteImage(host, remote);
   const options = { cacheDirectory: join(trimaranRoot(host), 'layers') };
   const only = (images: readonly Image[]) => {
     if (images[0] !== undefined) return images[0];
@@ -31,6 +39,15 @@ export async function openImage(host: Host, name: string): Promise<Image> {
   const archive = join(trimaranRoot(host), 'saved', `${name.replace(/[^A-Za-z0-9._-]/g, '_')}.tar`);
   await saveEngineImages(engine, { names: [name], file: archive });
   return only(await readArchive(archive, options));
+}
+
+async function openRemoteImage(host: Host, reference: string): Promise<Image> {
+  const { image } = await pullImage(new RegistrySession({ host }), {
+    reference: parseReference(reference),
+    platform: { os: 'linux', architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' },
+    cacheDirectory: join(trimaranRoot(host), 'layers'),
+  });
+  return image;
 }
 
 function noSuchImage(name: string): TrimaranError {
