@@ -1,0 +1,262 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadComposeProject } from '../../compose/load.ts';
+import type { Host } from '../../foundation/host.ts';
+import { silentProgress } from '../../foundation/host.ts';
+import { convertRecipe } from './convert.ts';
+import { readDockerfile } from './read-dockerfile.ts';
+import { readFlake } from './read-flake.ts';
+import { readManifest } from './read-manifest.ts';
+import { parseRequirements } from './requirements-file.ts';
+import { versionFits } from './version-fits.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'trimaran-convert-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Reaches nobody: no git, no network. */
+const host = (): Host => ({
+  env: { XDG_CACHE_HOME: join(folder, 'cache') },
+  cwd: folder,
+  fetch: () => Promise.reject(new Error('no network')),
+  now: () => 0,
+  run: () => Promise.reject(new Error('no processes')),
+  which: () => undefined,
+  progress: silentProgress,
+});
+
+/** The recipes that people wrote by hand for one image. */
+const handWritten = {
+  dockerfile: `FROM python:3.11
+
+RUN git clone \\
+    --depth=1 \\
+    --single-branch \\
+    -b v0.30.0 \\
+    https://git.sr.ht/~qeef/damn-server /app
+WORKDIR /app
+RUN pip install --upgrade pip
+RUN pip install -r /app/requirements.dev.txt
+
+CMD ["uvicorn", "damn_server.api:app", "--host", "0.0.0.0", "--port", "80"]
+`,
+  flake: `{
+  inputs.damn-server = {
+    url = "git+https://git.sr.ht/~qeef/damn-server";
+    flake = false;
+  };
+  outputs = {self, nixpkgs, damn-server}: let
+    system = "x86_64-linux";
+    pkgs = nixpkgs.legacyPackages.\${system};
+  in
+  {
+    docker = pkgs.dockerTools.buildImage {
+      name = "project_api";
+      config = {
+        Cmd = [ "uvicorn" "damn_server.api:app" "--host" "0.0.0.0" "--port" "80" ];
+        WorkingDir = damn-server;
+        ExposedPorts = { "80/tcp" = {}; };
+      };
+      copyToRoot = pkgs.buildEnv {
+        name = "run-damn-server";
+        paths = [ (pkgs.python3.withPackages (pypkgs: with pypkgs; [ uvicorn fastapi ])) pkgs.bash ];
+      };
+    };
+  };
+}
+`,
+  manifest: `(define damn-server
+  (package
+    (name "damn-server")
+    (version "v0.30.0")
+    (source
+      (origin
+        (method git-fetch)
+        (uri (git-reference (url "https://git.sr.ht/~qeef/damn-server") (commit version)))
+        (sha256 (base32 "06wdh66phmccllf9m085br5zld773663w9bnkbfq45yihb3a88ws"))))
+    (build-system copy-build-system)
+    (arguments '(#:install-plan '(("." "."))))))
+(concatenate-manifests
+  (list (specifications->manifest (list "python" "python-uvicorn"))
+        (packages->manifest (list damn-server))))
+`,
+  pack: `guix time-machine -C channels.scm -- pack -m manifest.scm -f docker --image-tag=project_api
+    --entry-point=bin/uvicorn -A 'damn_server.api:app' -A '--port' -A '80' -S /damn_server=damn_server`,
+};
+
+const wanted = { isWanted: () => true };
+const seen = (needs: ReturnType<typeof readFlake>) => ({
+  command: needs?.command?.value,
+  ports: needs?.ports.map(({ value }) => value),
+  works: needs?.workingDirectory?.value.kind === 'source' ? needs.workingDirectory.value.source : undefined,
+});
+
+async function project(files: Readonly<Record<string, string>>) {
+  const directory = mkdtempSync(join(folder, 'project-'));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(directory, name, '..'), { recursive: true });
+    writeFileSync(join(directory, name), text);
+  }
+  return loadComposeProject({ directory, environment: {}, projectName: 'project' });
+}
+
+describe('convertRecipe', () => {
+  it('makes the flake that people wrote by hand, field by field, from the Dockerfile', async () => {
+    const compose = 'services:\n  api:\n    build: server\n    ports: ["8000:80"]\n    working_dir: /app\n';
+    const result = await convertRecipe({
+      host: host(),
+      project: await project({ 'docker-compose.yml': compose, 'server/Dockerfile': handWritten.dockerfile }),
+      service: 'api',
+      to: 'nix',
+    });
+    expect(result).toMatchObject({ from: 'dockerfile', set: 'nixpkgs', command: 'nix build .#api' });
+    const flake = { file: 'flake.nix', directory: '/p', ...wanted };
+    const made = readFlake({ ...flake, text: result.files[0]!.text });
+    const byHand = readFlake({ ...flake, text: handWritten.flake });
+    expect(made?.imageName).toBe('project_api');
+    expect(seen(made)).toEqual({ ...seen(byHand), works: { ...seen(byHand).works, ref: 'v0.30.0' } });
+    // What could not be carried over is told twice: in the result and in the report.
+    for (const { value } of result.remarks) expect(result.files[0]!.text).toContain(value);
+    expect(result.remarks.map(({ value }) => value).join('\n')).toMatch(
+      /requirements\.dev\.txt could not be read/,
+    );
+    expect(result.remarks.map(({ value }) => value).join('\n')).toMatch(/working_dir: \/app/);
+    expect(made?.requirements.map(({ value }) => value.name)).toContain('uvicorn');
+  });
+
+  it('makes a manifest with its command, and says what Guix cannot', async () => {
+    const result = await convertRecipe({
+      host: host(),
+      project: await project({
+        'docker-compose.yml': 'services:\n  api:\n    build: server\n',
+        'server/Dockerfile':
+          'FROM debian:trixie-slim\nCOPY . /app\nWORKDIR /app\nENV A=b\nUSER 1000\nEXPOSE 80\nRUN make it\nCMD ["uvicorn", "it\'s"]\n',
+        'server/areas/api.py': '',
+      }),
+      service: 'api',
+      to: 'guix',
+      set: 'guix',
+    });
+    expect(result.command).toBe(
+      "guix pack -m manifest.scm -f docker --image-tag=project_api --entry-point=bin/uvicorn -A 'it'\\''s' -S /app=app -S /areas=app/areas",
+    );
+    const made = readManifest({
+      text: result.files[0]!.text,
+      file: 'manifest.scm',
+      path: '/p/manifest.scm',
+      command: { value: result.command, span: { file: 'x', line: 1, column: 1 } },
+    });
+    expect(made.command?.value).toEqual(['uvicorn', "it's"]);
+    expect(made.sources.map(({ value }) => value)).toMatchObject([{ kind: 'local', path: '/p/server' }]);
+    const told = result.remarks.map(({ value, span }) => `${span.line} ${value}`).join('\n');
+    for (const pattern of [/^7 RUN make it$/m, /no working directory/, /no ports/, /no variables/, /no user/])
+      expect(told).toMatch(pattern);
+  });
+
+  it('makes a Dockerfile that reads back as what the flake says', async () => {
+    const result = await convertRecipe({
+      host: host(),
+      project: await project({
+        'docker-compose.yml': 'services:\n  api:\n    image: project_api\n',
+        'flake.nix': handWritten.flake,
+      }),
+      service: 'api',
+      to: 'dockerfile',
+    });
+    const needs = await readDockerfile({
+      text: result.files[0]!.text,
+      file: 'Dockerfile',
+      context: '/p',
+      readSourceFile: () => Promise.resolve(undefined),
+    });
+    const byHand = readFlake({ text: handWritten.flake, file: 'f', directory: '/p', ...wanted });
+    expect(needs.command?.value).toEqual(byHand?.command?.value);
+    expect(needs.ports.map(({ value }) => value)).toEqual(['80/tcp']);
+    expect(needs.workingDirectory?.value).toMatchObject({ kind: 'source', source: { kind: 'git' } });
+    expect(needs.requirements.map(({ value }) => value.name)).toEqual(
+      expect.arrayContaining(['uvicorn', 'fastapi']),
+    );
+  });
+
+  it('refuses a service without another recipe, by name', async () => {
+    const at = await project({ 'docker-compose.yml': 'services:\n  api:\n    image: x\n' });
+    await expect(
+      convertRecipe({ host: host(), project: at, service: 'api', to: 'nix' }),
+    ).rejects.toMatchObject({
+      code: 'convert/no-recipe',
+    });
+    await expect(
+      convertRecipe({ host: host(), project: at, service: 'no', to: 'nix' }),
+    ).rejects.toMatchObject({
+      code: 'compose/unknown-service',
+    });
+  });
+});
+
+describe('readManifest', () => {
+  it('reads packages, sources and the command, with places', () => {
+    const needs = readManifest({
+      text: handWritten.manifest,
+      file: 'manifest.scm',
+      path: '/p/manifest.scm',
+      command: { value: handWritten.pack, span: { file: 'docker-compose.yml', line: 9, column: 5 } },
+    });
+    expect(needs.requirements.map(({ value, span }) => [value.name, span.line])).toEqual([
+      ['python', 13],
+      ['python-uvicorn', 13],
+    ]);
+    expect(needs.sources[0]).toMatchObject({
+      value: { kind: 'git', url: 'https://git.sr.ht/~qeef/damn-server', ref: 'v0.30.0' },
+      span: { line: 2 },
+    });
+    expect(needs.command).toMatchObject({
+      value: ['uvicorn', 'damn_server.api:app', '--port', '80'],
+      span: { line: 9 },
+    });
+  });
+});
+
+describe('readFlake', () => {
+  it('gives nothing for text that is no flake, and remarks for what is not plain', () => {
+    const flake = { file: 'flake.nix', directory: '/p', ...wanted };
+    expect(readFlake({ ...flake, text: '{ outputs = ' })).toBeUndefined();
+    expect(readFlake({ ...flake, text: '{ }' })).toBeUndefined();
+    const odd = readFlake({
+      ...flake,
+      text: '{ outputs = { nixpkgs, ... }: { a = nixpkgs.buildImage { name = "x"; runAsRoot = "y"; config = f 1; copyToRoot = g 2; }; }; }',
+    });
+    expect(odd?.remarks.map(({ value }) => value)).toHaveLength(3);
+  });
+});
+
+describe('parseRequirements', () => {
+  it('takes names and versions, and leaves the rest', () => {
+    const { requirements, rest } = parseRequirements(
+      'fastapi[all] >=0.90, <1 ; python_version > "3.8"\n# comment\nPyJWT==2.6.0 \\\n  --hash=sha256:ab\n-r other.txt\ngit+https://x/y\nfastapi\n',
+    );
+    expect(requirements.map(({ name, version }) => `${name} ${version}`.trim())).toEqual([
+      'fastapi >=0.90, <1',
+      'PyJWT ==2.6.0',
+    ]);
+    expect(rest).toEqual(['-r other.txt', 'git+https://x/y']);
+  });
+});
+
+describe('versionFits', () => {
+  it.each([
+    ['0.92.0-1', '>=0.90,<1', true],
+    ['0.92.0-1', '==0.100', false],
+    ['2.6.0-1+deb12u1', '==2.6', true],
+    ['1:3.11.2-1+b1', '==3.11.*', true],
+    ['1.3.0+ds-1', '~=1.3', true],
+    ['2.0', '~=1.3', false],
+    ['1.0', '!=1.0', false],
+    ['odd', '>=1', false],
+  ])('%s against %s: %s', (version, requirement, fits) => {
+    expect(versionFits(version, requirement)).toBe(fits);
+  });
+});

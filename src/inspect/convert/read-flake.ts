@@ -1,0 +1,413 @@
+// Reads what an image needs off the syntax of flake.nix: a call of dockerTools with plain values, as people write it.
+// What only evaluation could tell becomes a remark.
+import { resolve } from 'node:path';
+import type { Placed } from '../../compose/service.ts';
+import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
+import type { Span } from '../../foundation/error.ts';
+import { type AttrsNode, Kind, type Node } from '../../languages/nix/ast.ts';
+import { NixError } from '../../languages/nix/errors.ts';
+import { parse } from '../../languages/nix/parser.ts';
+import {
+  type ImageNeeds,
+  type Requirement,
+  type Source,
+  sourceName,
+  type WorkingDirectory,
+} from './image-needs.ts';
+
+export interface FlakeSource {
+  readonly text: string;
+  readonly file: string;
+  /** The flake's folder, absolute. */
+  readonly directory: string;
+  /** Whether the image of that name is wanted. */
+  readonly isWanted: (imageName: string, attribute: string) => boolean;
+}
+
+/** Reads a flake; undefined when it does not parse, or has no such image as text. */
+export function readFlake(flake: FlakeSource): ImageNeeds | undefined {
+  const bytes = toByteString(flake.text);
+  let tree: Node;
+  try {
+    tree = parse(bytes, { base: 1, pipeOperators: true, showPosition: () => '' });
+  } catch (error) {
+    if (error instanceof NixError) return undefined;
+    throw error;
+  }
+  return new FlakeReader(flake, bytes, tree).read();
+}
+
+const imageFunctions = /^(?:buildImage|buildLayeredImage|streamLayeredImage)$/;
+type Scope = ReadonlyMap<string, Node>;
+interface Found {
+  /** Name of the attribute that it is the value of. */
+  readonly attribute: string;
+  readonly image: AttrsNode;
+  readonly scope: Scope;
+}
+
+class FlakeReader {
+  private readonly flake: FlakeSource;
+  private readonly bytes: string;
+  private readonly tree: Node;
+  private readonly sources: Placed<Source>[] = [];
+  private readonly requirements: Placed<Requirement>[] = [];
+  private readonly remarks: Placed<string>[] = [];
+  private readonly inputs = new Map<string, Source>();
+
+  constructor(flake: FlakeSource, bytes: string, tree: Node) {
+    this.flake = flake;
+    this.bytes = bytes;
+    this.tree = tree;
+  }
+
+  read(): ImageNeeds | undefined {
+    if (this.tree.kind === Kind.attrs) this.readInputs(this.tree);
+    const images: Found[] = [];
+    this.findImages(this.tree, new Map(), images);
+    const found = images.find(({ image, scope, attribute }) => {
+      const name = this.text(attrOf(image, 'name'), scope);
+      return name !== undefined && this.flake.isWanted(name, attribute);
+    });
+    if (found === undefined) return undefined;
+    const { image, scope } = found;
+    const config = this.follow(attrOf(image, 'config'), scope);
+    const attrs = config?.kind === Kind.attrs ? config : undefined;
+    if (config !== undefined && attrs === undefined)
+      this.remark('the configuration is no plain set', image, 'config');
+    for (const key of ['copyToRoot', 'contents']) {
+      const contents = attrOf(image, key);
+      if (contents !== undefined) this.readContents(contents, scope, this.spanOf(image, key));
+    }
+    for (const key of ['runAsRoot', 'extraCommands', 'fakeRootCommands'])
+      if (image.attrs.has(key)) this.remark(`${key} is not carried over`, image, key);
+    const known = /^(?:Cmd|Entrypoint|WorkingDir|Env|User|ExposedPorts|Volumes)$/;
+    for (const key of attrs?.attrs.keys() ?? [])
+      if (!known.test(key)) this.remark(`${fromByteString(key)} is not carried over`, attrs!, key);
+    const workingDirectory = this.workingDirectory(attrs, scope);
+    return {
+      kind: 'nix',
+      file: this.flake.file,
+      imageName: this.text(attrOf(image, 'name'), scope),
+      base: undefined,
+      sources: this.sources,
+      requirements: this.requirements,
+      environment: this.placedList(attrs, 'Env', scope).map(({ value, span }) => ({
+        value: [value.split('=', 1)[0]!, value.slice(value.indexOf('=') + 1)] as const,
+        span,
+      })),
+      workingDirectory,
+      entrypoint: this.words(attrs, 'Entrypoint', scope),
+      command: this.words(attrs, 'Cmd', scope),
+      user: this.placedText(attrs, 'User', scope),
+      ports: this.keys(attrs, 'ExposedPorts', scope),
+      volumes: this.keys(attrs, 'Volumes', scope),
+      remarks: this.remarks,
+    };
+  }
+
+  private readInputs(root: AttrsNode): void {
+    const inputs = attrOf(root, 'inputs');
+    if (inputs?.kind !== Kind.attrs) return;
+    for (const [name, { value, position }] of inputs.attrs) {
+      if (value.kind !== Kind.attrs) continue;
+      const flag = attrOf(value, 'flake');
+      const url = this.text(attrOf(value, 'url'), new Map());
+      if (flag?.kind !== Kind.variable || flag.name !== 'false' || url === undefined) continue;
+      const source = sourceOfUrl(url, this.flake.directory);
+      if (source === undefined) {
+        this.remarks.push({ value: `the input ${url} is not carried over`, span: this.at(position) });
+        continue;
+      }
+      this.inputs.set(fromByteString(name), source);
+      this.sources.push({ value: source, span: this.at(position) });
+    }
+  }
+
+  /** Every call of dockerTools, with the names that `let` binds around it. */
+  private findImages(node: Node, scope: Scope, found: Found[], attribute = ''): void {
+    switch (node.kind) {
+      case Kind.call: {
+        const [argument] = node.args;
+        if (argument?.kind === Kind.attrs && imageFunctions.test(lastName(node.fn)))
+          found.push({ image: argument, scope, attribute });
+        for (const one of node.args) this.findImages(one, scope, found);
+        break;
+      }
+      case Kind.let: {
+        const inner = new Map(scope);
+        for (const [name, { value }] of node.attrs.attrs) inner.set(name, value);
+        for (const { value } of node.attrs.attrs.values()) this.findImages(value, inner, found);
+        this.findImages(node.body, inner, found);
+        break;
+      }
+      case Kind.attrs: {
+        const inner = node.recursive
+          ? new Map([...scope, ...[...node.attrs].map(([name, { value }]) => [name, value] as const)])
+          : scope;
+        for (const [name, { value }] of node.attrs)
+          this.findImages(value, inner, found, fromByteString(name));
+        for (const { value } of node.dynamic) this.findImages(value, inner, found);
+        break;
+      }
+      case Kind.lambda:
+        this.findImages(node.body, scope, found);
+        break;
+      case Kind.with:
+        this.findImages(node.body, scope, found);
+        break;
+      case Kind.update:
+        this.findImages(node.left, scope, found);
+        this.findImages(node.right, scope, found);
+        break;
+    }
+  }
+
+  /** What a variable stands for, where a `let` around it says so. */
+  private follow(node: Node | undefined, scope: Scope, depth = 0): Node | undefined {
+    if (node?.kind !== Kind.variable || depth > 20) return node;
+    const bound = scope.get(node.name);
+    return bound === undefined ? node : this.follow(bound, scope, depth + 1);
+  }
+
+  private text(node: Node | undefined, scope: Scope): string | undefined {
+    const value = this.follow(node, scope);
+    if (value?.kind === Kind.string) return fromByteString(value.text);
+    if (value?.kind === Kind.integer) return String(value.value);
+    if (value?.kind === Kind.path) return resolve(this.flake.directory, fromByteString(value.literal));
+    if (value?.kind !== Kind.concatStrings) return undefined;
+    const parts = value.parts.map((part) => this.text(part.value, scope));
+    return parts.includes(undefined) ? undefined : parts.join('');
+  }
+
+  /** What a node is as a source: a path, an input, or either inside a string with something behind it. */
+  private source(node: Node | undefined, scope: Scope): { source: Source; inside: string } | undefined {
+    const value = this.follow(node, scope);
+    if (value?.kind === Kind.variable) {
+      const input = this.inputs.get(fromByteString(value.name));
+      return input === undefined ? undefined : { source: input, inside: '' };
+    }
+    if (value?.kind === Kind.path) {
+      const path = resolve(this.flake.directory, fromByteString(value.literal));
+      return { source: { kind: 'local', path }, inside: '' };
+    }
+    if (value?.kind !== Kind.concatStrings || value.parts.length > 2) return undefined;
+    const first = this.source(value.parts[0]?.value, scope);
+    const rest = value.parts[1] === undefined ? '' : this.text(value.parts[1].value, scope);
+    return first === undefined || rest === undefined
+      ? undefined
+      : { source: first.source, inside: rest.replace(/^\//, '') };
+  }
+
+  private workingDirectory(
+    config: AttrsNode | undefined,
+    scope: Scope,
+  ): Placed<WorkingDirectory> | undefined {
+    const node = config === undefined ? undefined : attrOf(config, 'WorkingDir');
+    if (config === undefined || node === undefined) return undefined;
+    const span = this.spanOf(config, 'WorkingDir');
+    const found = this.source(node, scope);
+    if (found !== undefined) {
+      if (!this.sources.some(({ value }) => same(value, found.source)))
+        this.sources.push({ value: found.source, span });
+      return { value: { kind: 'source', ...found }, span };
+    }
+    const path = this.text(node, scope);
+    if (path !== undefined) return { value: { kind: 'path', path }, span };
+    this.remark('the working directory is not written plainly', config, 'WorkingDir');
+    return undefined;
+  }
+
+  /** Packages below `paths`, `withPackages` and lists. */
+  private readContents(node: Node, scope: Scope, span: Span): void {
+    const value = this.follow(node, scope);
+    if (value === undefined) return;
+    switch (value.kind) {
+      case Kind.list:
+        for (const item of value.items) this.readContents(item, scope, this.spanAt(item) ?? span);
+        break;
+      case Kind.call: {
+        const name = lastName(value.fn);
+        const [argument] = value.args;
+        if (name === 'buildEnv' || name === 'symlinkJoin') {
+          const paths = argument?.kind === Kind.attrs ? attrOf(argument, 'paths') : undefined;
+          if (paths !== undefined && argument?.kind === Kind.attrs)
+            this.readContents(paths, scope, this.spanOf(argument, 'paths'));
+        } else if (name.startsWith('withPackages') && argument?.kind === Kind.lambda) {
+          const of = nameBefore(value.fn);
+          const python = of.startsWith('python');
+          const place = this.spanAt(value) ?? span;
+          this.requirements.push({ value: { from: 'nixpkgs', name: of, version: '' }, span: place });
+          this.readChosen(argument.body, python ? 'python' : 'nixpkgs', python ? '' : `${of} `, place);
+        } else this.remarks.push({ value: `${this.excerpt(value)} is not carried over`, span });
+        break;
+      }
+      case Kind.select: {
+        const name = lastName(value);
+        const set = nameBefore(value);
+        const python = /^python\d*Packages$/.test(set);
+        this.requirements.push({
+          value: { from: python ? 'python' : 'nixpkgs', name, version: '' },
+          span: this.spanAt(value) ?? span,
+        });
+        break;
+      }
+      case Kind.with:
+        this.readContents(value.body, scope, span);
+        break;
+      case Kind.variable:
+        this.requirements.push({
+          value: { from: 'nixpkgs', name: fromByteString(value.name), version: '' },
+          span: this.spanAt(value) ?? span,
+        });
+        break;
+      default: {
+        const found = this.source(value, scope);
+        if (found !== undefined) this.sources.push({ value: { ...found.source, target: '/' }, span });
+        else this.remarks.push({ value: `${this.excerpt(value)} is not carried over`, span });
+      }
+    }
+  }
+
+  /** The list that the function of `withPackages` gives. */
+  private readChosen(body: Node, from: 'python' | 'nixpkgs', prefix: string, span: Span): void {
+    const list = body.kind === Kind.with ? body.body : body;
+    if (list.kind !== Kind.list) {
+      this.remarks.push({ value: `${this.excerpt(list)} is no plain list`, span });
+      return;
+    }
+    for (const item of list.items) {
+      const name = item.kind === Kind.variable ? fromByteString(item.name) : lastName(item);
+      if (name === '') this.remarks.push({ value: `${this.excerpt(item)} is not carried over`, span });
+      else {
+        const value: Requirement = { from, name: `${prefix}${name}`, version: '' };
+        this.requirements.push({ value, span: this.spanAt(item) ?? span });
+      }
+    }
+  }
+
+  private words(
+    config: AttrsNode | undefined,
+    key: string,
+    scope: Scope,
+  ): Placed<readonly string[]> | undefined {
+    if (config === undefined || !config.attrs.has(key)) return undefined;
+    return {
+      value: this.placedList(config, key, scope).map((item) => item.value),
+      span: this.spanOf(config, key),
+    };
+  }
+
+  private placedList(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string>[] {
+    const list = config === undefined ? undefined : this.follow(attrOf(config, key), scope);
+    if (config === undefined || list === undefined) return [];
+    if (list.kind !== Kind.list) {
+      this.remark(`${key} is no plain list`, config, key);
+      return [];
+    }
+    return list.items.flatMap((item) => {
+      const span = this.spanAt(item) ?? this.spanOf(config, key);
+      const value = this.sourceWord(item, scope, span) ?? this.text(item, scope);
+      if (value !== undefined) return [{ value, span }];
+      this.remarks.push({ value: `${this.excerpt(item)} in ${key} is not written plainly`, span });
+      return [];
+    });
+  }
+
+  /** A word that names a file of a source: the source gets a place in the image, and the word starts with that. */
+  private sourceWord(item: Node, scope: Scope, span: Span): string | undefined {
+    const found = this.follow(item, scope)?.kind === Kind.string ? undefined : this.source(item, scope);
+    if (found === undefined) return undefined;
+    const target = `/opt/${sourceName(found.source)}`;
+    const known = this.sources.findIndex(({ value }) => same(value, found.source));
+    if (known < 0) this.sources.push({ value: { ...found.source, target }, span });
+    else if (this.sources[known]!.value.target === undefined)
+      this.sources[known] = { ...this.sources[known]!, value: { ...found.source, target } };
+    const place = known < 0 ? target : this.sources[known]!.value.target!;
+    return found.inside === '' ? place : `${place}/${found.inside}`;
+  }
+
+  private placedText(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string> | undefined {
+    const value = config === undefined ? undefined : this.text(attrOf(config, key), scope);
+    return value === undefined ? undefined : { value, span: this.spanOf(config!, key) };
+  }
+
+  private keys(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string>[] {
+    const set = config === undefined ? undefined : this.follow(attrOf(config, key), scope);
+    if (set?.kind !== Kind.attrs) return [];
+    return [...set.attrs].map(([name, { position }]) => ({
+      value: fromByteString(name),
+      span: this.at(position),
+    }));
+  }
+
+  private remark(value: string, node: AttrsNode, key: string): void {
+    this.remarks.push({ value, span: this.spanOf(node, key) });
+  }
+
+  private spanOf(node: AttrsNode, key: string): Span {
+    return this.at(node.attrs.get(toByteString(key))?.position ?? node.position);
+  }
+
+  private spanAt(node: Node): Span | undefined {
+    return node.position === 0 ? undefined : this.at(node.position);
+  }
+
+  private at(position: number): Span {
+    const before = this.bytes.slice(0, Math.max(0, position - 1));
+    const lineStart = before.lastIndexOf('\n') + 1;
+    return {
+      file: this.flake.file,
+      line: before.split('\n').length,
+      column: fromByteString(before.slice(lineStart)).length + 1,
+    };
+  }
+
+  private excerpt(node: Node): string {
+    if (node.position === 0) return 'a value';
+    const text = fromByteString(this.bytes.slice(node.position - 1, node.position + 60));
+    return `\`${text.split('\n')[0]!.trim()}\``;
+  }
+}
+
+function attrOf(node: AttrsNode, key: string): Node | undefined {
+  return node.attrs.get(toByteString(key))?.value;
+}
+
+/** `buildImage` of `pkgs.dockerTools.buildImage`; empty for what has no name. */
+function lastName(node: Node): string {
+  if (node.kind === Kind.variable) return fromByteString(node.name);
+  const last = node.kind === Kind.select ? node.path.at(-1) : undefined;
+  return last !== undefined && 'name' in last ? fromByteString(last.name) : '';
+}
+
+/** `python3` of `pkgs.python3.withPackages`. */
+function nameBefore(node: Node): string {
+  if (node.kind !== Kind.select) return '';
+  const before = node.path.at(-2);
+  return before !== undefined && 'name' in before ? fromByteString(before.name) : lastName(node.of);
+}
+
+function same(a: Source, b: Source): boolean {
+  return a.kind === 'git'
+    ? b.kind === 'git' && a.url === b.url && a.ref === b.ref
+    : b.kind === 'local' && a.path === b.path;
+}
+
+/** The repository or folder that an input's URL names; undefined for other kinds. */
+function sourceOfUrl(url: string, directory: string): Source | undefined {
+  const path = /^path:([^?#]+)/.exec(url)?.[1];
+  if (path !== undefined) return { kind: 'local', path: resolve(directory, path) };
+  const [, address, query = ''] = /^git\+([^?#]+)(?:\?(.*))?$/.exec(url) ?? [];
+  const forge = /^(github|gitlab|sourcehut):([^/?#]+)\/([^/?#]+)(?:\/([^?#]+))?/.exec(url);
+  if (address === undefined && forge === null) return undefined;
+  const parameters = new URLSearchParams(query);
+  const ref =
+    forge?.[4] ?? parameters.get('rev') ?? parameters.get('ref')?.replace(/^refs\/(?:tags|heads)\//, '');
+  const host = { github: 'github.com', gitlab: 'gitlab.com', sourcehut: 'git.sr.ht' }[forge?.[1] ?? ''];
+  return {
+    kind: 'git',
+    url: address ?? `https://${host}/${decodeURIComponent(forge![2]!)}/${forge![3]}`,
+    ...(ref === undefined || ref === null ? {} : { ref }),
+  };
+}

@@ -1,0 +1,143 @@
+// Reads what an image needs off a Guix manifest and the `guix pack` command that packs it. Forms as text: nothing is
+// evaluated.
+import { dirname, resolve } from 'node:path';
+import type { Placed } from '../../compose/service.ts';
+import { splitCommand } from '../../compose/split-command.ts';
+import { type Form, fieldOf, findForms, readSchemeForms } from '../audit/scheme-forms.ts';
+import type { ImageNeeds, Requirement, Source } from './image-needs.ts';
+
+export interface ManifestSource {
+  readonly text: string;
+  readonly file: string;
+  /** The manifest's path, absolute. */
+  readonly path: string;
+  /** The command that packs it, where the compose file has one. */
+  readonly command: Placed<string> | undefined;
+}
+
+/** Options of `guix pack` whose value is the next word. */
+const withValue =
+  /^(?:-m|-f|-A|-S|-C|-e|-s|-L|-r|--manifest|--format|--entry-point-argument|--symlink|--channels|--image-tag|--entry-point)$/;
+
+/** Options of a pack command by name, long or short, in their order. */
+export function packOptions(command: string): readonly (readonly [string, string])[] {
+  const words = splitCommand(command.replace(/\\\r?\n/g, ' ')) ?? [];
+  const options: (readonly [string, string])[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const [, name, inline] = /^(--?[a-zA-Z-]+)(?:=([\s\S]*))?$/.exec(words[at]!) ?? [];
+    if (name === undefined) continue;
+    if (inline !== undefined) options.push([name, inline]);
+    else if (withValue.test(name) && words[at + 1] !== undefined) options.push([name, words[++at]!]);
+  }
+  return options;
+}
+
+/** Reads a manifest with its command. */
+export function readManifest(manifest: ManifestSource): ImageNeeds {
+  const forms = readSchemeForms(manifest.text, manifest.file);
+  const options = manifest.command === undefined ? [] : packOptions(manifest.command.value);
+  const optionsNamed = (pattern: RegExp) =>
+    options.filter(([name]) => pattern.test(name)).map(([, value]) => value);
+  const remarks: Placed<string>[] = [];
+  const packages = findForms(forms, 'package').flatMap(({ form, around }) => {
+    const name = fieldOf(form, 'name');
+    const variable = around.findLast((outer) => isDefinition(outer));
+    const bound = variable?.kind === 'list' ? variable.items[1] : undefined;
+    const source = sourceOf(form, manifest);
+    if (source === undefined)
+      remarks.push({ value: 'a package of its own is not carried over', span: form.span });
+    return source === undefined || name?.kind !== 'string'
+      ? []
+      : [
+          {
+            name: name.text,
+            variable: bound?.kind === 'symbol' ? bound.text : undefined,
+            source,
+            span: form.span,
+          },
+        ];
+  });
+  const entry = optionsNamed(/^--entry-point$/)[0];
+  const args = optionsNamed(/^(?:-A|--entry-point-argument)$/);
+  const at = manifest.command?.span ?? { file: manifest.file, line: 1, column: 1 };
+  const words = entry === undefined ? [] : [entry.replace(/^.*\//, ''), ...args];
+  const links = optionsNamed(/^(?:-S|--symlink)$/);
+  const tag = optionsNamed(/^--image-tag$/)[0];
+  return {
+    kind: 'guix',
+    file: manifest.file,
+    imageName: tag,
+    base: undefined,
+    sources: packages.map(({ source, span }) => ({
+      value: links.length === 1 ? { ...source, target: links[0]!.split('=', 1)[0]! } : source,
+      span,
+    })),
+    requirements: specifications(forms, new Set(packages.flatMap((item) => item.variable ?? []))),
+    environment: [],
+    workingDirectory: undefined,
+    entrypoint: undefined,
+    command: words.length === 0 ? undefined : { value: words, span: at },
+    user: undefined,
+    ports: [],
+    volumes: [],
+    remarks,
+  };
+}
+
+function isDefinition(form: Form): boolean {
+  const first = form.kind === 'list' ? form.items[0] : undefined;
+  return first?.kind === 'symbol' && /^define(?:-public)?$/.test(first.text);
+}
+
+function specifications(forms: readonly Form[], own: ReadonlySet<string>): Placed<Requirement>[] {
+  const found: Placed<Requirement>[] = [];
+  const add = (text: string, form: Form) => {
+    const [name = '', version] = text.split('@', 2);
+    found.push({
+      value: {
+        from: 'guix',
+        name: name.replace(/:.*$/, ''),
+        version: version === undefined ? '' : `=${version}`,
+      },
+      span: form.span,
+    });
+  };
+  for (const { form } of findForms(forms, 'specifications->manifest')) {
+    const visit = (inner: Form): void => {
+      if (inner.kind === 'string') add(inner.text, inner);
+      if (inner.kind === 'list') for (const item of inner.items) visit(item);
+    };
+    visit(form);
+  }
+  for (const { form } of findForms(forms, 'packages->manifest')) {
+    const visit = (inner: Form): void => {
+      if (
+        inner.kind === 'symbol' &&
+        !own.has(inner.text) &&
+        !/^(?:packages->manifest|list|cons\*?|append)$/.test(inner.text)
+      )
+        add(inner.text, inner);
+      if (inner.kind === 'list') for (const item of inner.items) visit(item);
+    };
+    visit(form);
+  }
+  return found;
+}
+
+/** The repository or folder that a package is a copy of. */
+function sourceOf(form: Form, manifest: ManifestSource): Source | undefined {
+  const [reference] = findForms([form], 'git-reference');
+  if (reference !== undefined) {
+    const url = fieldOf(reference.form, 'url');
+    const written = fieldOf(reference.form, 'commit');
+    const version = fieldOf(form, 'version');
+    const commit = written?.kind === 'symbol' && written.text === 'version' ? version : written;
+    if (url?.kind !== 'string') return undefined;
+    return { kind: 'git', url: url.text, ...(commit?.kind === 'string' ? { ref: commit.text } : {}) };
+  }
+  const [local] = findForms([form], 'local-file');
+  const path = local?.form.kind === 'list' ? local.form.items[1] : undefined;
+  return path?.kind === 'string'
+    ? { kind: 'local', path: resolve(dirname(manifest.path), path.text) }
+    : undefined;
+}

@@ -1,0 +1,165 @@
+// Writes a flake in the way that people write them by hand: inputs, one image with its configuration, packages.
+import { relative } from 'node:path';
+import type { Placed } from '../../compose/service.ts';
+import { commentLines, type Draft, type DraftSource, mentions } from './draft.ts';
+
+/** The text of a flake.nix in `directory`. */
+export function writeFlake(
+  draft: Draft,
+  options: { readonly directory: string; readonly remarks: readonly Placed<string>[] },
+): string {
+  const { needs, sources } = draft;
+  const git = sources.filter(({ source }) => source.kind === 'git');
+  const lines: string[] = ['{'];
+  for (const line of commentLines(options.remarks, '#')) lines.push(`  ${line}`);
+  if (draft.set !== 'nixpkgs') lines.push(`  inputs.nixpkgs.url = ${text(draft.set)};`);
+  for (const { name, source } of git) {
+    if (source.kind !== 'git') continue;
+    lines.push(
+      `  inputs.${name} = {`,
+      `    url = ${text(inputUrl(source.url, source.ref))};`,
+      '    flake = false;',
+      '  };',
+    );
+  }
+  lines.push(
+    '',
+    `  outputs = {${['self', 'nixpkgs', ...git.map(({ name }) => name)].join(', ')}}: let`,
+    '    system = "x86_64-linux";',
+    '    pkgs = nixpkgs.legacyPackages.${system};',
+    '  in',
+    '  {',
+    `    ${attribute(draft.service)} = pkgs.dockerTools.buildImage {`,
+    `      name = ${text(draft.imageName)};`,
+    '      tag = "latest";',
+    '      config = {',
+  );
+  const list = (key: string, words: readonly string[]) => {
+    lines.push(`        ${key} = [`, ...wordLines(words).map((line) => `          ${line}`), '        ];');
+  };
+  if (needs.entrypoint !== undefined) list('Entrypoint', needs.entrypoint.value);
+  if (needs.command !== undefined) list('Cmd', needs.command.value);
+  const working = needs.workingDirectory?.value;
+  if (working?.kind === 'path') lines.push(`        WorkingDir = ${text(working.path)};`);
+  else if (working?.kind === 'source') {
+    const placed = sources.find((one) => one.isWorkingDirectory);
+    const value = placed === undefined ? undefined : sourceExpression(placed, options.directory);
+    if (value !== undefined)
+      lines.push(
+        `        WorkingDir = ${working.inside === '' ? value : `"\${${value}}/${text(working.inside).slice(1, -1)}"`};`,
+      );
+  }
+  if (needs.environment.length > 0)
+    list(
+      'Env',
+      needs.environment.map(({ value: [name, value] }) => `${name}=${value}`),
+    );
+  if (needs.user !== undefined) lines.push(`        User = ${text(needs.user.value)};`);
+  for (const [key, values] of [
+    ['ExposedPorts', draft.ports],
+    ['Volumes', needs.volumes.map(({ value }) => value)],
+  ] as const) {
+    if (values.length === 0) continue;
+    lines.push(
+      `        ${key} = {`,
+      ...values.map((value) => `          ${text(value)} = {};`),
+      '        };',
+    );
+  }
+  lines.push(
+    '      };',
+    '      copyToRoot = pkgs.buildEnv {',
+    `        name = ${text(`run-${draft.service}`)};`,
+    '        paths = [',
+  );
+  const python = draft.names.flatMap((name) => name.python ?? []);
+  if (python.length > 0) {
+    lines.push('          (pkgs.python3.withPackages', '            (pypkgs: with pypkgs; [');
+    const shown = python.map((name) => (isIdentifier(name) ? name : `pypkgs.${attribute(name)}`));
+    lines.push(
+      ...shown.map((name, index) => `              ${name}${index === shown.length - 1 ? ']))' : ''}`),
+    );
+  } else if (draft.python) lines.push('          pkgs.python3');
+  for (const { plain } of draft.names)
+    if (plain !== undefined && plain !== 'python3') lines.push(`          pkgs.${attribute(plain)}`);
+  const linked = linkedSources(draft);
+  if (linked.length > 0) {
+    lines.push('          (pkgs.linkFarm "files" [');
+    for (const placed of linked) {
+      const name = text(placed.target.slice(1));
+      lines.push(`            { name = ${name}; path = ${sourceExpression(placed, options.directory)}; }`);
+    }
+    lines.push('          ])');
+  }
+  lines.push('        ];', '      };', '    };', '  };', '}');
+  return `${lines.join('\n')}\n`;
+}
+
+/** Sources that must lie at their place: all but the working directory, and that when something names it. */
+function linkedSources({ sources, needs }: Draft): DraftSource[] {
+  return sources.filter(
+    ({ isWorkingDirectory, target }) =>
+      target !== '/' &&
+      (!isWorkingDirectory ||
+        mentions(needs).some((word) =>
+          new RegExp(`(^|[:=\\s'"])${quoted(target)}(/|$|[:\\s'"])`).test(word),
+        )),
+  );
+}
+
+function quoted(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+function sourceExpression({ source, name }: DraftSource, directory: string): string {
+  if (source.kind === 'git') return name;
+  const path = relative(directory, source.path);
+  if (path === '') return './.';
+  if (path.startsWith('..')) return `/. + ${text(source.path)}`;
+  return /^[A-Za-z0-9._+/-]+$/.test(path) ? `./${path}` : `(./. + ${text(`/${path}`)})`;
+}
+
+/** Tags and branches are told by their look, since a URL must say which it means. */
+function inputUrl(url: string, ref: string | undefined): string {
+  const base = /^(?:https?|ssh|file|git):\/\//.test(url)
+    ? `git+${url}`
+    : `git+ssh://${url.replace(':', '/')}`;
+  if (ref === undefined) return base;
+  if (/^[0-9a-f]{40}$/.test(ref)) return `${base}?rev=${ref}`;
+  return `${base}?ref=${/^v?\d/.test(ref) ? `refs/tags/${ref}` : ref}`;
+}
+
+/** Words one to a line; an option and its value share theirs. */
+function wordLines(words: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    const value = words[at + 1];
+    if (/^--?[a-z]/.test(word) && !word.includes('=') && value !== undefined && !value.startsWith('-')) {
+      lines.push(`${text(word)} ${text(value)}`);
+      at++;
+    } else lines.push(text(word));
+  }
+  return lines;
+}
+
+/** A string of the Nix language. */
+function text(value: string): string {
+  const escaped = value
+    .replace(/[\\"]/g, '\\$&')
+    .replaceAll('${', '\\${')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\t', '\\t')
+    .replaceAll('\r', '\\r');
+  return `"${escaped}"`;
+}
+
+const keywords = /^(?:assert|else|if|in|inherit|let|or|rec|then|with)$/;
+
+function isIdentifier(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_'-]*$/.test(name) && !keywords.test(name);
+}
+
+function attribute(name: string): string {
+  return isIdentifier(name) ? name : text(name);
+}

@@ -1,0 +1,179 @@
+// Writes a Guix manifest, its channels and the command that packs it, in Guix's own words. What `guix pack` cannot say
+// becomes a remark.
+import { posix, relative } from 'node:path';
+import type { Placed } from '../../compose/service.ts';
+import { commentLines, type Draft, type DraftSource } from './draft.ts';
+
+export interface ManifestText {
+  readonly manifest: string;
+  /** Undefined where the set's own channels do. */
+  readonly channels: string | undefined;
+  /** `guix pack …`, ready for `x-trimaran`. */
+  readonly command: string;
+}
+
+export interface ManifestOptions {
+  readonly directory: string;
+  readonly remarks: readonly Placed<string>[];
+  /** Names in the top folder of a source; undefined where they are not known. */
+  readonly entriesOf: (source: DraftSource) => readonly string[] | undefined;
+  /** Base 32 hash of a repository's files; undefined where it is not known. */
+  readonly hashOf: (source: DraftSource) => string | undefined;
+}
+
+/** What Guix's image cannot have, for the report. */
+export function manifestRemarks(
+  draft: Draft,
+  options: Pick<ManifestOptions, 'entriesOf' | 'hashOf'>,
+): Placed<string>[] {
+  const { needs } = draft;
+  const span = { file: needs.file, line: 1, column: 1 };
+  const say = (place: Placed<unknown> | undefined, value: string) =>
+    place === undefined ? [] : [{ value, span: place.span }];
+  const working = draft.sources.find((one) => one.isWorkingDirectory);
+  return [
+    ...say(
+      needs.workingDirectory,
+      working !== undefined && options.entriesOf(working) !== undefined
+        ? `guix pack sets no working directory; what lies in ${working.target} is linked to / instead`
+        : `guix pack sets no working directory; give the service \`working_dir: ${draft.workingDirectory ?? '/'}\``,
+    ),
+    ...say(
+      needs.ports[0],
+      `guix pack exposes no ports (${draft.ports.join(', ')}); compose publishes them all the same`,
+    ),
+    ...(needs.environment.length === 0
+      ? []
+      : say(
+          needs.environment[0],
+          `guix pack sets no variables; give the service \`environment:\` ${needs.environment.map(({ value }) => value[0]).join(', ')}`,
+        )),
+    ...say(needs.user, 'guix pack sets no user; give the service `user:`'),
+    ...say(needs.volumes[0], 'guix pack declares no volumes; compose mounts them all the same'),
+    ...draft.sources.flatMap((source) =>
+      source.source.kind === 'git' && options.hashOf(source) === undefined
+        ? [
+            {
+              value: `the hash of ${source.source.url} is not known; \`trimaran guix hash -rx .\` in a clone gives it`,
+              span,
+            },
+          ]
+        : [],
+    ),
+  ];
+}
+
+export function writeManifest(draft: Draft, options: ManifestOptions): ManifestText {
+  const { sources } = draft;
+  const placed = sources.filter(({ target }) => target !== '/');
+  const lines: string[] = [];
+  const command = packCommand(draft, options);
+  lines.push(`;; ${command}`, ...commentLines(options.remarks, ';;'));
+  if (placed.length > 0)
+    lines.push(
+      '(use-modules (guix packages)',
+      '             (guix gexp)',
+      '             (guix git-download)',
+      '             (guix build-system copy))',
+    );
+  for (const source of placed) lines.push(...packageLines(source, options));
+  const names = specificationNames(draft);
+  const specifications = [
+    '  (specifications->manifest',
+    '    (list',
+    ...names.map((name) => `      ${text(name)}`),
+  ];
+  specifications[specifications.length - 1] += '))';
+  if (placed.length === 0) lines.push(...specifications.map((line) => line.slice(2)));
+  else {
+    lines.push('(concatenate-manifests', '  (list', ...specifications.map((line) => `  ${line}`));
+    lines.push(`    (packages->manifest (list ${placed.map(({ name }) => name).join(' ')}))))`);
+  }
+  return {
+    manifest: `${lines.join('\n')}\n`,
+    channels: draft.set.startsWith('debian:')
+      ? `(list (channel\n        (name 'guix)\n        (url ${text(draft.set)})))\n`
+      : undefined,
+    command,
+  };
+}
+
+function specificationNames(draft: Draft): string[] {
+  const names = draft.names.map((name) =>
+    name.python === undefined ? (name.plain === 'python3' ? 'python' : name.plain!) : `python-${name.python}`,
+  );
+  return [...new Set([...(draft.python ? ['python'] : []), ...names])];
+}
+
+function packageLines(source: DraftSource, options: ManifestOptions): string[] {
+  const { name, target } = source;
+  const inside = target.slice(1);
+  const lines = [`(define ${name}`, '  (package', `    (name ${text(name)})`];
+  if (source.source.kind === 'git') {
+    lines.push(
+      `    (version ${text(source.source.ref ?? 'HEAD')})`,
+      '    (source',
+      '      (origin',
+      '        (method git-fetch)',
+      '        (uri (git-reference',
+      `               (url ${text(source.source.url)})`,
+      '               (commit version)))',
+      `        (sha256 (base32 ${text(options.hashOf(source) ?? '0'.repeat(52))}))))`,
+    );
+  } else {
+    const path = relative(options.directory, source.source.path) || '.';
+    lines.push('    (version "0")', `    (source (local-file ${text(path)} ${text(name)} #:recursive? #t))`);
+  }
+  // A file by itself is unpacked to a folder that holds it.
+  const isFile = options.entriesOf(source) === undefined && source.source.kind === 'local';
+  const plan = isFile ? `(${text(name)} ${text(inside)})` : `("." ${text(`${inside}/`)})`;
+  lines.push(
+    '    (build-system copy-build-system)',
+    `    (arguments '(#:install-plan '(${plan})))`,
+    `    (synopsis ${text(`Files of ${name}`)})`,
+    `    (description ${text(`Files of ${name}, as they are.`)})`,
+    '    (home-page "")',
+    '    (license #f)))',
+  );
+  return lines;
+}
+
+/** The command, links and entry point included; nothing in it needs a shell. */
+function packCommand(draft: Draft, options: ManifestOptions): string {
+  const { needs, sources } = draft;
+  const words = [
+    'guix',
+    ...(draft.set.startsWith('debian:') ? ['time-machine', '-C', 'channels.scm', '--'] : []),
+    'pack',
+  ];
+  words.push('-m', 'manifest.scm', '-f', 'docker', `--image-tag=${draft.imageName}`);
+  const all = [...(needs.entrypoint?.value ?? []), ...(needs.command?.value ?? [])];
+  const [program, ...rest] = all;
+  if (program !== undefined) {
+    const entry = program.startsWith('/') ? program.slice(1) : `bin/${program}`;
+    words.push(`--entry-point=${entry}`);
+    for (const argument of rest) words.push('-A', argument);
+  }
+  for (const source of sources) {
+    if (source.target === '/') continue;
+    const inside = source.target.slice(1);
+    words.push('-S', `${source.target}=${inside}`);
+    if (!source.isWorkingDirectory) continue;
+    for (const entry of options.entriesOf(source) ?? [])
+      if (
+        /^[A-Za-z0-9_][\w.-]*$/.test(entry) &&
+        !/^(?:Dockerfile|bin|etc|tmp|proc|dev|sys|usr|lib|lib64|run|var|app)$/.test(entry)
+      )
+        words.push('-S', `/${entry}=${posix.join(inside, entry)}`);
+  }
+  return words.map(shellWord).join(' ');
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** A string of Scheme. */
+function text(value: string): string {
+  return `"${value.replace(/[\\"]/g, '\\$&')}"`;
+}
