@@ -81,7 +81,7 @@ export function renderError(error: unknown, readSource: (file: string) => string
       `${pc.dim('next:')} please report this with the command you ran; TRIMARAN_DEBUG=1 shows where it happened`,
     ].join('\n');
   }
-  const lines = [`${pc.red('error:')} ${error.message} ${pc.dim(`[${error.code}]`)}`];
+  const lines = [`${pc.red('error:')} ${printable(error.message)} ${pc.dim(`[${error.code}]`)}`];
   if (error.span !== undefined) lines.push(...excerpt(error.span, readSource));
   for (const related of error.related) {
     lines.push(
@@ -101,8 +101,9 @@ function place(span: Span): string {
 
 function excerpt(span: Span, readSource: (file: string) => string | undefined): string[] {
   const lines = [`  ${pc.dim('at')} ${place(span)}`];
-  const source = readSource(span.file)?.split('\n')[span.line - 1];
-  if (source === undefined) return lines;
+  const text = readSource(span.file)?.split('\n')[span.line - 1];
+  if (text === undefined) return lines;
+  const source = printable(text);
   const number = String(span.line);
   const length =
     span.endLine === span.line && span.endColumn !== undefined
@@ -112,6 +113,11 @@ function excerpt(span: Span, readSource: (file: string) => string | undefined): 
   lines.push(`  ${pc.dim(`${number} |`)} ${source}`);
   lines.push(`  ${pc.dim(`${' '.repeat(number.length)} |`)} ${before}${pc.red('^'.repeat(length))}`);
   return lines;
+}
+
+/** Text of others without what would steer a terminal: each control character but the tab as a question mark. */
+function printable(text: string): string {
+  return text.replace(/\x1b\[[0-9;]*m/g, '').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd');
 }
 
 /** The same error for machines: one JSON object. */

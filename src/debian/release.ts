@@ -153,7 +153,9 @@ export async function verifyRelease(options: VerifyOptions): Promise<string> {
     throw new TrimaranError({
       code: 'debian/bad-keys',
       message: 'the archive keys cannot be read as armored OpenPGP public keys',
+      hint: 'name a file that begins with `-----BEGIN PGP PUBLIC KEY BLOCK-----` in TRIMARAN_DEBIAN_KEYS, or unset it',
       cause: error,
+      exitCode: 4,
     });
   }
   const unknown: string[] = [];

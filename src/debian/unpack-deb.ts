@@ -19,6 +19,8 @@ export interface UnpackJob {
   /** The .deb, fetched; see fetch-debs.ts. */
   readonly file: string;
   readonly expected: ExpectedDeb;
+  /** As errors name it: `hello 1.0-1`; the file unless given. */
+  readonly shown?: string;
   /** Full path of the tar to make, in a folder that exists. */
   readonly target: string;
   readonly keep?: KeepOptions;
@@ -48,7 +50,7 @@ export async function unpackDeb(job: UnpackJob): Promise<UnpackedDeb> {
   const temporary = temporaryNameFor(job.target);
   const scratch = `${temporary}.data`;
   try {
-    const { control, data } = await openDeb(readVerifiedDeb(job.file, job.expected), job.file);
+    const { control, data } = await openDeb(readVerifiedDeb(job.file, job.expected), job.shown ?? job.file);
     const name = control.fields.package ?? job.file;
     const entries = await dataEntries(data, { job, scratch });
     const tree = packageTree({
@@ -62,7 +64,7 @@ export async function unpackDeb(job: UnpackJob): Promise<UnpackedDeb> {
     return { target: job.target, size, sha256, tree: relocate(tree, job.target), control };
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw explainNoSpace(error, `unpack ${job.file}`);
+    throw explainNoSpace(error, `unpack ${job.shown ?? job.file}`);
   } finally {
     rmSync(scratch, { force: true });
   }
@@ -73,7 +75,7 @@ async function dataEntries(
   options: { readonly job: UnpackJob; readonly scratch: string },
 ): Promise<TreeEntry[]> {
   const { job, scratch } = options;
-  const archive = `${job.file}(${data.name})`;
+  const archive = job.shown === undefined ? `${job.file}(${data.name})` : `${job.shown} (${data.name})`;
   // Installed sizes are estimates; the bound is against a few kilobytes that stand for terabytes.
   const limit = job.installedSize === undefined ? 4 * 2 ** 30 : job.installedSize * 2048 + (64 << 20);
   const chunks: Buffer[] = [];

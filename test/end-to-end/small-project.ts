@@ -72,6 +72,8 @@ export function hostPrograms(name: string, programs: readonly string[]): TestPac
 export interface ServedArchive {
   readonly archive: TestArchive;
   readonly env: Readonly<Record<string, string>>;
+  /** Ends listening; the network is gone then. */
+  disconnect(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -111,17 +113,21 @@ export async function serveArchive(
   const folder = mkdtempSync(join(tmpdir(), 'trimaran-keys-'));
   const keys = join(folder, 'keys.asc');
   writeFileSync(keys, (options.trusted ?? key).publicKey);
+  const disconnect = async () => {
+    server.closeAllConnections();
+    await new Promise((settle) => server.close(settle));
+  };
   return {
     archive,
+    disconnect,
     env: {
       TRIMARAN_DEBIAN_MIRROR: `${base}/debian`,
       TRIMARAN_DEBIAN_SNAPSHOT: `${base}/snapshot`,
       TRIMARAN_DEBIAN_KEYS: keys,
     },
     close: async () => {
-      rmSync(folder, { recursive: true });
-      server.closeAllConnections();
-      await new Promise((settle) => server.close(settle));
+      rmSync(folder, { recursive: true, force: true });
+      await disconnect();
     },
   };
 }

@@ -77,7 +77,7 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
       request.action.kind === 'value'
         ? present(evaluator, value, request.action)
         : derivation(evaluator, value, path);
-    return { result, used: debian.used() };
+    return { result, used: debian.used(), definition: definitionOf(evaluator, found)?.span };
   } catch (error) {
     throw isTrimaranError(error) ? placed(error, found && definitionOf(evaluator, found)) : error;
   }

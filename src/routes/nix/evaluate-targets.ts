@@ -1,8 +1,9 @@
 // From what people type to evaluated targets: finds and locks flakes, evaluates, and keeps trimaran.lock up to date.
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
-import { findProjectLock, recordUsedPackages } from '../../sets/project-lock.ts';
+import { findProjectLock, type ProjectLock, recordUsedPackages } from '../../sets/project-lock.ts';
 import type { LocalSource } from '../../sets/source-state.ts';
 import type { EvaluationAction, EvaluationAnswer, EvaluationTarget } from './evaluation-request.ts';
 import { explainError } from './explain-error.ts';
@@ -37,9 +38,10 @@ export async function evaluateTargets<Result>(
     const directory = projectDirectory(request, text);
     const lockPlace = findProjectLock(directory);
     const session = new NixSession({ host, settings, lock: lockPlace.lock, log });
+    let answer: EvaluationAnswer | undefined;
     try {
-      const { target, outputs } = await targetOf(session, request, text);
-      const answer = await session.evaluate({ target, action: request.action });
+      const { target, outputs } = await targetOf(session, { ...request, lock: lockPlace }, text);
+      answer = await session.evaluate({ target, action: request.action });
       results.push(await use(session, text, selectOutputs(answer, outputs)));
       // Last, so that what failed leaves the lock as it was.
       if (settings.writeLockFile && settings.overrideInputs.size === 0)
@@ -49,6 +51,7 @@ export async function evaluateTargets<Result>(
         store: session.store,
         sourceDirectory: sourceDirectory(request, text),
         showTrace: settings.showTrace,
+        definition: answer?.definition,
       });
     } finally {
       session.close();
@@ -112,7 +115,7 @@ interface PreparedTarget {
 
 async function targetOf(
   session: NixSession,
-  request: EvaluateTargetsRequest,
+  request: EvaluateTargetsRequest & { readonly lock: ProjectLock },
   text: string,
 ): Promise<PreparedTarget> {
   const { cwd } = request.host;
@@ -124,6 +127,7 @@ async function targetOf(
   if (request.file !== undefined) return plain('file', resolve(cwd, request.file));
   const { reference, fragment, outputs } = parseInstallable(text, { baseDirectory: cwd });
   const locked = await lockFlake(session, request, reference);
+  if (request.settings.overrideInputs.size === 0) checkSameRelease(locked, request.lock);
   return {
     target: {
       kind: 'flake',
@@ -155,6 +159,30 @@ function lockFlake(
     writeLockFile: settings.writeLockFile && overrides.length === 0,
     updateLockFile: settings.updateLockFile,
   });
+}
+
+/**
+ * The two locks of a project must mean one release. Throws `lock/mismatch`. An input that names its day in flake.nix is
+ * meant as it stands.
+ */
+function checkSameRelease(locked: LockOutcome, { lock, file }: ProjectLock): void {
+  for (const [name, edge] of locked.lock.root.inputs) {
+    if (edge.kind !== 'node') continue;
+    const { original, locked: pinned } = edge.node;
+    if (pinned.input.type !== 'debian' || original.input.timestamp !== undefined) continue;
+    const suite = lock?.debian.get(requiredString(pinned.input, 'suite'));
+    const { release } = pinned.input;
+    if (suite === undefined || release === undefined || release === suite.releaseSha256) continue;
+    throw new TrimaranError({
+      code: 'lock/mismatch',
+      message: `flake.lock and trimaran.lock mean two releases of ${showFlakeReference(original)}: flake.lock has ${describeRelease(pinned.input.timestamp, release)} for the input '${name}', ${file} has ${describeRelease(suite.timestamp, suite.releaseSha256)}`,
+      hint: 'restore the one that was changed from version control, or run `trimaran lock --update` to take the present release for both',
+    });
+  }
+}
+
+function describeRelease(timestamp: unknown, sha256: unknown): string {
+  return `${timestamp} (SHA-256 ${String(sha256).slice(0, 12)}…)`;
 }
 
 function selectOutputs(answer: EvaluationAnswer, selection: OutputSelection): EvaluationAnswer {

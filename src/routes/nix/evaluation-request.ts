@@ -1,5 +1,6 @@
 // What the main thread asks of the thread that evaluates, and what that answers: plain data, since it is sent.
 import type { StorePath } from '../../formats/store-path.ts';
+import type { Span } from '../../foundation/error.ts';
 import type { PreparedRelease, ReleaseRequest } from '../../sets/debian/prepared-release.ts';
 import type { UsedRelease } from '../../sets/project-lock.ts';
 import type { FlakeNodes, NodeSource } from './flakes/flake-outputs.ts';
@@ -77,6 +78,8 @@ export interface EvaluatedValue {
 }
 
 export interface EvaluationAnswer {
+  /** Where the wanted attribute is defined, when that is known. */
+  readonly definition?: Span | undefined;
   readonly result: EvaluatedDerivation | EvaluatedValue;
   readonly used: readonly UsedRelease[];
 }

@@ -14,6 +14,8 @@ export interface ExplainOptions {
   /** The local tree that the flake was copied from, when there is one. */
   readonly sourceDirectory: string | undefined;
   readonly showTrace: boolean;
+  /** Where the attribute is defined that was evaluated, for errors of building it. */
+  readonly definition?: Span | undefined;
 }
 
 /** The same error with places, trace and next step as described above; what is no `TrimaranError` comes back as it is. */
@@ -27,18 +29,19 @@ export function explainError(error: unknown, options: ExplainOptions): unknown {
   };
   // A trace may have thousands of steps of which all but some look alike.
   const steps = error.related.map(({ message, span }) =>
-    span === undefined ? { message } : { message, span: own(span) },
+    span === undefined ? { message: plain(message) } : { message, span: own(span) },
   );
-  const place = error.span === undefined ? undefined : own(error.span);
+  const found = error.span ?? options.definition;
+  const place = found === undefined ? undefined : own(found);
   const theirs = distinct(steps.filter(({ span }) => span !== undefined && !isInternal(span)));
   const span =
     place !== undefined && isInternal(place) && !options.showTrace ? (theirs[0]?.span ?? place) : place;
   return new TrimaranError({
     code: error.code,
-    message: error.message,
+    message: [...files].reduce((text, [copy, file]) => text.replaceAll(copy, file), error.message),
     span,
     related: options.showTrace ? steps : shortened(steps, theirs, span),
-    hint: error.hint ?? nextStep(error.code, options.showTrace),
+    hint: error.hint ?? nextStep(error.code, span, options.showTrace),
     cause: error.cause,
     exitCode: error.exitCode,
   });
@@ -88,7 +91,14 @@ function isSamePlace(a: Span | undefined, b: Span): boolean {
   return a !== undefined && a.file === b.file && a.line === b.line && a.column === b.column;
 }
 
-function nextStep(code: string, showTrace: boolean): string | undefined {
+/** A flake reference without what locks it: `path:/project?lastModified=…&narHash=…` says no more to people. */
+function plain(message: string): string {
+  return message.replace(/\?(?:lastModified|narHash|rev|revCount|dirtyRev)=[^'\s]*(?=')/g, '');
+}
+
+function nextStep(code: string, span: Span | undefined, showTrace: boolean): string | undefined {
+  if (span?.file.endsWith('/flake.lock'))
+    return 'restore it from version control, or delete it and run `trimaran nix flake lock`';
   if (!code.startsWith('nix/') && !code.startsWith('flake/')) return undefined;
   if (code === 'nix/parse' || showTrace) return 'correct it there, then run the same command again';
   return 'correct it there, or add --show-trace to see every step that led here';

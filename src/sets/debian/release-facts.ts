@@ -155,11 +155,20 @@ export class ReleaseFacts {
   /** What the lock says of a package holds: another version in the same pinned release means one of them was changed. */
   #checkLock(record: PackageRecord): void {
     const locked = this.#locked?.packages.get(record.name);
-    if (locked === undefined || locked.sha256 === record.sha256) return;
+    if (locked === undefined) return;
+    const difference =
+      locked.version !== record.version
+        ? `has ${record.name} ${locked.version}, but the pinned release has ${record.version}`
+        : locked.sha256 !== record.sha256 || locked.size !== record.size
+          ? `has another hash or size for ${record.name} ${record.version} than the pinned release`
+          : locked.path !== record.filename
+            ? `has ${record.name} at ${locked.path}, but the pinned release has it at ${record.filename}`
+            : undefined;
+    if (difference === undefined) return;
     throw new TrimaranError({
       code: 'lock/mismatch',
-      message: `trimaran.lock has ${record.name} ${locked.version}, but the pinned release has ${record.version} with another hash`,
-      hint: 'run `trimaran lock --update` to lock the present release',
+      message: `trimaran.lock ${difference}`,
+      hint: 'restore trimaran.lock from version control, or run `trimaran lock --update` to lock the present release',
     });
   }
 
