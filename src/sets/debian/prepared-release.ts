@@ -8,6 +8,7 @@ import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { type LockedArchitecture, type LockFile, parseLockFile } from '../lock-file.ts';
 import { ReleaseFacts, type ReleaseIdentity } from './release-facts.ts';
+import { resolutionCache } from './resolution-cache.ts';
 
 /** What a recipe says of the release it wants. */
 export interface ReleaseRequest {
@@ -141,6 +142,7 @@ export function releaseFacts(prepared: PreparedRelease, loadContents: () => Cont
     locked,
     index: indexFile === undefined ? undefined : openPackageIndex(indexFile, identity.architecture),
     loadContents,
+    resolutions: indexFile === undefined ? undefined : resolutionCache(indexFile),
   });
 }
 

@@ -9,6 +9,7 @@ import { resolve } from '../../debian/resolve.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import { didYouMean } from '../../foundation/nearest.ts';
 import type { LockedArchitecture, LockedPackage } from '../lock-file.ts';
+import type { ResolutionCache } from './resolution-cache.ts';
 
 const namesHint = 'packages have their Debian names; `apt search` on a Debian machine finds them';
 
@@ -28,6 +29,8 @@ export interface ReleaseFactsOptions {
   readonly index: PackageIndex | undefined;
   /** What the project's lock fixes of this release and architecture. */
   readonly locked: LockedArchitecture | undefined;
+  /** Keeps what the index's resolver answers. */
+  readonly resolutions?: ResolutionCache | undefined;
   /** Called at most once, when a recipe asks for Python distributions that the lock does not know. */
   readonly loadContents: () => ContentsNames;
 }
@@ -45,7 +48,10 @@ export class ReleaseFacts {
   readonly #used = new Map<string, PackageRecord>();
   readonly #python = new Map<string, string>();
 
-  constructor({ identity, index, locked, loadContents }: ReleaseFactsOptions) {
+  readonly #resolutions: ResolutionCache | undefined;
+
+  constructor({ identity, index, locked, loadContents, resolutions }: ReleaseFactsOptions) {
+    this.#resolutions = resolutions;
     this.identity = identity;
     this.#fromLock = index === undefined;
     this.#index = index ?? indexOfRecords(recordsOfLock(locked), identity.architecture);
@@ -81,13 +87,25 @@ export class ReleaseFacts {
         if (this.#index.get(name).length === 0 && this.#index.providers(name).length === 0)
           throw this.#unknown(name);
       }
-      packages = this.#fromLock
-        ? this.#closureOfLock(names)
-        : resolve({ index: this.#index, wanted: names.map((name): Dependency => [{ name }]) }).packages;
+      packages = this.#fromLock ? this.#closureOfLock(names) : this.#resolveInIndex(names);
       for (const record of packages) this.#checkLock(record);
       this.#resolved.set(key, packages);
     }
     for (const record of packages) this.#used.set(record.name, record);
+    return packages;
+  }
+
+  #resolveInIndex(names: readonly string[]): readonly PackageRecord[] {
+    const known = this.#resolutions?.get(names)?.map((name) => this.#index.get(name)[0]);
+    if (known?.every((record) => record !== undefined) === true) return known;
+    const { packages } = resolve({
+      index: this.#index,
+      wanted: names.map((name): Dependency => [{ name }]),
+    });
+    this.#resolutions?.put(
+      names,
+      packages.map((record) => record.name),
+    );
     return packages;
   }
 
