@@ -20,7 +20,7 @@ export function normalize(text: string): string {
   return text
     .replace(/#<procedure [^>]*>/g, '#<procedure>')
     .replace(/ at [^ >]+:\d+:\d+/g, '')
-    .replace(/(#<[^>]*?)\b[0-9a-f]{8,16}\b/g, '$1ADDRESS')
+    .replace(/\b7f[0-9a-f]{10}\b/g, 'ADDRESS')
     .trim();
 }
 
@@ -79,7 +79,12 @@ export function compareFile(directory: string, file: string): Comparison[] {
   const ours = runOurs(directory, casesFile);
   return [...guile]
     .filter(([, result]) => result !== 'guile-died')
-    .map(([index, result]) => ({ file, index, guile: normalize(result), ours: normalize(ours.get(index) ?? 'nothing') }));
+    .map(([index, result]) => ({
+      file,
+      index,
+      guile: normalize(result),
+      ours: normalize(ours.get(index) ?? 'nothing'),
+    }));
 }
 
 /** The programs of a case file, by index, as text. */
@@ -87,7 +92,10 @@ export function caseTexts(directory: string, file: string): string[] {
   const text = readFileSync(join(directory, 'guile-driver.scm'), 'utf8');
   const definitions = text.slice(0, text.indexOf('(define (fresh-module'));
   const interpreter = createInterpreter({ host: diskHost({ stdout: () => {} }) });
-  const list = interpreter.evaluateText(`${definitions} (cdr (read-cases ${JSON.stringify(join(directory, file))}))`, { file: 'cases' });
+  const list = interpreter.evaluateText(
+    `${definitions} (cdr (read-cases ${JSON.stringify(join(directory, file))}))`,
+    { file: 'cases' },
+  );
   return listToArray(list).map((datum) => interpreter.write(datum));
 }
 

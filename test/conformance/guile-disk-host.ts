@@ -1,5 +1,14 @@
 // A host for Scheme programs in tests: reads the real disk, writes nowhere unless told.
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import type { SchemeHost } from '../../src/languages/scheme/host.ts';
 
 const attempt = <Result>(work: () => Result): Result | undefined => {
@@ -23,7 +32,13 @@ export function diskHost(options: {
       attempt(() => {
         const status = lstatSync(path);
         return {
-          kind: status.isDirectory() ? 'directory' : status.isSymbolicLink() ? 'symlink' : status.isFile() ? 'file' : 'other',
+          kind: status.isDirectory()
+            ? 'directory'
+            : status.isSymbolicLink()
+              ? 'symlink'
+              : status.isFile()
+                ? 'file'
+                : 'other',
           size: status.size,
           mode: status.mode & 0o7777,
           mtime: Math.floor(status.mtimeMs / 1000),

@@ -19,8 +19,45 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => {
       { maxDepth: 6, depthIdentifier: 'scheme' },
       literal,
       name,
-      fc.tuple(fc.constantFrom('+', '-', '*', 'quotient', 'cons', 'list', 'eqv?', 'equal?', '<', 'append', 'max', 'expt'), e, e).map(([f, x, y]) => `(${f} ${x} ${y})`),
-      fc.tuple(fc.constantFrom('car', 'cdr', 'not', 'null?', 'pair?', 'number?', 'list', 'vector', 'length', 'reverse', 'exact->inexact', 'string?'), e).map(([f, x]) => `(${f} ${x})`),
+      fc
+        .tuple(
+          fc.constantFrom(
+            '+',
+            '-',
+            '*',
+            'quotient',
+            'cons',
+            'list',
+            'eqv?',
+            'equal?',
+            '<',
+            'append',
+            'max',
+            'expt',
+          ),
+          e,
+          e,
+        )
+        .map(([f, x, y]) => `(${f} ${x} ${y})`),
+      fc
+        .tuple(
+          fc.constantFrom(
+            'car',
+            'cdr',
+            'not',
+            'null?',
+            'pair?',
+            'number?',
+            'list',
+            'vector',
+            'length',
+            'reverse',
+            'exact->inexact',
+            'string?',
+          ),
+          e,
+        )
+        .map(([f, x]) => `(${f} ${x})`),
       fc.tuple(e, e, e).map(([x, y, z]) => `(if ${x} ${y} ${z})`),
       fc.tuple(name, e, e).map(([n, x, y]) => `(let ((${n} ${x})) ${y})`),
       fc.tuple(name, name, e, e, e).map(([n, m, x, y, z]) => `(let* ((${n} ${x}) (${m} ${y})) ${z})`),
@@ -29,13 +66,21 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => {
       fc.tuple(e, e).map(([x, y]) => `(or ${x} ${y})`),
       fc.tuple(e, e).map(([x, y]) => `(and ${x} ${y})`),
       fc.tuple(name, e, e).map(([n, x, y]) => `(map (lambda (${n}) ${x}) (list ${y} 1))`),
-      fc.tuple(name, e, e, e).map(([n, x, y, z]) => `(let ((f (lambda (${n}) (set! ${n} ${x}) ${n}))) (list (f ${y}) (f ${z})))`),
-      fc.tuple(name, e, e).map(([n, x, y]) => `(let () (define ${n} ${x}) (define (g) ${n}) (list (g) ${y}))`),
+      fc
+        .tuple(name, e, e, e)
+        .map(([n, x, y, z]) => `(let ((f (lambda (${n}) (set! ${n} ${x}) ${n}))) (list (f ${y}) (f ${z})))`),
+      fc
+        .tuple(name, e, e)
+        .map(([n, x, y]) => `(let () (define ${n} ${x}) (define (g) ${n}) (list (g) ${y}))`),
       fc.tuple(e, e).map(([x, y]) => `(call/cc (lambda (k) (cons ${x} (k ${y}))))`),
       fc.tuple(e, e).map(([x, y]) => `(catch #t (lambda () ${x}) (lambda (key . rest) (list key ${y})))`),
       fc.tuple(e, e).map(([x, y]) => `(my-or ${x} ${y})`),
       fc.tuple(name, e, e).map(([n, x, y]) => `(with-temporary ${n} ${x} ${y})`),
-      fc.tuple(e, e, name, name).map(([x, y, n, m]) => `(match ${x} ((${n} . ${m}) (list ${m} ${y})) (_ ${y}))`.replace(`(${n} . ${n})`, `(${n} . _)`)),
+      fc
+        .tuple(e, e, name, name)
+        .map(([x, y, n, m]) =>
+          `(match ${x} ((${n} . ${m}) (list ${m} ${y})) (_ ${y}))`.replace(`(${n} . ${n})`, `(${n} . _)`),
+        ),
       fc.tuple(e, e).map(([x, y]) => '`' + `(${x.startsWith('(') ? 'q' : x} ,${x} ,@(list ${y}))`),
       fc.tuple(e, e).map(([x, y]) => `(call-with-values (lambda () (values ${x} ${y})) list)`),
     ),
@@ -60,9 +105,15 @@ export function compareGenerated(options: { readonly count: number; readonly see
 } {
   const programs = fc.sample(expression, { numRuns: options.count, seed: options.seed });
   const text = prologue + programs.map((program, i) => `(try ${i} (lambda () ${program}))`).join('\n');
-  const guile = spawnSync('guile', ['--no-auto-compile', '-c', text], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C.UTF-8' }, maxBuffer: 1 << 28 });
+  const guile = spawnSync('guile', ['--no-auto-compile', '-c', text], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    maxBuffer: 1 << 28,
+  });
   let output = '';
-  createInterpreter({ host: diskHost({ stdout: (piece) => (output += piece) }) }).evaluateText(text, { file: 'generated' });
+  createInterpreter({ host: diskHost({ stdout: (piece) => (output += piece) }) }).evaluateText(text, {
+    file: 'generated',
+  });
   const theirs = guile.stdout.split('\n');
   const ours = output.split('\n');
   const failures: { program: string; guile: string; ours: string }[] = [];

@@ -2,8 +2,8 @@
 // `npm run conformance:guile -- DIR` runs Guix's own pure test files from a checkout of Guix.
 import { resolve } from 'node:path';
 import { caseFiles, caseTexts, compareFile } from './guile-compare.ts';
-import { runGuixTests } from './guile-guix-tests.ts';
 import { compareGenerated } from './guile-generated.ts';
+import { runGuixTests } from './guile-guix-tests.ts';
 
 const directory = resolve('test/conformance');
 const args = process.argv.slice(2);
@@ -17,14 +17,16 @@ if (args[0] !== undefined && !args[0].endsWith('.scm')) {
     const results = compareFile(directory, file);
     const bad = results.filter(({ guile, ours }) => guile !== ours);
     const texts = bad.length > 0 ? caseTexts(directory, file) : [];
-    for (const { index, guile, ours } of bad) console.log(`${file} ${texts[index]}\n  guile: ${guile}\n  ours:  ${ours}`);
+    for (const { index, guile, ours } of bad)
+      console.log(`${file} ${texts[index]}\n  guile: ${guile}\n  ours:  ${ours}`);
     console.log(`${file}: ${results.length - bad.length} passed, ${bad.length} failed`);
     passed += results.length - bad.length;
     failed += bad.length;
   }
   if (args.length === 0) {
     const generated = compareGenerated({ count: 200, seed: 20261122 });
-    for (const { program, guile, ours } of generated.failures) console.log(`generated ${program}\n  guile: ${guile}\n  ours:  ${ours}`);
+    for (const { program, guile, ours } of generated.failures)
+      console.log(`generated ${program}\n  guile: ${guile}\n  ours:  ${ours}`);
     console.log(`generated programs: ${generated.passed} passed, ${generated.failures.length} failed`);
     passed += generated.passed;
     failed += generated.failures.length;

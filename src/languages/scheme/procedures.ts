@@ -382,7 +382,7 @@ export class StepFrame extends Frame {
 }
 
 /** Runs `step` on the result of `answer` (a value, TAIL or CAPTURE), now or after the capture. */
-export function then(answer: Value, step: (value: Value) => Value): Value {
+export function andThen(answer: Value, step: (value: Value) => Value): Value {
   const value = finish(answer);
   if (value === CAPTURE) {
     R.frames.push(new StepFrame(step));

@@ -161,7 +161,7 @@ export class Session {
   interfaceOf(name: readonly Value[]): Module {
     const module = this.resolveModule(name);
     if (module?.publicInterface === undefined) {
-      throw miscError(null as never, 'no code for module ~S', [list(...name)]);
+      throw miscError(false, 'no code for module ~S', [list(...name)]);
     }
     return module.publicInterface;
   }

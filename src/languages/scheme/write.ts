@@ -262,7 +262,8 @@ function atomText(value: Value, display: boolean): string {
 function objectText(value: Value): string {
   if (value instanceof Closure) return closureText(value);
   if (value instanceof Primitive) return `#<procedure ${value.name}${primitiveArity(value)}>`;
-  if (value instanceof Parameter) return `#<<parameter> ${addressOf(value)} proc: #<procedure ${addressOf(value)} () | (x)>>`;
+  if (value instanceof Parameter)
+    return `#<<parameter> ${addressOf(value)} proc: #<procedure ${addressOf(value)} () | (x)>>`;
   if (value instanceof Continuation) return `#<continuation ${addressOf(value)}>`;
   if (value instanceof Fluid) return `#<fluid ${addressOf(value)}>`;
   if (value instanceof RecordType) return `#<record-type ${value.name.name}>`;

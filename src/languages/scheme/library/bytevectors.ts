@@ -228,9 +228,7 @@ export function defineBytevectors(d: Definer): void {
     bytes('bytevector-slice', bv).subarray(start, size === undefined ? undefined : start + size),
   );
   d.pure('bytevector->u8-list', 1, 1, (bv) => arrayToList([...bytes('bytevector->u8-list', bv)]));
-  d.pure('u8-list->bytevector', 1, 1, (items) =>
-    Uint8Array.from(listToArray(items).map((x) => octetIn(x))),
-  );
+  d.pure('u8-list->bytevector', 1, 1, (items) => Uint8Array.from(listToArray(items).map((x) => octetIn(x))));
   d.pure('string->utf8', 1, 3, (s) => {
     if (!(s instanceof MString)) throw wrongType('string->utf8', 1, s, 'string');
     return new Uint8Array(Buffer.from(s.text, 'utf8'));

@@ -15,6 +15,7 @@ import {
 } from '../errors.ts';
 import { makePromptTag } from '../machine.ts';
 import {
+  andThen,
   CAPTURE,
   Closure,
   type Code,
@@ -28,7 +29,6 @@ import {
   tail0,
   tail1,
   tailApply,
-  then,
 } from '../procedures.ts';
 import {
   arrayToList,
@@ -134,7 +134,10 @@ function defineDynamicState(d: Definer): void {
   d.control('with-fluid*', 3, 3, (x, value, thunk) => machine.withFluids([x], [value], thunk));
   d.tail('make-parameter', 1, 2, (value, converter) => {
     const convert = converter ?? identity;
-    return then(tail1(convert, value), (converted) => new Parameter(new Fluid(single(converted)), convert));
+    return andThen(
+      tail1(convert, value),
+      (converted) => new Parameter(new Fluid(single(converted)), convert),
+    );
   });
   d.pure(
     'fluid->parameter',
@@ -156,7 +159,7 @@ function defineDynamicState(d: Definer): void {
       }
       const p = list_[at]!;
       if (p instanceof Fluid) return convert([...done, given[at]]);
-      return then(tail1(p.converter, given[at]), (value) => convert([...done, single(value)]));
+      return andThen(tail1(p.converter, given[at]), (value) => convert([...done, single(value)]));
     };
     return convert([]);
   });
@@ -274,7 +277,7 @@ function definePromises(d: Definer): void {
   const force = (promise: Value): Value => {
     if (!(promise instanceof SPromise)) throw wrongType('force', 1, promise, 'promise');
     if (promise.state.done) return promise.state.value;
-    return then(tail0(promise.state.value), (result) => {
+    return andThen(tail0(promise.state.value), (result) => {
       if (promise.state.done) return promise.state.value;
       promise.state.done = true;
       promise.state.value = result;

@@ -5,7 +5,17 @@ import { numberToText } from '../number-text.ts';
 import { isNumber, roundNumber, toDouble, toExact } from '../numbers.ts';
 import { Port } from '../port.ts';
 import type { Session } from '../session.ts';
-import { Char, Flonum, intern, listToArray, MString, type Parameter, str, UNSPECIFIED, type Value } from '../values.ts';
+import {
+  Char,
+  Flonum,
+  intern,
+  listToArray,
+  MString,
+  type Parameter,
+  str,
+  UNSPECIFIED,
+  type Value,
+} from '../values.ts';
 import { charToText, displayText, writeText } from '../write.ts';
 import { Definer } from './define.ts';
 
@@ -78,7 +88,11 @@ function resolved(state: State, directive: Directive): (number | string | undefi
   return directive.parameters.map((parameter) => {
     if (parameter === 'v') {
       const value = next(state);
-      return value instanceof Char ? String.fromCodePoint(value.code) : typeof value === 'number' ? value : undefined;
+      return value instanceof Char
+        ? String.fromCodePoint(value.code)
+        : typeof value === 'number'
+          ? value
+          : undefined;
     }
     if (parameter === '#') return state.args.length - state.position;
     return parameter;
@@ -93,7 +107,11 @@ function pad(text: string, options: { width: number; left: boolean; fill: string
 }
 
 /** Position after the matching closing directive, with the positions of separators at this level. */
-function findClose(text: string, from: number, pair: { open: string; close: string }): { bodies: [number, number][]; end: number; close: Directive; separators: Directive[] } {
+function findClose(
+  text: string,
+  from: number,
+  pair: { open: string; close: string },
+): { bodies: [number, number][]; end: number; close: Directive; separators: Directive[] } {
   let depth = 0;
   let start = from;
   const bodies: [number, number][] = [];
@@ -117,7 +135,11 @@ function findClose(text: string, from: number, pair: { open: string; close: stri
   throw fail(`missing ~${pair.close}`);
 }
 
-function formatInteger(value: Value, directive: Directive, options: { radix: number; parameters: (number | string | undefined)[] }): string {
+function formatInteger(
+  value: Value,
+  directive: Directive,
+  options: { radix: number; parameters: (number | string | undefined)[] },
+): string {
   const { radix, parameters } = options;
   if (!isNumber(value)) return displayText(value);
   let text = numberToText(value, radix);
@@ -170,7 +192,19 @@ function roundHalfAway(exact: Value, digits: number): bigint {
 }
 
 const romanTable: readonly (readonly [number, string])[] = [
-  [1000, 'M'], [900, 'CM'], [500, 'D'], [400, 'CD'], [100, 'C'], [90, 'XC'], [50, 'L'], [40, 'XL'], [10, 'X'], [9, 'IX'], [5, 'V'], [4, 'IV'], [1, 'I'],
+  [1000, 'M'],
+  [900, 'CM'],
+  [500, 'D'],
+  [400, 'CD'],
+  [100, 'C'],
+  [90, 'XC'],
+  [50, 'L'],
+  [40, 'XL'],
+  [10, 'X'],
+  [9, 'IX'],
+  [5, 'V'],
+  [4, 'IV'],
+  [1, 'I'],
 ];
 
 function roman(value: number): string {
@@ -185,7 +219,10 @@ function roman(value: number): string {
   return text;
 }
 
-const small = 'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'.split(' ');
+const small =
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'.split(
+    ' ',
+  );
 const tens = '_ _ twenty thirty forty fifty sixty seventy eighty ninety'.split(' ');
 
 function cardinal(n: number): string {
@@ -193,8 +230,13 @@ function cardinal(n: number): string {
   if (n < 20) return small[n]!;
   if (n < 100) return tens[Math.floor(n / 10)]! + (n % 10 === 0 ? '' : `-${small[n % 10]}`);
   if (n < 1000) return `${small[Math.floor(n / 100)]} hundred${n % 100 === 0 ? '' : ` ${cardinal(n % 100)}`}`;
-  for (const [unit, name] of [[1e9, 'billion'], [1e6, 'million'], [1e3, 'thousand']] as const) {
-    if (n >= unit) return `${cardinal(Math.floor(n / unit))} ${name}${n % unit === 0 ? '' : `${n % unit < 100 ? ' ' : ', '}${cardinal(n % unit)}`}`;
+  for (const [unit, name] of [
+    [1e9, 'billion'],
+    [1e6, 'million'],
+    [1e3, 'thousand'],
+  ] as const) {
+    if (n >= unit)
+      return `${cardinal(Math.floor(n / unit))} ${name}${n % unit === 0 ? '' : `${n % unit < 100 ? ' ' : ', '}${cardinal(n % unit)}`}`;
   }
   return String(n);
 }
@@ -247,7 +289,11 @@ function apply(text: string, state: State, directive: Directive): number {
       return directive.end;
     case 'r': {
       const value = next(state);
-      if (first !== undefined) state.out += formatInteger(value, directive, { radix: Number(first), parameters: parameters.slice(1) });
+      if (first !== undefined)
+        state.out += formatInteger(value, directive, {
+          radix: Number(first),
+          parameters: parameters.slice(1),
+        });
       else if (directive.at) state.out += roman(Number(value));
       else state.out += cardinal(Number(value));
       return directive.end;
@@ -264,15 +310,25 @@ function apply(text: string, state: State, directive: Directive): number {
       let shown = fixed(value, digits);
       if (directive.at && toDouble(value) >= 0) shown = `+${shown}`;
       const width = Number((money ? parameters[2] : first) ?? 0);
-      state.out += pad(shown, { width, left: true, fill: String((money ? parameters[3] : parameters[4]) ?? ' ') });
+      state.out += pad(shown, {
+        width,
+        left: true,
+        fill: String((money ? parameters[3] : parameters[4]) ?? ' '),
+      });
       return directive.end;
     }
     case 'e':
     case 'g': {
       const value = next(state);
       const digits = parameters[1] as number | undefined;
-      const shown = toDouble(value).toExponential(digits).replace(/e([+-])(\d+)$/, (_, sign: string, power: string) => `E${sign}${power}`);
-      state.out += pad(digits === undefined && !/\./.test(shown) ? shown.replace('E', '.0E') : shown, { width: Number(first ?? 0), left: true, fill: ' ' });
+      const shown = toDouble(value)
+        .toExponential(digits)
+        .replace(/e([+-])(\d+)$/, (_, sign: string, power: string) => `E${sign}${power}`);
+      state.out += pad(digits === undefined && !/\./.test(shown) ? shown.replace('E', '.0E') : shown, {
+        width: Number(first ?? 0),
+        left: true,
+        fill: ' ',
+      });
       return directive.end;
     }
     case 'c': {
@@ -324,7 +380,8 @@ function apply(text: string, state: State, directive: Directive): number {
     case '*':
       if (directive.at) state.position = Number(first ?? 0);
       else state.position += directive.colon ? -count : count;
-      if (state.position < 0 || state.position > state.args.length) throw fail('argument position out of range');
+      if (state.position < 0 || state.position > state.args.length)
+        throw fail('argument position out of range');
       return directive.end;
     case '\n': {
       if (directive.at) state.out += '\n';
@@ -337,7 +394,12 @@ function apply(text: string, state: State, directive: Directive): number {
       const template = next(state);
       if (directive.at) run(template.text, state);
       else {
-        const inner: State = { args: listToArray(next(state)), position: 0, out: state.out, stop: { escaped: false } };
+        const inner: State = {
+          args: listToArray(next(state)),
+          position: 0,
+          out: state.out,
+          stop: { escaped: false },
+        };
         run(template.text, inner);
         state.out = inner.out;
       }
@@ -366,7 +428,11 @@ function caseConversion(text: string, state: State, directive: Directive): numbe
   return end;
 }
 
-function conditional(text: string, state: State, options: { directive: Directive; first: number | string | undefined }): number {
+function conditional(
+  text: string,
+  state: State,
+  options: { directive: Directive; first: number | string | undefined },
+): number {
   const { directive, first } = options;
   const { bodies, end, separators } = findClose(text, directive.end, { open: '[', close: ']' });
   let chosen: [number, number] | undefined;
@@ -380,13 +446,22 @@ function conditional(text: string, state: State, options: { directive: Directive
   } else {
     const index = first === undefined ? Number(next(state)) : Number(first);
     const hasDefault = separators.at(-1)?.colon === true;
-    chosen = index >= 0 && index < bodies.length - (hasDefault ? 1 : 0) ? bodies[index] : hasDefault ? bodies.at(-1) : undefined;
+    chosen =
+      index >= 0 && index < bodies.length - (hasDefault ? 1 : 0)
+        ? bodies[index]
+        : hasDefault
+          ? bodies.at(-1)
+          : undefined;
   }
   if (chosen !== undefined) run(text.slice(...chosen), state);
   return end;
 }
 
-function iteration(text: string, state: State, options: { directive: Directive; first: number | string | undefined }): number {
+function iteration(
+  text: string,
+  state: State,
+  options: { directive: Directive; first: number | string | undefined },
+): number {
   const { directive, first } = options;
   const { bodies, end, close } = findClose(text, directive.end, { open: '{', close: '}' });
   const body = text.slice(...bodies[0]!);
@@ -397,7 +472,12 @@ function iteration(text: string, state: State, options: { directive: Directive; 
   for (let i = 0; i < limit; i++) {
     if (source.position >= source.args.length && !(close.colon && i === 0)) break;
     if (directive.colon) {
-      const inner: State = { args: listToArray(next(source)), position: 0, out: source.out, stop: { escaped: false } };
+      const inner: State = {
+        args: listToArray(next(source)),
+        position: 0,
+        out: source.out,
+        stop: { escaped: false },
+      };
       run(body, inner);
       source.out = inner.out;
     } else {
@@ -431,11 +511,12 @@ export function buildFormat(session: Session, module: Module): void {
     const port =
       destination instanceof Port
         ? destination
-        : session.machine.fluidRef((session.core.local(intern('current-output-port'))!.value as Parameter).fluid);
+        : session.machine.fluidRef(
+            (session.core.local(intern('current-output-port'))!.value as Parameter).fluid,
+          );
     port.writeText(text);
     return UNSPECIFIED;
   };
   d.tail('format', 1, Number.POSITIVE_INFINITY, format);
   module.publicInterface!.replacements.add(intern('format'));
 }
-

@@ -1,6 +1,6 @@
 // The index behind vhashes: versions of one table share a store as long as each extends the newest one; a version
 // that branches off copies it.
-import { eqvKey, equalKey, isEqual, isEqv } from '../equality.ts';
+import { equalKey, eqvKey, isEqual, isEqv } from '../equality.ts';
 import type { Module } from '../module.ts';
 import type { Session } from '../session.ts';
 import { arrayToList, listToArray, NIL, type Pair, type Value } from '../values.ts';
@@ -36,7 +36,8 @@ class Index {
     const chains = new Map<Value, Link>();
     for (const [id, chain] of this.store.chains) {
       const kept: Link[] = [];
-      for (let link: Link | undefined = chain; link !== undefined; link = link.next) if (link.depth <= this.size) kept.push(link);
+      for (let link: Link | undefined = chain; link !== undefined; link = link.next)
+        if (link.depth <= this.size) kept.push(link);
       let copied: Link | undefined;
       for (const link of kept.reverse()) copied = { entry: link.entry, depth: link.depth, next: copied };
       if (copied !== undefined) chains.set(id, copied);
@@ -63,12 +64,14 @@ export function buildVlist(session: Session, module: Module): void {
   });
   d.hidden('%persistent-cons', 4, 4, (index, _key, entry) => (index as Index).extend(entry));
   d.hidden('%persistent-ref', 3, 3, (index, key, kind) => {
-    for (const link of (index as Index).links(key)) if (sames[kind.name]!(link.entry.car, key)) return link.entry;
+    for (const link of (index as Index).links(key))
+      if (sames[kind.name]!(link.entry.car, key)) return link.entry;
     return false;
   });
   d.hidden('%persistent-all', 3, 3, (index, key, kind) => {
     const found: Value[] = [];
-    for (const link of (index as Index).links(key)) if (sames[kind.name]!(link.entry.car, key)) found.push(link.entry);
+    for (const link of (index as Index).links(key))
+      if (sames[kind.name]!(link.entry.car, key)) found.push(link.entry);
     return found.length === 0 ? NIL : arrayToList(found);
   });
 }

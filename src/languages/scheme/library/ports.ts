@@ -2,7 +2,7 @@
 // bytes and data; simple-format. (ice-9 format) is in format.ts.
 import { miscError, outOfRange, throwError, wrongType } from '../errors.ts';
 import { Port, type PortOptions } from '../port.ts';
-import { Primitive, tail1, tail2, then } from '../procedures.ts';
+import { andThen, Primitive, tail1, tail2 } from '../procedures.ts';
 import { Reader } from '../reader.ts';
 import {
   Char,
@@ -66,9 +66,10 @@ function defineWriting(d: Definer): void {
     return UNSPECIFIED;
   });
   d.tail('object->string', 1, 2, (value, printer) => {
-    if (printer === undefined || (printer instanceof Primitive && printer.name === 'write')) return str(writeText(value));
+    if (printer === undefined || (printer instanceof Primitive && printer.name === 'write'))
+      return str(writeText(value));
     const port = new Port({ name: '#f', kind: 'string', output: { collect: true } });
-    return then(tail2(printer, value, port), () => str(port.collectedText()));
+    return andThen(tail2(printer, value, port), () => str(port.collectedText()));
   });
   d.tail('newline', 0, 1, (port) => {
     out('newline', port, 1).writeText('\n');

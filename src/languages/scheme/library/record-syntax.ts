@@ -2,7 +2,7 @@
 import { type Expander, Macro, syntaxError } from '../expand.ts';
 import type { Module } from '../module.ts';
 import type { Session } from '../session.ts';
-import { isIdentifier, stxDatum, stxList, type Syntax } from '../syntax.ts';
+import { isIdentifier, type Syntax, stxDatum, stxList } from '../syntax.ts';
 import { arrayToList, list, NIL, type Value } from '../values.ts';
 import { Definer } from './define.ts';
 
@@ -27,7 +27,9 @@ function expandRecordType(form: Value, expander: Expander): Value {
     definitions.push(list(core('define'), name, list(core('%named-procedure'), value, quote(name))));
   };
   if (stxDatum(constructor) !== false) {
-    const { items: parts, tail: end } = isIdentifier(constructor) ? { items: [constructor], tail: NIL } : stxList(constructor);
+    const { items: parts, tail: end } = isIdentifier(constructor)
+      ? { items: [constructor], tail: NIL }
+      : stxList(constructor);
     if (end !== NIL || parts.length < 1) throw bad();
     const [name, ...args] = parts;
     const known = new Set(specs.map(([field]) => field!.datum));
@@ -36,7 +38,12 @@ function expandRecordType(form: Value, expander: Expander): Value {
         throw syntaxError({ message: 'unknown constructor field', form, subform: arg });
       }
     }
-    define(name, isIdentifier(constructor) ? list(core('record-constructor'), type) : list(core('record-constructor'), type, quote(arrayToList(args))));
+    define(
+      name,
+      isIdentifier(constructor)
+        ? list(core('record-constructor'), type)
+        : list(core('record-constructor'), type, quote(arrayToList(args))),
+    );
   }
   if (stxDatum(predicate) !== false) define(predicate, list(core('record-predicate'), type));
   specs.forEach(([, getter, setter], index) => {
@@ -49,6 +56,8 @@ function expandRecordType(form: Value, expander: Expander): Value {
 /** Adds define-record-type to (srfi srfi-9). */
 export function buildRecordSyntax(session: Session, module: Module): void {
   const d = new Definer(session, module);
-  d.value('define-record-type', new Macro({ name: 'define-record-type', kind: 'transformer', transformer: expandRecordType }));
+  d.value(
+    'define-record-type',
+    new Macro({ name: 'define-record-type', kind: 'transformer', transformer: expandRecordType }),
+  );
 }
-

@@ -6,10 +6,16 @@ const textualPorts =
   'get-char get-line get-string-all get-string-n lookahead-char put-char put-string unget-char unget-string';
 const integers = ['u8', 's8'].flatMap((kind) => [`bytevector-${kind}-ref`, `bytevector-${kind}-set!`]);
 const wide = ['u16', 's16', 'u32', 's32', 'u64', 's64'].flatMap((kind) =>
-  ['', '-native'].flatMap((native) => [`bytevector-${kind}${native}-ref`, `bytevector-${kind}${native}-set!`]),
+  ['', '-native'].flatMap((native) => [
+    `bytevector-${kind}${native}-ref`,
+    `bytevector-${kind}${native}-set!`,
+  ]),
 );
 const floats = ['single', 'double'].flatMap((kind) =>
-  ['', '-native'].flatMap((native) => [`bytevector-ieee-${kind}${native}-ref`, `bytevector-ieee-${kind}${native}-set!`]),
+  ['', '-native'].flatMap((native) => [
+    `bytevector-ieee-${kind}${native}-ref`,
+    `bytevector-ieee-${kind}${native}-set!`,
+  ]),
 );
 const bytevectors = [
   ...integers,
@@ -31,7 +37,9 @@ export const reexports: Readonly<Record<string, readonly string[]>> = {
   'rnrs bytevectors': bytevectors,
   'ice-9 binary-ports': words(binaryPorts),
   'ice-9 textual-ports': words(textualPorts),
-  'ice-9 rdelim': words('read-line read-line! read-delimited read-delimited! read-string read-string! write-line'),
+  'ice-9 rdelim': words(
+    'read-line read-line! read-delimited read-delimited! read-string read-string! write-line',
+  ),
   'ice-9 receive': ['receive'],
   'ice-9 and-let-star': ['and-let*'],
   'srfi srfi-2': ['and-let*'],

@@ -2,12 +2,12 @@
 // order, so the match is leftmost-first where POSIX wants leftmost-longest.
 import { miscError, throwError, wrongType } from '../errors.ts';
 import type { Module } from '../module.ts';
+import { Port } from '../port.ts';
 import { tail1, tail2 } from '../procedures.ts';
 import type { Session } from '../session.ts';
-import { arrayToList, list, MString, Pair, str, Sym, type Value } from '../values.ts';
-import { Definer } from './define.ts';
-import { Port } from '../port.ts';
+import { arrayToList, list, MString, Pair, Sym, str, type Value } from '../values.ts';
 import { displayText } from '../write.ts';
+import { Definer } from './define.ts';
 
 /** A compiled expression. */
 export class Regex {
@@ -118,7 +118,13 @@ export function buildRegex(session: Session, module: Module): void {
     const newline = flags.includes(flagBits.newline);
     try {
       const source = translateRegex(pattern.text, !basic);
-      return new Regex(pattern.text, new RegExp(newline ? source.replaceAll('[^]', '.') : source, `du${icase ? 'i' : ''}${newline ? 'm' : ''}`));
+      return new Regex(
+        pattern.text,
+        new RegExp(
+          newline ? source.replaceAll('[^]', '.') : source,
+          `du${icase ? 'i' : ''}${newline ? 'm' : ''}`,
+        ),
+      );
     } catch (error) {
       const message = error instanceof Error ? error.message : 'Invalid regular expression';
       throw throwError('regular-expression-syntax', str('make-regexp'), str(message), false, false);
@@ -133,7 +139,9 @@ export function buildRegex(session: Session, module: Module): void {
     const found = regex.expression.exec(text);
     if (found === null) return false;
     const point = (unit: number) => start + Array.from(text.slice(0, unit)).length;
-    const spans = found.indices!.map((span) => (span === undefined ? new Pair(-1, -1) : new Pair(point(span[0]), point(span[1]))));
+    const spans = found.indices!.map((span) =>
+      span === undefined ? new Pair(-1, -1) : new Pair(point(span[0]), point(span[1])),
+    );
     return [subject, ...spans];
   };
   const matches = (regex: Regex, text: Value): Value[] => {
@@ -160,10 +168,16 @@ export function buildRegex(session: Session, module: Module): void {
   d.value('regexp/basic', 'basic');
   d.value('regexp/notbol', 8);
   d.value('regexp/noteol', 16);
-  d.pure('regexp-match?', 1, 1, (x) => Array.isArray(x) && x[0] instanceof MString && x.slice(1).every((span) => span instanceof Pair));
+  d.pure(
+    'regexp-match?',
+    1,
+    1,
+    (x) => Array.isArray(x) && x[0] instanceof MString && x.slice(1).every((span) => span instanceof Pair),
+  );
   const span = (who: string, match: Value, n: number): Pair => {
     const found = match[n + 1];
-    if (!(found instanceof Pair)) throw throwError('out-of-range', str(who), str('Argument 2 out of range: ~S'), list(n), list(n));
+    if (!(found instanceof Pair))
+      throw throwError('out-of-range', str(who), str('Argument 2 out of range: ~S'), list(n), list(n));
     return found;
   };
   const piece = (match: Value, n = 0): Value => {
@@ -195,7 +209,8 @@ export function buildRegex(session: Session, module: Module): void {
   const item = function* (match: Value, part: Value): Generator<Value, string, Value> {
     if (part instanceof MString) return part.text;
     if (typeof part === 'number') return displayText(piece(match, part));
-    if (part instanceof Sym) return part.name === 'pre' ? match[0].slice(0, match[1].car) : match[0].slice(match[1].cdr);
+    if (part instanceof Sym)
+      return part.name === 'pre' ? match[0].slice(0, match[1].car) : match[0].slice(match[1].cdr);
     return displayText(yield tail1(part, match));
   };
   const deliver = (port: Value, text: string): Value => {
@@ -209,23 +224,30 @@ export function buildRegex(session: Session, module: Module): void {
     for (const part of parts) text += yield* item(match, part);
     return deliver(port, text);
   });
-  d.steps('regexp-substitute/global', 3, Number.POSITIVE_INFINITY, function* (port, regex, subject, ...parts) {
-    const compiled = toRegex(regex);
-    const whole: MString = subject;
-    // Without `post` only the first match is replaced.
-    const found = parts.some((part) => part instanceof Sym && part.name === 'post') ? matches(compiled, whole) : matches(compiled, whole).slice(0, 1);
-    if (found.length === 0) return deliver(port, whole.text);
-    let text = '';
-    let at = 0;
-    for (const match of found) {
-      for (const part of parts) {
-        if (part instanceof Sym) {
-          if (part.name === 'pre') text += whole.slice(at, match[1].car);
-        } else text += yield* item(match, part);
+  d.steps(
+    'regexp-substitute/global',
+    3,
+    Number.POSITIVE_INFINITY,
+    function* (port, regex, subject, ...parts) {
+      const compiled = toRegex(regex);
+      const whole: MString = subject;
+      // Without `post` only the first match is replaced.
+      const found = parts.some((part) => part instanceof Sym && part.name === 'post')
+        ? matches(compiled, whole)
+        : matches(compiled, whole).slice(0, 1);
+      if (found.length === 0) return deliver(port, whole.text);
+      let text = '';
+      let at = 0;
+      for (const match of found) {
+        for (const part of parts) {
+          if (part instanceof Sym) {
+            if (part.name === 'pre') text += whole.slice(at, match[1].car);
+          } else text += yield* item(match, part);
+        }
+        at = match[1].cdr;
       }
-      at = match[1].cdr;
-    }
-    if (parts.some((part) => part instanceof Sym && part.name === 'post')) text += whole.slice(at);
-    return deliver(port, text);
-  });
+      if (parts.some((part) => part instanceof Sym && part.name === 'post')) text += whole.slice(at);
+      return deliver(port, text);
+    },
+  );
 }

@@ -1,15 +1,16 @@
 // The library modules beyond (guile): which exist, and where their definitions come from.
-import { intern } from '../values.ts';
-import type { Session } from '../session.ts';
+
 import matchSource from '../modules/match.scm';
 import srfi1Source from '../modules/srfi-1.scm';
+import type { Session } from '../session.ts';
+import { intern } from '../values.ts';
+import { buildFormat } from './format.ts';
 import { buildVlist } from './persistent.ts';
 import { buildRecordSyntax } from './record-syntax.ts';
-import { buildSrfi1 } from './srfi-1.ts';
 import { reexports } from './reexports.ts';
-import { schemeSources } from './sources.ts';
-import { buildFormat } from './format.ts';
 import { buildRegex } from './regex.ts';
+import { schemeSources } from './sources.ts';
+import { buildSrfi1 } from './srfi-1.ts';
 
 /** Makes the library modules known to a session; each is loaded when first used. */
 export function registerLibraries(session: Session): void {

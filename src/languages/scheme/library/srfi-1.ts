@@ -1,10 +1,10 @@
 // The hot parts of SRFI 1 in TypeScript; the rest is in modules/srfi-1.scm.
 import { equalKey, isEqual } from '../equality.ts';
-import { call2, CAPTURE, Frame, registers } from '../procedures.ts';
+import type { Module } from '../module.ts';
+import { CAPTURE, call2, Frame, registers } from '../procedures.ts';
+import type { Session } from '../session.ts';
 import { arrayToList, listToArray, Pair, type Value } from '../values.ts';
 import { Definer } from './define.ts';
-import type { Session } from '../session.ts';
-import type { Module } from '../module.ts';
 
 class FoldFrame extends Frame {
   private readonly f: Value;

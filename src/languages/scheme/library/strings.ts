@@ -588,7 +588,12 @@ export function defineStrings(d: Definer): void {
   defineSearching(d);
   defineHigherOrder(d);
   defineSymbols(d);
-  d.pure('string-hash', 1, 4, (s, size = Number.MAX_SAFE_INTEGER) => hashString(text('string-hash', s)) % size);
+  d.pure(
+    'string-hash',
+    1,
+    4,
+    (s, size = Number.MAX_SAFE_INTEGER) => hashString(text('string-hash', s)) % size,
+  );
 }
 
 /** A hash of a text, not Guile's. */

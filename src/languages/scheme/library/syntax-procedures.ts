@@ -7,11 +7,11 @@ import {
   isIdentifier,
   placeOf,
   Syntax,
-  TOP_WRAP,
   stripSyntax,
   stxCar,
   stxDatum,
   stxList,
+  TOP_WRAP,
   wrapValue,
 } from '../syntax.ts';
 import { datumToSyntax, generateTemporaries } from '../syntax-case.ts';
@@ -85,7 +85,10 @@ export function defineSyntaxProcedures(d: Definer): void {
   d.pure('datum->syntax', 2, 4, (context, datum, ...options) => {
     if (context === false) return new Syntax(datum, { marks: null, substs: null }, d.session.currentModule);
     void options;
-    return datumToSyntax(context instanceof Syntax ? context : new Syntax(context, TOP_WRAP, d.session.currentModule), datum);
+    return datumToSyntax(
+      context instanceof Syntax ? context : new Syntax(context, TOP_WRAP, d.session.currentModule),
+      datum,
+    );
   });
   d.pure('generate-temporaries', 1, 1, generateTemporaries);
   d.pure('free-identifier=?', 2, 2, (a, b) =>

@@ -264,12 +264,12 @@
 (define-syntax test-assert
   (lambda (form)
     (syntax-case form ()
-      ((_ name e) #'(run-test name (lambda () (let ((v e)) (cons v v))) 'e))
-      ((_ e) #'(run-test 'e (lambda () (let ((v e)) (cons v v))) 'e)))))
+      ((_ name e) #'(run-test name (lambda () (let ((v ((lambda () e)))) (cons v v))) 'e))
+      ((_ e) #'(run-test 'e (lambda () (let ((v ((lambda () e)))) (cons v v))) 'e)))))
 (define-syntax compare
   (syntax-rules ()
     ((_ same name expected e)
-     (run-test name (lambda () (let* ((wanted expected) (v e)) (cons (and (same wanted v) #t) (list 'expected wanted 'got v)))) 'e))))
+     (run-test name (lambda () (let* ((wanted expected) (v ((lambda () e)))) (cons (and (same wanted v) #t) (list 'expected wanted 'got v)))) 'e))))
 (define-syntax test-equal
   (syntax-rules () ((_ name x e) (compare equal? name x e)) ((_ x e) (compare equal? 'e x e))))
 (define-syntax test-eq
