@@ -9,6 +9,7 @@ export { type ComposeProject, loadComposeProject } from './compose/load.ts';
 export { type LockedProject, type LockProjectRequest, lockProject } from './compose/lock-project.ts';
 export { type PublishedPort, parsePublishedPort } from './containers/port-forward.ts';
 export {
+  plainRuntimes,
   type RunningContainer,
   type Runtime,
   runImage,

@@ -1,7 +1,15 @@
 // `trimaran run`: runs an image archive, built image or name known to the engine in a container.
 
 import { join } from 'node:path';
-import { openImage, parsePublishedPort, type Runtime, runImage, trimaranRoot } from '../index.ts';
+import {
+  openImage,
+  parsePublishedPort,
+  type Runtime,
+  runImage,
+  runtimes,
+  TrimaranError,
+  trimaranRoot,
+} from '../index.ts';
 import type { CommandContext } from './context.ts';
 
 export async function run(
@@ -15,7 +23,7 @@ export async function run(
     host: context.host,
     image,
     workDirectory: join(trimaranRoot(context.host), 'containers'),
-    runtime: options.runtime as Runtime | undefined,
+    ...(options['runtime'] === undefined ? {} : { among: [runtimeNamed(options['runtime'] as string)] }),
     command,
     env: (options.env as string[] | undefined) ?? [],
     ports: ((options.publish as string[] | undefined) ?? []).map(parsePublishedPort),
@@ -26,4 +34,15 @@ export async function run(
   const code = await container.exited;
   await container.stop();
   return code;
+}
+
+function _runtimeNamed(name: string): Runtime {
+  const found = runtimes.find((runtime) => runtime === name);
+  if (found !== undefined) return found;
+  throw new TrimaranError({
+    code: 'cli/unknown-runtime',
+    message: `there is no runtime \`${name}\``,
+    hint: `choose ${runtimes.join(', ')}`,
+    exitCode: 2,
+  });
 }

@@ -9,20 +9,26 @@ import type { Image } from '../oci/image.ts';
 import { mergeImage } from '../oci/layer-merge.ts';
 import { removeDiskTree, writeDiskTree } from '../store/disk-tree.ts';
 import { type ContainerProcess, containerProcess } from './container-process.ts';
+import { runInEngine } from './engine-run.ts';
 import namespaceInit from './namespace-init.sh';
 import { type Forwarding, forwardPort, type PublishedPort } from './port-forward.ts';
 import { runtimeConfig } from './runtime-bundle.ts';
 
-/** The runtimes that need no daemon, in the order in which they are tried. */
-export const runtimes = ['crun', 'runc', 'unshare'] as const;
+/** Everything that may run an image, in the order in which it is tried. */
+export const runtimes = ['docker', 'podman', 'crun', 'runc', 'unshare'] as const;
 export type Runtime = (typeof runtimes)[number];
+
+/** The runtimes that need no daemon and no storage of their own. */
+export const plainRuntimes = ['crun', 'runc', 'unshare'] as const;
+type PlainRuntime = (typeof plainRuntimes)[number];
 
 export interface RunImageOptions {
   readonly host: Host;
   readonly image: Image;
   /** Where bundles may be made. */
   readonly workDirectory: string;
-  readonly runtime?: Runtime | undefined;
+  /** Which to try, in order; all unless given. */
+  readonly among?: readonly Runtime[] | undefined;
   readonly command: readonly string[];
   /** `NAME=value` */
   readonly env: readonly string[];
@@ -41,16 +47,13 @@ export interface RunningContainer {
   stop(): Promise<void>;
 }
 
-/** The runtimes to try: the one wanted, or all this machine has. Throws `run/no-runtime`. */
-function findRuntimes(host: Host, wanted: Runtime | undefined): readonly Runtime[] {
-  const found = (wanted === undefined ? runtimes : [wanted]).filter((name) => host.which(name) !== undefined);
+/** Those of the runtimes that this machine has. Throws `run/no-runtime`. */
+function findRuntimes(host: Host, among: readonly Runtime[]): readonly Runtime[] {
+  const found = among.filter((name) => host.which(name) !== undefined);
   if (found.length > 0) return found;
   throw new TrimaranError({
     code: 'run/no-runtime',
-    message:
-      wanted === undefined
-        ? 'there is nothing here to run a container with'
-        : `\`${wanted}\` is not installed`,
+    message: `none of ${among.join(', ')} is installed here to run a container with`,
     hint: 'install crun, or util-linux for unshare',
     exitCode: 4,
   });
@@ -61,20 +64,41 @@ function findRuntimes(host: Host, wanted: Runtime | undefined): readonly Runtime
  * `run/no-command`, `run/unknown-user`, `run/did-not-start`, `run/port-in-use`, and system errors.
  */
 export async function runImage(options: RunImageOptions): Promise<RunningContainer> {
-  const candidates = findRuntimes(options.host, options.runtime);
+  const candidates = findRuntimes(options.host, options.among ?? runtimes);
   for (const [index, runtime] of candidates.entries()) {
     try {
       return await runWith(runtime, options);
     } catch (error) {
       // A runtime may be installed and yet not work here; another may.
-      if (!isTrimaranError(error, 'run/did-not-start') || index === candidates.length - 1) throw error;
-      options.host.progress.note(`${error.message}; trying ${candidates[index + 1]}`);
+      const mayBeOther =
+        isTrimaranError(error) && (error.code === 'run/did-not-start' || error.code.startsWith('oci/'));
+      if (!mayBeOther || index === candidates.length - 1) throw error;
+      if (error.code !== 'oci/no-engine')
+        options.host.progress.note(`${error.message}; trying ${candidates[index + 1]}`);
     }
   }
   throw new Error('no runtime was tried');
 }
 
 async function runWith(runtime: Runtime, options: RunImageOptions): Promise<RunningContainer> {
+  return runtime === 'docker' || runtime === 'podman'
+    ? runByEngine(runtime, options)
+    : runPlainly(runtime, options);
+}
+
+async function runByEngine(
+  runtime: 'docker' | 'podman',
+  options: RunImageOptions,
+): Promise<RunningContainer> {
+  const run = await runInEngine({ ...options, runtime, output: options.output ?? 'inherit' });
+  const exited = new Promise<number>((resolve) => {
+    run.child.once('exit', (code) => resolve(code ?? 137));
+    run.child.once('error', () => resolve(127));
+  });
+  return { runtime, ports: options.ports.map((port) => port.host), exited, stop: run.stop };
+}
+
+async function runPlainly(runtime: PlainRuntime, options: RunImageOptions): Promise<RunningContainer> {
   const { host, image } = options;
   mkdirSync(options.workDirectory, { recursive: true });
   const bundle = mkdtempSync(join(options.workDirectory, 'container-'));
@@ -122,7 +146,7 @@ async function writeRoot(image: Image, root: string, rootless: boolean): Promise
 }
 
 interface StartOptions extends RunImageOptions {
-  readonly runtime: Runtime;
+  readonly runtime: PlainRuntime;
   readonly bundle: string;
   readonly root: string;
   readonly rootless: boolean;
@@ -234,7 +258,7 @@ async function containerPid(options: {
   throw new TrimaranError({
     code: 'run/did-not-start',
     message: `the container did not start with ${options.runtime}${ended === undefined ? '' : ` (exit code ${ended})`}`,
-    hint: `try another runtime: --runtime ${runtimes.find((name) => name !== options.runtime)}; \`trimaran doctor\` says what there is`,
+    hint: `try another runtime: --runtime ${plainRuntimes.find((name) => name !== options.runtime)}; \`trimaran doctor\` says what there is`,
     exitCode: 4,
   });
 }

@@ -26,7 +26,9 @@ export async function examineMachine(host: Host): Promise<MachineFinding[]> {
       'docker-compose',
       'needed to run projects, not to build images',
     ),
-    ...runtimes.map((name) => command(host, [name], name, 'one way less to run images without an engine')),
+    ...runtimes
+      .slice(1)
+      .map((name) => command(host, [name], name, 'one way less to run images without an engine')),
     userNamespaces(),
     command(host, ['git'], 'git', 'flakes in git repositories and git inputs cannot be read'),
     {
