@@ -36,7 +36,7 @@ export async function run(
   return code;
 }
 
-function _runtimeNamed(name: string): Runtime {
+function runtimeNamed(name: string): Runtime {
   const found = runtimes.find((runtime) => runtime === name);
   if (found !== undefined) return found;
   throw new TrimaranError({
