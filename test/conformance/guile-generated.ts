@@ -81,7 +81,7 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => {
         .map(([x, y, n, m]) =>
           `(match ${x} ((${n} . ${m}) (list ${m} ${y})) (_ ${y}))`.replace(`(${n} . ${n})`, `(${n} . _)`),
         ),
-      fc.tuple(e, e).map(([x, y]) => '`' + `(${x.startsWith('(') ? 'q' : x} ,${x} ,@(list ${y}))`),
+      fc.tuple(e, e).map(([x, y]) => `\`(${x.startsWith('(') ? 'q' : x} ,${x} ,@(list ${y}))`),
       fc.tuple(e, e).map(([x, y]) => `(call-with-values (lambda () (values ${x} ${y})) list)`),
     ),
   };

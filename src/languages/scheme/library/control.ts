@@ -37,7 +37,6 @@ import {
   Keyword,
   list,
   listToArray,
-  MString,
   MultipleValues,
   NIL,
   Pair,

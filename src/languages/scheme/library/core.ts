@@ -1,6 +1,7 @@
 // Assembles (guile): core forms, procedures in TypeScript, and the derived forms in modules/guile.scm.
 import { coreForms } from '../core-forms.ts';
 import { Macro } from '../expand.ts';
+import { Module } from '../module.ts';
 import guileSource from '../modules/guile.scm';
 import type { Session } from '../session.ts';
 import { syntaxForms } from '../syntax-case.ts';
@@ -13,6 +14,7 @@ import { defineLists } from './lists.ts';
 import { defineModules } from './modules.ts';
 import { defineNumbers } from './numbers.ts';
 import { definePorts } from './ports.ts';
+import { buildRegex } from './regex.ts';
 import { defineRecords } from './records.ts';
 import { defineStrings } from './strings.ts';
 import { defineSyntaxProcedures } from './syntax-procedures.ts';
@@ -41,6 +43,12 @@ export function defineCore(session: Session): void {
     defineSystem,
   ]) {
     define(d);
+  }
+  // The regexp procedures themselves are the core's; what is built on them is (ice-9 regex)'s.
+  const regex = new Module([]);
+  buildRegex(session, regex);
+  for (const [name, variable] of regex.table) {
+    if (/regexp(\?|-exec$|\/)|^make-regexp$/.test(name.name)) session.core.bind(name, variable);
   }
   session.activate();
   session.evaluateText(guileSource, { file: 'guile.scm', module: session.core, lazy: 'functions' });

@@ -10,7 +10,7 @@ function expandRecordType(form: Value, expander: Expander): Value {
   const bad = () => syntaxError({ message: 'source expression failed to match any pattern', form });
   const { items, tail } = stxList(form);
   if (tail !== NIL || items.length < 4) throw bad();
-  const [, type, constructor, predicate, ...fields] = items;
+  const [, type, maker, predicate, ...fields] = items;
   if (!isIdentifier(type)) throw bad();
   const core = (name: string) => expander.coreId(name);
   const quote = (value: Value) => list(core('quote'), value);
@@ -26,10 +26,10 @@ function expandRecordType(form: Value, expander: Expander): Value {
   const define = (name: Value, value: Value) => {
     definitions.push(list(core('define'), name, list(core('%named-procedure'), value, quote(name))));
   };
-  if (stxDatum(constructor) !== false) {
-    const { items: parts, tail: end } = isIdentifier(constructor)
-      ? { items: [constructor], tail: NIL }
-      : stxList(constructor);
+  if (stxDatum(maker) !== false) {
+    const { items: parts, tail: end } = isIdentifier(maker)
+      ? { items: [maker], tail: NIL }
+      : stxList(maker);
     if (end !== NIL || parts.length < 1) throw bad();
     const [name, ...args] = parts;
     const known = new Set(specs.map(([field]) => field!.datum));
@@ -40,7 +40,7 @@ function expandRecordType(form: Value, expander: Expander): Value {
     }
     define(
       name,
-      isIdentifier(constructor)
+      isIdentifier(maker)
         ? list(core('record-constructor'), type)
         : list(core('record-constructor'), type, quote(arrayToList(args))),
     );

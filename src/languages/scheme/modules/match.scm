@@ -21,6 +21,7 @@
            (match-one v pattern
                       (let ((next failed)) (let () body ...))
                       (failed))))
+      ((_ v (pattern) . rest) #'(match-clauses v (pattern (if #f #f)) . rest))
       ((_ v (pattern body ...) . rest)
        #'(let ((failed (lambda () (match-clauses v . rest))))
            (match-one v pattern (let () body ...) (failed)))))))

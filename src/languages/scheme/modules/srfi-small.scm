@@ -170,8 +170,8 @@
            (() #`(let-values #,(reverse clauses) body ...))
            ((((values . formals) e) . rest) (loop #'rest (cons #'(formals e) clauses)))
            (((x e) . rest) (loop #'rest (cons #'((x) e) clauses)))
-           (((x y (... ...) e) . rest)
-            (loop #'rest (cons #'((x y (... ...) . ignored) e) clauses)))))))))
+           (((x y ... e) . rest)
+            (loop #'rest (cons #'((x y ... . ignored) e) clauses)))))))))
 (define-syntax srfi-letrec
   (syntax-rules () ((_ bindings body ...) (letrec bindings body ...))))
 (define (uncons pair) (values (car pair) (cdr pair)))
