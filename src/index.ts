@@ -7,6 +7,7 @@ export {
 } from './compose/build-project.ts';
 export { type ComposeProject, loadComposeProject } from './compose/load.ts';
 export { type LockedProject, type LockProjectRequest, lockProject } from './compose/lock-project.ts';
+export { checkServiceImage } from './compose/overrides-of-image.ts';
 export { type PublishedPort, parsePublishedPort } from './containers/port-forward.ts';
 export {
   plainRuntimes,
@@ -22,13 +23,22 @@ export type { Host, ProcessOptions, ProcessResult, Progress, ProgressTask } from
 export { version } from './foundation/version.ts';
 export { type AuditReport, auditPaths, auditProject } from './inspect/audit/audit.ts';
 export { renderAuditJson, renderAuditSarif, renderAuditText } from './inspect/audit/render.ts';
+export {
+  type Column,
+  compareRecipes,
+  type ServiceComparison,
+} from './inspect/compare/compare.ts';
 export { findImage, projectHere } from './inspect/compare/find-image.ts';
 export { type ExaminedImage, examineImage, type ImageFacts } from './inspect/compare/image-facts.ts';
+export { parseProbe } from './inspect/compare/probe.ts';
+export { comparisonTables, kindNames, packageTable, type Table } from './inspect/compare/table.ts';
 export { type Conversion, convertRecipe } from './inspect/convert/convert.ts';
 export { describeImage, type ImageDescription, type ImagePackage } from './inspect/describe-image.ts';
 export { examineMachine, type MachineFinding } from './inspect/machine.ts';
 export { openImage } from './inspect/open-image.ts';
 export { pushNamedImage } from './inspect/push-image.ts';
+export { comparisonHtml } from './inspect/report/html.ts';
+export { comparisonMarkdown } from './inspect/report/markdown.ts';
 export { type SbomFormat, writeSbom } from './inspect/sbom/sbom.ts';
 export type { ImageDifference } from './inspect/verify/difference.ts';
 export { type VerifiedService, type VerifyRequest, verifyProject } from './inspect/verify/verify.ts';

@@ -5,6 +5,7 @@ import {
   type BuilderKind,
   builderKinds,
   buildProject,
+  checkServiceImage,
   connectEngine,
   defaultNixSettings,
   isTrimaranError,
@@ -45,6 +46,14 @@ export async function run(
     builder: builderKind(options.engine as string | undefined),
     cold: options.cache === false,
   });
+  for (const item of built) {
+    for (const finding of await checkServiceImage(item.service, item.image)) {
+      const { file, line, column } = finding.span;
+      context.say(
+        `${file}:${line}:${column}: ${finding.severity}: ${finding.message}; ${finding.hint} [${finding.rule}]`,
+      );
+    }
+  }
   if (output !== undefined) copyFileSync(built[0]!.archive, resolve(host.cwd, output));
   else if (options.load !== false) await load(context, built);
   if (context.json) {
