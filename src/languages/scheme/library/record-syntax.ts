@@ -27,9 +27,7 @@ function expandRecordType(form: Value, expander: Expander): Value {
     definitions.push(list(core('define'), name, list(core('%named-procedure'), value, quote(name))));
   };
   if (stxDatum(maker) !== false) {
-    const { items: parts, tail: end } = isIdentifier(maker)
-      ? { items: [maker], tail: NIL }
-      : stxList(maker);
+    const { items: parts, tail: end } = isIdentifier(maker) ? { items: [maker], tail: NIL } : stxList(maker);
     if (end !== NIL || parts.length < 1) throw bad();
     const [name, ...args] = parts;
     const known = new Set(specs.map(([field]) => field!.datum));
