@@ -2,7 +2,7 @@
 // locked release, and freed of what differs from build to build.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, isAbsolute, join, relative } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { parseTimestamp } from '../../debian/release.ts';
 import { temporaryNameFor } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
@@ -20,7 +20,7 @@ import { connectEngine, inspectEngineImage } from '../../oci/engine.ts';
 import { diffIds, type Image, renameImage } from '../../oci/image.ts';
 import { buildBaseImage, isBaseName } from '../../sets/base/base-image.ts';
 import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
-import { removeDiskTree } from '../../store/disk-tree.ts';
+import { readContent, removeDiskTree } from '../../store/disk-tree.ts';
 import { readBuildContext } from './build-context.ts';
 import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
 import { normaliseImage } from './normalise.ts';
@@ -152,13 +152,14 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
       .catch((error) => {
         throw withProxyFailures(error, proxy.use);
       });
-    const layers = join(cacheDirectory, 'layers');
-    const [built] = await readArchive(archive, { cacheDirectory: layers, copyLayers: true });
+    // Raw and normalised layers go with the scratch folder; the archive holds what counts.
+    const layers = join(scratch, 'layers');
+    const [built] = await readArchive(archive, { cacheDirectory: layers });
     const base = await baseDiffIds(request, { resolved, bases, builder });
     const ids = diffIds(built!);
     let baseLayers = 0;
     while (baseLayers < base.length && ids[baseLayers] === base[baseLayers]) baseLayers++;
-    const image = await normaliseImage({
+    const normalised = await normaliseImage({
       image: built!,
       baseLayers,
       epoch,
@@ -169,11 +170,12 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
     const target = join(
       cacheDirectory,
       'dockerfile',
-      `${digestHex(image.configDigest)}-${sha256Hex(Buffer.from(request.names.join(' '))).slice(0, 8)}.tar`,
+      `${digestHex(normalised.configDigest)}-${sha256Hex(Buffer.from(request.names.join(' '))).slice(0, 8)}.tar`,
     );
-    mkdirSync(join(cacheDirectory, 'dockerfile'), { recursive: true });
-    await writeArchive([image], target);
-    return { image, archive: target, builder, use: proxy.use };
+    mkdirSync(dirname(target), { recursive: true });
+    await writeArchive([normalised], target);
+    const [image] = await readArchive(target, { cacheDirectory: join(cacheDirectory, 'layers') });
+    return { image: image!, archive: target, builder, use: proxy.use };
   } finally {
     task.done();
     await proxy.close();
@@ -185,7 +187,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
 /** Name of the pinned Dockerfile in the context. */
 const dockerfileName = '.trimaran.Dockerfile';
 
-/** The context with the pinned Dockerfile in it, which `.dockerignore` keeps out of COPY. */
+/** The context with the pinned Dockerfile in it, which `.dockerignore` keeps out of COPY (itself too, unless it was there). */
 function withDockerfile(
   context: readonly TreeEntry[],
   { pinned, mtime }: { readonly pinned: string; readonly mtime: number },
@@ -199,11 +201,12 @@ function withDockerfile(
     mtime,
     content: { kind: 'bytes', bytes: Buffer.from(text) },
   });
-  // What it left out is out already; its own name stays in it only as far as it was in the context.
-  const ignored = context.some(({ path }) => path === '.dockerignore') ? [] : ['.dockerignore'];
+  // As docker itself does it where a Dockerfile lies outside: rules that are there stay, and apply once more.
+  const own = context.find(({ path }) => path === '.dockerignore');
+  const rules = own?.kind === 'file' ? `${readContent(own.content).toString('utf8')}\n` : '.dockerignore\n';
   return fileTree([
-    ...context.filter(({ path }) => path !== '.dockerignore'),
-    file('.dockerignore', `${[dockerfileName, ...ignored].join('\n')}\n`),
+    ...context.filter((entry) => entry !== own),
+    file('.dockerignore', `${rules}${dockerfileName}\n`),
     file(dockerfileName, pinned),
   ]);
 }

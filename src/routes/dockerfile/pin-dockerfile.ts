@@ -5,6 +5,7 @@ import type { Span } from '../../foundation/error.ts';
 import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
 import type { Instruction } from '../../languages/dockerfile/instruction.ts';
 import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
+import { flattenCommands, readShellScript, showWord } from '../../languages/dockerfile/shell.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
 import { suiteAt } from './debian-suite.ts';
 
@@ -43,7 +44,7 @@ export function pinForBuild(options: BuildPinOptions): string {
       const replacement = options.replaceImage(input.reference) ?? pinnedReference(lock, input);
       if (replacement !== undefined) edits.push({ ...imagePlace(places, input), text: replacement });
     } else if (input.kind === 'git' && input.by === 'clone') {
-      edits.push(...cloneEdit(places, input, lock));
+      edits.push(...cloneEdit(places, input, options));
     } else if (input.kind === 'package' && input.manager === 'pip') {
       edits.push(...pipEdit(places, input, options));
     }
@@ -134,26 +135,29 @@ function defaultEdit(
   return [];
 }
 
-function cloneEdit(places: Places, input: DockerfileInput & { kind: 'git' }, lock: LockFile): Edit[] {
+/** After a clone, the locked commit is fetched and checked out: a tag may have moved, and a commit cannot be cloned. */
+function cloneEdit(
+  places: Places,
+  input: DockerfileInput & { kind: 'git' },
+  { lock, resolved }: PinOptions,
+): Edit[] {
   const commit = input.url === undefined ? undefined : lock.git.get(input.url)?.get(input.ref ?? 'HEAD');
-  if (commit === undefined || input.pinned) return [];
-  const { start, end } = places.range(input.span);
-  const words = places.text
-    .slice(start, end)
-    .replace(/\\\r?\n/g, ' ')
-    .trim()
-    .split(/\s+/);
-  const last = words.at(-1)!;
-  const directory = last === input.url ? last.replace(/^.*[/:]/, '').replace(/\.git$/, '') : last;
-  if (/[$`"'()]/.test(directory)) return [];
+  const instruction = instructionAt(resolved, input.span);
+  if (commit === undefined || input.pinned || instruction?.kind !== 'run') return [];
+  if (instruction.command.form !== 'shell' || instruction.heredocs.length > 0) return [];
+  const { commands } = readShellScript(instruction.command.script);
+  const isHere = ({ span }: { readonly span: Span }) =>
+    span.line === input.span.line && span.column === input.span.column;
+  const command = flattenCommands(commands).find(({ words }) => words.some(isHere));
+  const at = command?.words.findIndex(isHere) ?? -1;
+  if (command === undefined || at < 0) return [];
+  const named = command.words[at + 1];
+  const directory = named === undefined ? input.url!.replace(/^.*[/:]|\.git$/g, '') : showWord(named);
+  if (/[`"'()\s…]/.test(directory)) return [];
+  const end = places.range(command.words.at(-1)!.span).end;
   const git = `git -C ${directory}`;
-  return [
-    {
-      start: end,
-      end,
-      text: ` && ${git} fetch --quiet --depth=1 origin ${commit} && ${git} checkout --quiet --force ${commit}`,
-    },
-  ];
+  const text = ` && ${git} fetch --quiet --depth=1 origin ${commit} && ${git} checkout --quiet --force ${commit}`;
+  return [{ start: end, end, text }];
 }
 
 function pipEdit(
