@@ -4,13 +4,23 @@ import { tail1, tail2 } from '../procedures.ts';
 import { arrayToList, Char, char, intern, listToArray, MString, type Value } from '../values.ts';
 import { type Definer, MANY } from './define.ts';
 
+type Ranges = readonly (readonly [number, number])[];
+
 /** A set of code points, as sorted ranges [start, end). */
 export class CharSet {
-  readonly ranges: readonly (readonly [number, number])[];
-  constructor(ranges: readonly (readonly [number, number])[]) {
-    this.ranges = ranges;
+  private known: Ranges | undefined;
+  private readonly test: ((text: string, code: number) => boolean) | undefined;
+  /** Made of ranges, or of a test: then the ranges are found out only when somebody needs them. */
+  constructor(from: Ranges | ((text: string, code: number) => boolean)) {
+    if (typeof from === 'function') this.test = from;
+    else this.known = from;
+  }
+  get ranges(): Ranges {
+    this.known ??= rangesWhere(this.test!);
+    return this.known;
   }
   has(code: number): boolean {
+    if (this.known === undefined) return this.test!(String.fromCodePoint(code), code);
     let low = 0;
     let high = this.ranges.length;
     while (low < high) {
@@ -49,7 +59,7 @@ export function charSetOf(codes: Iterable<number>): CharSet {
 
 const LIMIT = 0x110000;
 
-function charSetWhere(holds: (text: string, code: number) => boolean): CharSet {
+function rangesWhere(holds: (text: string, code: number) => boolean): Ranges {
   const ranges: [number, number][] = [];
   for (let code = 0; code < LIMIT; code++) {
     if (code >= 0xd800 && code < 0xe000) continue;
@@ -58,7 +68,7 @@ function charSetWhere(holds: (text: string, code: number) => boolean): CharSet {
     if (last !== undefined && last[1] === code) last[1] = code + 1;
     else ranges.push([code, code + 1]);
   }
-  return new CharSet(ranges);
+  return ranges;
 }
 
 function complement(set: CharSet): CharSet {
@@ -243,14 +253,7 @@ const categories = [
 ];
 
 function defineCharSets(d: Definer): void {
-  // Standard sets are computed when first touched: each looks at a million code points.
-  for (const [name, test] of Object.entries(charTests)) {
-    const symbol = intern(`char-set:${name}`);
-    const variable = d.module.ensure(symbol);
-    variable.pending = () => {
-      variable.value = charSetWhere(test);
-    };
-  }
+  for (const [name, test] of Object.entries(charTests)) d.value(`char-set:${name}`, new CharSet(test));
   d.value('char-set:empty', new CharSet([]));
   d.value(
     'char-set:full',
