@@ -159,6 +159,20 @@ command(
 projectOptions(
   command(
     program,
+    'compare [services...]',
+    'build every recipe of a service and set them side by side',
+    () => import('./compare.ts'),
+  ),
+)
+  .option('--markdown', 'print Markdown')
+  .option('--html <file>', 'write a report to look at')
+  .option('--packages', 'list every package, not only those that differ')
+  .option('--measure', 'build from nothing, again, and after one file changed; in a copy')
+  .option('--verify', 'build twice and compare the bits')
+  .option('--probe <url>', 'run each image and wait for 200: http://:8000/docs');
+projectOptions(
+  command(
+    program,
     'convert <service>',
     'write one kind of recipe from another',
     () => import('./convert.ts'),

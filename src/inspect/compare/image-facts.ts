@@ -73,6 +73,11 @@ export async function examineImage(host: Pick<Host, 'env'>, image: Image): Promi
   return { image, names, facts };
 }
 
+/** Facts that were kept of an image of that digest; undefined when it was never examined here. */
+export function keptFacts(host: Pick<Host, 'env'>, configDigest: string): ImageFacts | undefined {
+  return readFacts(factsFile(host, configDigest, 'json'), configDigest);
+}
+
 /** Paths of everything but folders in an examined image, sorted. */
 export function imagePaths(host: Pick<Host, 'env'>, configDigest: string): readonly string[] {
   const text = readFileSync(factsFile(host, configDigest, 'paths'), 'utf8');

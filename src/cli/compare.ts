@@ -1,0 +1,113 @@
+// `trimaran compare`: every recipe of a service side by side.
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import pc from 'picocolors';
+import {
+  compareRecipes,
+  comparisonHtml,
+  comparisonMarkdown,
+  comparisonTables,
+  kindNames,
+  packageTable,
+  parseProbe,
+  projectHere,
+  type ServiceComparison,
+  type Table,
+} from '../index.ts';
+import type { CommandContext } from './context.ts';
+
+export async function run(
+  context: CommandContext,
+  args: readonly string[],
+  options: Record<string, unknown>,
+): Promise<number> {
+  const { host } = context;
+  const probe = options.probe === undefined ? undefined : parseProbe(options.probe as string);
+  const project = await projectHere(host, {
+    files: options.file as string[] | undefined,
+    projectName: options.projectName as string | undefined,
+  });
+  const comparisons = await compareRecipes({
+    host,
+    project,
+    services: args,
+    measure: options.measure === true,
+    verify: options.verify === true,
+    probe,
+  });
+  const page = options.html as string | undefined;
+  if (page !== undefined) {
+    writeFileSync(resolve(host.cwd, page), comparisonHtml(comparisons, project.name));
+    context.say(`wrote ${page}`);
+  }
+  if (context.json) context.print(JSON.stringify(comparisons, null, 2));
+  else if (options.markdown === true) context.print(comparisonMarkdown(comparisons).trimEnd());
+  else if (page === undefined)
+    for (const comparison of comparisons) printComparison(context, comparison, options.packages === true);
+  return exitCodeOf(comparisons);
+}
+
+/** 1 when a recipe gave other bits or did not answer; the first problem's own code when nothing could be built. */
+function exitCodeOf(comparisons: readonly ServiceComparison[]): number {
+  const columns = comparisons.flatMap((comparison) => comparison.columns);
+  const problem = columns.find((column) => column.problem !== undefined)?.problem;
+  if (problem !== undefined && columns.every((column) => column.problem !== undefined))
+    return problem.exitCode;
+  return columns.some((column) => column.reproducible?.same === false || column.probe?.answers === false)
+    ? 1
+    : 0;
+}
+
+function printComparison(context: CommandContext, comparison: ServiceComparison, all: boolean): void {
+  const names = comparison.columns.map((column) => `${kindNames[column.kind]} (${column.file})`);
+  const packages = packageTable(comparison);
+  const differing = packages.rows.filter((row) => row.differs);
+  const tables: Table[] = [
+    ...comparisonTables(comparison),
+    { ...packages, rows: all ? packages.rows : differing.slice(0, 20) },
+  ].filter((table) => table.rows.length > 0);
+  const width = Math.max(60, Math.min(process.stdout.columns ?? 120, 200));
+  const labels = Math.min(
+    26,
+    Math.max(...tables.flatMap(({ rows }) => rows.map(({ label }) => label.length))),
+  );
+  const column = Math.max(14, Math.floor((width - labels - 2 * names.length) / names.length));
+  context.print(pc.bold(comparison.service));
+  for (const table of tables) {
+    context.print('');
+    context.print(
+      `${pc.bold(table.title.padEnd(labels))}${names.map((name) => `  ${pc.dim(name.slice(0, column).padEnd(column))}`).join('')}`,
+    );
+    for (const { label, cells, differs } of table.rows) {
+      const wrapped = cells.map((cell) => wrap(cell.text, column));
+      const height = Math.max(...wrapped.map((lines) => lines.length));
+      for (let line = 0; line < height; line++) {
+        const head = line === 0 ? label.slice(0, labels).padEnd(labels) : ' '.repeat(labels);
+        const rest = wrapped.map((lines, index) => {
+          const text = (lines[line] ?? '').padEnd(column);
+          const tone = cells[index]!.tone;
+          return `  ${tone === 'bad' ? pc.red(text) : tone === 'good' ? pc.green(text) : tone === 'none' ? pc.dim(text) : text}`;
+        });
+        context.print(`${differs === true ? pc.yellow(head) : pc.dim(head)}${rest.join('')}`.trimEnd());
+      }
+    }
+  }
+  if (!all && differing.length > 20)
+    context.print(pc.dim(`… ${differing.length - 20} more packages differ; --packages shows all`));
+  context.print('');
+}
+
+/** Lines no longer than `width`, broken at spaces where there are any. */
+function wrap(text: string, width: number): string[] {
+  return text.split('\n').flatMap((line) => {
+    const lines: string[] = [];
+    let rest = line;
+    while (rest.length > width) {
+      const space = rest.lastIndexOf(' ', width);
+      const cut = space > width / 3 ? space : width;
+      lines.push(rest.slice(0, cut));
+      rest = rest.slice(cut).trimStart();
+    }
+    return [...lines, rest];
+  });
+}

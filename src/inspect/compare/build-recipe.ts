@@ -1,0 +1,121 @@
+// Builds one recipe of a service, and remembers what came of it while nothing in the project changes, so that comparing
+// again only looks.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buildProject, type RecipeKind } from '../../compose/build-project.ts';
+import type { ComposeProject } from '../../compose/load.ts';
+import type { Service } from '../../compose/service.ts';
+import { writeFileAtomically } from '../../foundation/atomic-file.ts';
+import { sha256Hex } from '../../foundation/digest.ts';
+import { isTrimaranError } from '../../foundation/error.ts';
+import type { Host } from '../../foundation/host.ts';
+import type { Image } from '../../oci/image.ts';
+import { defaultNixSettings } from '../../routes/nix/settings.ts';
+import { trimaranRoot } from '../../sets/cache-root.ts';
+import { sourceState } from '../../sets/source-state.ts';
+import { openImage } from '../open-image.ts';
+import { examineImage, type ImageFacts, keptFacts } from './image-facts.ts';
+import { packedSize } from './packed-size.ts';
+
+/** Raised whenever building the same project may give something else. */
+const memoFormat = 1;
+
+export interface BuiltRecipe {
+  readonly command: string;
+  readonly archive: string;
+  readonly facts: ImageFacts;
+  /** Bytes of its layers, each with gzip as a registry has them. */
+  readonly packed: number;
+  /** The image itself, for those who run it. */
+  open(): Promise<Image>;
+}
+
+export interface BuildProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly exitCode: number;
+}
+
+interface Memo {
+  readonly state: string;
+  readonly command: string;
+  readonly archive: string;
+  readonly configDigest: string;
+  readonly packed: number;
+}
+
+export interface RecipeChoice {
+  readonly project: ComposeProject;
+  readonly service: Service;
+  readonly kind: RecipeKind;
+}
+
+/** Builds a recipe, or says why that cannot be done here. */
+export async function buildRecipe(
+  host: Host,
+  { project, service, kind }: RecipeChoice,
+): Promise<BuiltRecipe | BuildProblem> {
+  const file = memoFile(host, { project, service, kind });
+  const known = recall(host, file, project);
+  if (known !== undefined) return known;
+  try {
+    const [built] = await buildProject({
+      host,
+      project,
+      services: [service.name],
+      kind,
+      settings: defaultNixSettings,
+    });
+    const { image, archive, recipe } = built!;
+    const { facts } = await examineImage(host, image);
+    const packed = await packedSize(host, image);
+    const memo: Memo = {
+      // After the build, since that may have written locks.
+      state: stateOfProject(project),
+      command: recipe.command,
+      archive,
+      configDigest: image.configDigest,
+      packed,
+    };
+    mkdirSync(dirname(file), { recursive: true });
+    await writeFileAtomically(file, JSON.stringify(memo));
+    return { command: recipe.command, archive, facts, packed, open: () => Promise.resolve(image) };
+  } catch (error) {
+    if (!isTrimaranError(error)) throw error;
+    const { code, message, hint, exitCode } = error;
+    return { code, message, hint, exitCode };
+  }
+}
+
+function memoFile(host: Host, { project, service, kind }: RecipeChoice): string {
+  const key = JSON.stringify([memoFormat, project.directory, project.files, service.name, kind]);
+  return join(trimaranRoot(host), 'facts', 'recipes', `${sha256Hex(Buffer.from(key))}.json`);
+}
+
+function recall(host: Host, file: string, project: ComposeProject): BuiltRecipe | undefined {
+  let memo: Memo;
+  try {
+    memo = JSON.parse(readFileSync(file, 'utf8')) as Memo;
+  } catch {
+    return undefined;
+  }
+  const { archive, command, packed } = memo;
+  const facts = keptFacts(host, memo.configDigest);
+  if (facts === undefined || !existsSync(archive) || memo.state !== stateOfProject(project)) return undefined;
+  return { command, archive, packed, facts, open: () => openImage(host, archive) };
+}
+
+/** Everything in the project's folder and every build context counts. */
+function stateOfProject(project: ComposeProject): string {
+  const folders = new Set([project.directory]);
+  for (const { build } of project.services) {
+    const context = build?.context.value;
+    if (context !== undefined && existsSync(context) && !context.startsWith(`${project.directory}/`))
+      folders.add(context);
+  }
+  const states = [...folders].map((directory) =>
+    sourceState({ directory, tracked: undefined }, project.files),
+  );
+  return sha256Hex(Buffer.from(states.join('\n')));
+}

@@ -1,0 +1,128 @@
+// How long building a recipe takes with nothing, with everything, and after one file changed, and whether it gives the
+// same image twice. All of it happens in a copy of the project with a cache of its own; the project is not touched.
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { buildProject } from '../../compose/build-project.ts';
+import { loadComposeProject } from '../../compose/load.ts';
+import { isTrimaranError } from '../../foundation/error.ts';
+import type { Host } from '../../foundation/host.ts';
+import { defaultNixSettings } from '../../routes/nix/settings.ts';
+import { trimaranRoot } from '../../sets/cache-root.ts';
+import { removeDiskTree } from '../../store/disk-tree.ts';
+import type { RecipeChoice } from './build-recipe.ts';
+
+export interface Measurement {
+  /** Milliseconds; absent when it was not asked for. */
+  readonly cold?: number;
+  readonly warm?: number;
+  /** Absent as well when the recipe takes no file of the project. */
+  readonly changed?: number;
+  /** Identity of the image that the copy gave. */
+  readonly configDigest: string;
+}
+
+export interface MeasureOptions extends RecipeChoice {
+  /** `times` builds three times, `verify` once and with the downloads that are here. */
+  readonly purpose: 'times' | 'verify';
+  /** A file of the project to change, absolute. */
+  readonly changes: string | undefined;
+}
+
+/** Measures; resolves to the reason when the copy cannot be built. */
+export async function measureRecipe(
+  host: Host,
+  options: MeasureOptions,
+): Promise<Measurement | { readonly reason: string }> {
+  const { project, service, kind, purpose, changes } = options;
+  const parent = join(trimaranRoot(host), 'staging');
+  mkdirSync(parent, { recursive: true });
+  const root = mkdtempSync(join(parent, 'compare-'));
+  const cache = join(root, 'cache');
+  try {
+    const directory = join(root, 'project');
+    await copyProject(host, options, directory);
+    if (purpose === 'verify') {
+      const downloads = join(trimaranRoot(host), 'debian');
+      if (existsSync(downloads)) cpSync(downloads, join(cache, 'trimaran/debian'), { recursive: true });
+    }
+    const copy = await loadComposeProject({
+      directory,
+      environment: host.env,
+      projectName: project.name,
+      files: project.files.map((file) => join(directory, relative(project.directory, file))),
+    });
+    const inside: Host = { ...host, cwd: directory, env: { ...host.env, XDG_CACHE_HOME: cache } };
+    const build = async ({ cold }: { readonly cold: boolean }) => {
+      const before = performance.now();
+      const [built] = await buildProject({
+        host: inside,
+        project: copy,
+        services: [service.name],
+        kind,
+        settings: defaultNixSettings,
+        cold,
+      });
+      return { milliseconds: Math.round(performance.now() - before), digest: built!.image.configDigest };
+    };
+    const cold = await build({ cold: true });
+    if (purpose === 'verify') return { configDigest: cold.digest };
+    const warm = await build({ cold: false });
+    const file = changes === undefined ? undefined : join(directory, relative(project.directory, changes));
+    if (file === undefined || !existsSync(file))
+      return { cold: cold.milliseconds, warm: warm.milliseconds, configDigest: cold.digest };
+    appendFileSync(file, '\n');
+    const changed = await build({ cold: false });
+    return {
+      cold: cold.milliseconds,
+      warm: warm.milliseconds,
+      changed: changed.milliseconds,
+      configDigest: cold.digest,
+    };
+  } catch (error) {
+    if (!isTrimaranError(error)) throw error;
+    return { reason: error.message };
+  } finally {
+    if (existsSync(cache)) removeDiskTree(cache);
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** Flakes see what git tracks; other recipes see what it does not ignore. */
+async function copyProject(host: Host, { project, kind }: RecipeChoice, directory: string): Promise<void> {
+  const git = host.which('git');
+  const listed =
+    git === undefined
+      ? undefined
+      : await host.run({
+          command: git,
+          args: [
+            '-C',
+            project.directory,
+            'ls-files',
+            '-z',
+            '-c',
+            ...(kind === 'nix' ? [] : ['-o', '--exclude-standard']),
+          ],
+          env: { PATH: host.env.PATH ?? '', HOME: host.env.HOME ?? '/' },
+        });
+  const names =
+    listed?.stdout
+      .toString('utf8')
+      .split('\0')
+      .filter((name) => name !== '') ?? [];
+  mkdirSync(directory, { recursive: true });
+  if (listed?.exitCode !== 0 || names.length === 0) {
+    cpSync(project.directory, directory, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => !/\/(?:\.git|node_modules|result[^/]*)$/.test(path),
+    });
+    return;
+  }
+  for (const name of names) {
+    const from = join(project.directory, name);
+    if (!existsSync(from) || statSync(from).isDirectory()) continue;
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    cpSync(from, join(directory, name), { verbatimSymlinks: true });
+  }
+}

@@ -1,0 +1,3 @@
+export function comparisonHtml(a: unknown, b: string): string {
+  return `${String(a)}${b}`;
+}
