@@ -1,3 +1,305 @@
-export function comparisonHtml(a: unknown, b: string): string {
-  return `${String(a)}${b}`;
+// The report that people look at: one HTML file that needs neither network nor script, for light and dark, paper and
+// telephone.
+import type { Column, ServiceComparison } from '../compare/compare.ts';
+import type { ExaminedImage, ImageFacts } from '../compare/image-facts.ts';
+import { topics } from '../compare/recipe-statements.ts';
+import {
+  type Cell,
+  comparisonTables,
+  kindNames,
+  megabytes,
+  packageTable,
+  seconds,
+  type Table,
+} from '../compare/table.ts';
+import { closureSection, treemapSection } from './image-sections.ts';
+import { slug, escapeHtml as text } from './markup.ts';
+import style from './report.css';
+
+/** The report of a comparison. */
+export function comparisonHtml(comparisons: readonly ServiceComparison[], project: string): string {
+  const links = comparisons.map(({ service }) => `<li><a href="#${slug(service)}">${text(service)}</a></li>`);
+  return page({
+    title: `${project}: recipes side by side`,
+    lead: `${comparisons.length === 1 ? 'One service' : `${comparisons.length} services`} of ${project}, each built from every recipe it has.`,
+    links,
+    body: comparisons.map(serviceSection).join('\n'),
+  });
+}
+
+/** The report of one image. */
+export function imageHtml({ names, facts }: ExaminedImage): string {
+  const name = names[0] ?? facts.configDigest.slice(7, 19);
+  return page({
+    title: `${name}: what is in the image`,
+    lead: `${megabytes(facts.size)} in ${facts.layers.length} layers, ${facts.packages.length} packages, ${facts.files} files.`,
+    links: ['facts', 'bytes', 'why', 'packages'].map(
+      (id) => `<li><a href="#${id}">${sectionNames[id]}</a></li>`,
+    ),
+    body: [
+      `<h2 id="facts">${sectionNames.facts}</h2>`,
+      tableHtml(factsTable(facts), ['image']),
+      `<h2 id="bytes">${sectionNames.bytes}</h2>`,
+      treemapSection(facts),
+      `<h2 id="why">${sectionNames.why}</h2>`,
+      closureSection(facts, 'image'),
+      `<h2 id="packages">${sectionNames.packages}</h2>`,
+      tableHtml(licenceTable(facts), ['version', 'size', 'licences']),
+    ].join('\n'),
+  });
+}
+
+const sectionNames: Readonly<Record<string, string>> = {
+  facts: 'The image',
+  bytes: 'Where its bytes are',
+  why: 'Why each package is there',
+  packages: 'Packages',
+};
+
+function page(parts: {
+  readonly title: string;
+  readonly lead: string;
+  readonly links: readonly string[];
+  readonly body: string;
+}): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>${text(parts.title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<h1>${text(parts.title)}</h1>
+<p>${text(parts.lead)}</p>
+<nav aria-label="Sections"><ul>${parts.links.join('')}</ul></nav>
+</header>
+<main>
+${parts.body}
+</main>
+<footer><p>Made by Trimaran. This file is complete: it loads nothing.</p></footer>
+</body>
+</html>
+`;
+}
+
+function serviceSection(comparison: ServiceComparison): string {
+  const { service, columns } = comparison;
+  const id = slug(service);
+  const names = columns.map((column) => kindNames[column.kind]);
+  const lines = [`<section aria-labelledby="${id}">`, `<h2 id="${id}">${text(service)}</h2>`];
+  for (const table of comparisonTables(comparison)) {
+    lines.push(
+      `<h3>${text(table.title)}</h3>`,
+      tableHtml(table, names, (cell, index) => cellHtml(cell, columns[index]!, id)),
+    );
+  }
+  lines.push('<h3>Sizes and times</h3>', bars(columns));
+  for (const { kind, image } of columns) {
+    if (image === undefined) continue;
+    const columnId = `${id}-${kind}`;
+    lines.push(
+      `<h3>${kindNames[kind]}: where the image’s bytes are</h3>`,
+      treemapSection(image.facts),
+      `<h3>${kindNames[kind]}: why each package is there</h3>`,
+      closureSection(image.facts, columnId),
+    );
+  }
+  const packages = packageTable(comparison);
+  if (packages.rows.length > 0) {
+    const differing = packages.rows.filter((row) => row.differs).length;
+    lines.push(
+      '<h3>Packages</h3>',
+      `<details${packages.rows.length <= 40 ? ' open' : ''}><summary>${packages.rows.length} packages, ${differing} that differ</summary>`,
+      tableHtml(packages, names),
+      '</details>',
+    );
+  }
+  lines.push(
+    '<h3>The recipes</h3>',
+    '<div class="recipes">',
+    ...columns.map((column) => recipeSection(column, columns, id)),
+    '</div>',
+  );
+  lines.push('</section>');
+  return lines.join('\n');
+}
+
+function tableHtml(
+  table: Table,
+  names: readonly string[],
+  cellOf: (cell: Cell, index: number) => string = (cell) => text(cell.text),
+): string {
+  const rows = table.rows.map(({ label, cells, differs }) => {
+    const shown = cells.map(
+      (cell, index) =>
+        `<td data-column="${text(names[index]!)}"${cell.tone === undefined ? '' : ` class="${cell.tone}"`}>${cellOf(cell, index)}</td>`,
+    );
+    return `<tr${differs === true ? ' class="differs"' : ''}><th scope="row">${text(label)}</th>${shown.join('')}</tr>`;
+  });
+  return [
+    `<table class="wide"><colgroup><col class="label">${names.map(() => '<col>').join('')}</colgroup>`,
+    `<thead><tr><td></td>${names.map((name) => `<th scope="col">${text(name)}</th>`).join('')}</tr></thead>`,
+    '<tbody>',
+    ...rows,
+    '</tbody></table>',
+  ].join('\n');
+}
+
+/** A cell whose place is a link to the recipe's lines. */
+function cellHtml(cell: Cell, column: Column, id: string): string {
+  const { place } = cell;
+  const file = place === undefined ? -1 : column.texts.findIndex((one) => one.file === place.file);
+  if (place === undefined || file < 0) return text(cell.text);
+  const [said] = cell.text.split('\n');
+  const line = place.lines[0] ?? 1;
+  const short = place.file.replace(/^.*\/(?=[^/]*\/)/, '');
+  return `${text(said!)}<a class="place" href="#${lineId({ id, kind: column.kind, file, line })}">${text(`${short}:${line}`)}</a>`;
+}
+
+function lineId(at: {
+  readonly id: string;
+  readonly kind: string;
+  readonly file: number;
+  readonly line: number;
+}): string {
+  return `${at.id}-${at.kind}-${at.file}-L${at.line}`;
+}
+
+/** A recipe's text by line; those that say something are marked, and lead to those of the other recipes. */
+function recipeSection(column: Column, columns: readonly Column[], id: string): string {
+  const lines = [`<section aria-label="${kindNames[column.kind]}">`, `<h4>${kindNames[column.kind]}</h4>`];
+  for (const [file, { file: name, text: source }] of column.texts.entries()) {
+    const topicsAt = new Map<number, string[]>();
+    for (const { topic, label } of topics) {
+      const says = column.says?.[topic];
+      if (says?.kind !== 'says' || says.file !== name) continue;
+      for (const [index, line] of says.lines.entries()) {
+        const known = topicsAt.get(line) ?? [];
+        topicsAt.set(line, known);
+        if (index === 0) known.push(`${text(label)}${otherRecipes({ topic, column, columns, id })}`);
+      }
+    }
+    const shown = name.replace(/^.*\/(?=[^/]*\/)/, '');
+    lines.push(
+      `<p class="mono soft">${text(shown)}</p>`,
+      `<div class="scroll" tabindex="0" role="region" aria-label="${text(`${kindNames[column.kind]}: ${shown}`)}"><ol class="lines mono">`,
+    );
+    for (const [index, line] of source.replace(/\n$/, '').split('\n').entries()) {
+      const said = topicsAt.get(index + 1);
+      const links =
+        said === undefined || said.length === 0 ? '' : `<span class="links">${said.join('; ')}</span>`;
+      const place = lineId({ id, kind: column.kind, file, line: index + 1 });
+      lines.push(
+        said === undefined
+          ? `<li>${text(line)}</li>`
+          : `<li id="${place}" class="said">${text(line)}${links}</li>`,
+      );
+    }
+    lines.push('</ol></div>');
+  }
+  lines.push('</section>');
+  return lines.join('\n');
+}
+
+function otherRecipes(at: {
+  readonly topic: (typeof topics)[number]['topic'];
+  readonly column: Column;
+  readonly columns: readonly Column[];
+  readonly id: string;
+}): string {
+  const links = at.columns.flatMap((other) => {
+    const says = other.says?.[at.topic];
+    if (other === at.column || says?.kind !== 'says') return [];
+    const file = other.texts.findIndex((one) => one.file === says.file);
+    if (file < 0) return [];
+    const place = lineId({ id: at.id, kind: other.kind, file, line: says.lines[0] ?? 1 });
+    return [`<a href="#${place}">${kindNames[other.kind]}</a>`];
+  });
+  return links.length === 0 ? '' : ` → ${links.join(', ')}`;
+}
+
+/** Sizes, and times where they were measured, each against the greatest of its kind. */
+function bars(columns: readonly Column[]): string {
+  const sizes = columns.flatMap(({ kind, image }) =>
+    image === undefined
+      ? []
+      : [
+          { label: `${kindNames[kind]}, size`, value: image.facts.size, shown: megabytes(image.facts.size) },
+          { label: `${kindNames[kind]}, packed`, value: image.packed, shown: megabytes(image.packed) },
+        ],
+  );
+  const times = columns.flatMap(({ kind, times: found, probe }) => [
+    ...(found === undefined
+      ? []
+      : [
+          { label: `${kindNames[kind]}, from nothing`, value: found.cold },
+          { label: `${kindNames[kind]}, again`, value: found.warm },
+          ...(found.changed === undefined
+            ? []
+            : [{ label: `${kindNames[kind]}, one file changed`, value: found.changed }]),
+        ]),
+    ...(probe?.answers === true
+      ? [{ label: `${kindNames[kind]}, first answer`, value: probe.milliseconds }]
+      : []),
+  ]);
+  const groups = [sizes, times.map((time) => ({ ...time, shown: seconds(time.value) }))].filter(
+    (group) => group.length > 0,
+  );
+  if (groups.length === 0) return '<p class="soft">Nothing was built here.</p>';
+  return groups
+    .map((group) => {
+      const most = Math.max(...group.map(({ value }) => value), 1);
+      const rows = group.map(
+        ({ label, value, shown }) =>
+          `<dt>${text(label)}</dt><dd><span class="bar" style="width:${((value / most) * 80).toFixed(1)}%"></span>${text(shown)}</dd>`,
+      );
+      return `<dl class="bars">${rows.join('')}</dl>`;
+    })
+    .join('\n');
+}
+
+function factsTable(facts: ImageFacts): Table {
+  const { config } = facts;
+  const row = (label: string, value: string | undefined) => ({
+    label,
+    cells: [value === undefined || value === '' ? ({ text: '—', tone: 'none' } as const) : { text: value }],
+  });
+  const list = (paths: readonly string[]) => (paths.length === 0 ? 'none' : paths.join(' '));
+  return {
+    title: '',
+    rows: [
+      row('id', facts.configDigest),
+      row('platform', facts.platform),
+      row('created', facts.created),
+      row('entry point', config.Entrypoint?.join(' ')),
+      row('command', config.Cmd?.join(' ')),
+      row('working directory', config.WorkingDir),
+      row('user', config.User),
+      row('environment', config.Env?.join('\n')),
+      row('ports', Object.keys(config.ExposedPorts ?? {}).join(' ')),
+      row('volumes', Object.keys(config.Volumes ?? {}).join(' ')),
+      row('set-id files', list(facts.setId)),
+      row('world-writable', list(facts.worldWritable)),
+      row('shells', list(facts.shells)),
+    ],
+  };
+}
+
+function licenceTable(facts: ImageFacts): Table {
+  return {
+    title: '',
+    rows: facts.packages.map(({ name, version, size, licences }) => ({
+      label: name,
+      cells: [
+        { text: version },
+        { text: megabytes(size) },
+        licences.length === 0 ? { text: '—', tone: 'none' as const } : { text: licences.join(', ') },
+      ],
+    })),
+  };
 }
