@@ -4,6 +4,7 @@ export const commandEntries = {
   trimaran: 'src/cli/main.ts',
   'evaluation-worker': 'src/routes/nix/evaluation-worker.ts',
   'guix-worker': 'src/routes/guix/guix-worker.ts',
+  'guix-builder-worker': 'src/routes/guix/guix-builder-worker.ts',
   'unpack-worker': 'src/debian/unpack-worker.ts',
 };
 

@@ -1,10 +1,6 @@
 // Everything one guix command works with: the store below /gnu/store, builders, and the thread that evaluates.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { guixStoreDirectory, type StorePath } from '../../formats/store-path.ts';
-import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
@@ -22,6 +18,7 @@ import { buildGitCheckout } from './git-builder.ts';
 import { buildPack } from './pack-builder.ts';
 import { buildProfile } from './profile-builder.ts';
 import { buildWithScheme } from './scheme-builder.ts';
+import { workerFile } from './worker-file.ts';
 
 /** Megabytes of stack for the evaluating thread. */
 const stackSizeMb = 256;
@@ -143,18 +140,4 @@ export class GuixSession {
       },
     };
   }
-}
-
-/** A bundled worker: beside the bundle, or in dist/ when run from sources. */
-export function workerFile(name: string): URL {
-  const beside = new URL(`./${name}.js`, import.meta.url);
-  if (existsSync(fileURLToPath(beside))) return beside;
-  const built = join(import.meta.dirname, `../../../dist/${name}.js`);
-  if (existsSync(built)) return new URL(`file://${built}`);
-  throw new TrimaranError({
-    code: 'guix/not-built',
-    message: 'the evaluator is not built',
-    hint: 'run `npm run build`',
-    exitCode: 4,
-  });
 }

@@ -52,10 +52,15 @@
     ((delayed) (force raw))
     (else raw)))
 
+;; Users write `package'; `%package' is behind it.
+(define (shown-name name)
+  (let ((text (symbol->string name)))
+    (if (string-prefix? "%" text) (string->symbol (substring text 1)) name)))
+
 ;; What a constructor's form expands to. KINDS are (name kind), REQUIRED the names without a default.
 (define (expand-constructor form who kinds required this make fields base-value)
   (define (fail message subform)
-    (syntax-violation who message form subform))
+    (syntax-violation who message (or subform form)))
   (define (check-names names)
     (for-each (lambda (name)
                 (unless (and (identifier? name) (assq (syntax->datum name) kinds))
@@ -133,5 +138,5 @@
                (lambda (name) ((record-accessor type name) base)))
              (define-syntax constructor
                (lambda (s)
-                 (expand-constructor s 'constructor '((field kind) ...) '(required ...)
+                 (expand-constructor s (shown-name 'constructor) '((field kind) ...) '(required ...)
                                      #'this #'make #'fields #'base-value)))))))))

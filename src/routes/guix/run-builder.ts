@@ -1,0 +1,78 @@
+// Runs one builder written in Scheme, with (guix build utils) and the files that it may see.
+
+import { throwError } from '../../languages/scheme/errors.ts';
+import { createInterpreter, procedure } from '../../languages/scheme/interpreter.ts';
+import { list, str, UNSPECIFIED, type Value } from '../../languages/scheme/values.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import { BuilderFiles, buildFolder } from './builder-files.ts';
+import type { BuilderRequest } from './builder-request.ts';
+import buildUtils from './modules/build-utils.scm';
+
+/** Evaluates the builder; its outputs are then where the request says. Throws `scheme/…`. */
+export function runBuilder(request: BuilderRequest, log: (line: string) => void): void {
+  const files = new BuilderFiles({
+    request,
+    store: new LocalStore({ root: request.root, storeDirectory: request.storeDirectory }),
+    fail: ({ operation, path, errno, message }) =>
+      throwError('system-error', str(operation), str('~A: ~S'), list(str(message), str(path)), list(errno)),
+  });
+  let line = '';
+  const write = (text: string) => {
+    const lines = (line + text).split('\n');
+    line = lines.pop()!;
+    for (const item of lines) log(item);
+  };
+  const interpreter = createInterpreter({
+    host: {
+      readFile: (path) => files.readFile(path),
+      writeFile: (path, data) => files.writeFile(path, data),
+      stat: (path) => files.status(path, 'follow'),
+      listDirectory: (path) => files.list(path),
+      readLink: (path) => files.readLink(path),
+      makeDirectory: (path) => files.makeDirectory(path),
+      remove: (path) => files.remove(path),
+      env: request.env,
+      cwd: buildFolder,
+      now: () => performance.now(),
+      loadPath: [],
+      stdout: write,
+      stderr: write,
+    },
+  });
+  const kindOf = (path: Value, links: 'follow' | 'keep') => files.status(path.text, links)?.kind;
+  const primitives: Readonly<Record<string, readonly [number, (...args: Value[]) => Value]>> = {
+    symlink: [2, (target, path) => files.symlink(target.text, path.text)],
+    chmod: [2, (path, mode) => files.chmod(path.text, mode)],
+    'copy-file': [2, (from, to) => files.copy(from.text, to.text)],
+    'rename-file': [2, (from, to) => files.rename(from.text, to.text)],
+    rmdir: [1, (path) => files.remove(path.text)],
+    chdir: [1, (path) => files.change(path.text)],
+    getcwd: [0, () => str(files.cwd)],
+    'file-is-directory?': [1, (path) => kindOf(path, 'follow') === 'directory'],
+    utime: [1, () => UNSPECIFIED],
+  };
+  const { core } = interpreter.session;
+  for (const [name, [arity, run]] of Object.entries(primitives)) {
+    const max = name === 'utime' || name === 'copy-file' ? Number.POSITIVE_INFINITY : arity;
+    core.define(
+      name,
+      procedure(name, { min: arity, max }, (...args) => run(...args) ?? UNSPECIFIED),
+    );
+  }
+  interpreter.defineModule(['trimaran', 'build'], {
+    '%directory?': (path: Value) => kindOf(path, 'follow') === 'directory',
+    '%symlink?': (path: Value) => kindOf(path, 'keep') === 'symlink',
+    '%executable?': (path: Value) => ((files.status(path.text, 'follow')?.mode ?? 0) & 0o111) !== 0,
+    '%write-file': (path: Value, text: Value) => {
+      files.writeFile(path.text, Buffer.from(text.text, 'utf8'));
+      return UNSPECIFIED;
+    },
+  });
+  interpreter.addModuleSource(['guix', 'build', 'utils'], buildUtils);
+  try {
+    interpreter.evaluateText('(use-modules (guix build utils))', { file: 'trimaran' });
+    interpreter.evaluateText(request.expression, { file: 'builder', timeout: request.timeLimit });
+  } finally {
+    if (line !== '') log(line);
+  }
+}
