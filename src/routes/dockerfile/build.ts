@@ -18,6 +18,9 @@ import { writeArchive } from '../../oci/archive-write.ts';
 import { digestHex, type Sha256Digest } from '../../oci/descriptor.ts';
 import { connectEngine, inspectEngineImage } from '../../oci/engine.ts';
 import { diffIds, type Image, renameImage } from '../../oci/image.ts';
+import { parseReference } from '../../oci/reference.ts';
+import { pullImage } from '../../oci/registry-pull.ts';
+import { RegistrySession } from '../../oci/registry-session.ts';
 import { buildBaseImage, isBaseName } from '../../sets/base/base-image.ts';
 import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
 import { readContent, removeDiskTree } from '../../store/disk-tree.ts';
@@ -111,7 +114,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
   refuseEscapes(resolved);
   const epoch = sourceEpoch(host, lock);
   const builder = await findBuilder(host, request.builder);
-  const bases = await makeBases(request, resolved, lock);
+  const bases = await findBases(request, resolved, lock);
   const scratch = temporaryNameFor(join(cacheDirectory, 'staging', 'dockerfile'));
   mkdirSync(scratch, { recursive: true });
   const proxy = await startPackageProxy({ host, cacheDirectory, lock: request.lock, architecture });
@@ -243,23 +246,37 @@ interface Base {
   readonly image: Image;
 }
 
-/** Bases that the lock does not take from a registry and that the Debian set can make, by reference. */
-async function makeBases(
+/**
+ * Images that the Dockerfile builds upon or copies from, by reference: those that are pinned are pulled, bases of Debian
+ * that are not are made. What is left the engine must find.
+ */
+async function findBases(
   request: DockerfileBuildRequest,
   resolved: ResolvedDockerfile,
   lock: LockFile,
 ): Promise<Map<string, Base>> {
+  const { host, cacheDirectory } = request;
+  const [os = 'linux', architecture = 'amd64', variant] = request.platform.split('/');
+  const session = new RegistrySession({ host });
   const bases = new Map<string, Base>();
   for (const input of findInputs(resolved)) {
-    if (input.kind !== 'image' || input.pinned || lock.images.has(input.reference)) continue;
-    if (!isBaseName(input.reference) || bases.has(input.reference)) continue;
-    const { image } = await buildBaseImage({
-      host: request.host,
-      cacheDirectory: request.cacheDirectory,
-      base: input.reference,
-      architecture: request.platform.split('/')[1] ?? 'amd64',
-      lock,
-    });
+    if (input.kind !== 'image' || input.role === 'syntax' || bases.has(input.reference)) continue;
+    const locked = lock.images.get(input.reference);
+    let image: Image;
+    if (input.pinned || locked !== undefined) {
+      const text = input.pinned ? input.reference : `${input.reference}@${locked!.digest}`;
+      const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+      const options = { platform, cacheDirectory: join(cacheDirectory, 'layers') };
+      try {
+        ({ image } = await pullImage(session, { reference: parseReference(text), ...options }));
+      } catch (error) {
+        // The engine may have it from a day with a network; its digest decides all the same.
+        if (isTrimaranError(error, 'oci/registry-unreachable')) continue;
+        throw error;
+      }
+    } else if (isBaseName(input.reference)) {
+      ({ image } = await buildBaseImage({ host, cacheDirectory, base: input.reference, architecture, lock }));
+    } else continue;
     const name = `localhost/trimaran-base:${digestHex(image.configDigest).slice(0, 16)}`;
     bases.set(input.reference, { name, image: renameImage(image, [name]) });
   }
@@ -299,8 +316,8 @@ async function baseDiffIds(
   let { base } = stages[target]!;
   while (base.kind === 'stage') base = stages[base.index]!.base;
   if (base.kind !== 'image') return [];
-  const made = options.bases.get(base.reference);
-  if (made !== undefined) return diffIds(made.image);
+  const found = options.bases.get(base.reference);
+  if (found !== undefined) return diffIds(found.image);
   if (options.builder.kind !== 'docker' && options.builder.kind !== 'buildkit') return [];
   return (await inspectEngineImage(await connectEngine(host), base.reference))?.diffIds ?? [];
 }

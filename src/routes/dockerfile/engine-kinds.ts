@@ -1,7 +1,8 @@
 // The programs that can build a Dockerfile: docker with BuildKit, docker without, podman, buildah. One function for
 // each does the build and leaves the result as an archive; all else is the same for all.
 import { mkdirSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeTarHeader, tarPadding, tarTrailer } from '../../formats/tar-write.ts';
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
@@ -172,55 +173,63 @@ function commandBuilder(kind: 'podman' | 'buildah', command: string): ImageBuild
     kind,
     name: kind,
     async build(build, archive) {
-      const directory = writeContext(build);
-      // Storage of its own: what is in the user's does not count, and what is made here goes away.
-      const storage = [
-        '--root',
-        join(build.scratch, 'storage'),
-        '--runroot',
-        join(build.scratch, 'run'),
-        '--storage-driver',
-        await storageDriver(build, command),
-      ];
-      const runs = (args: readonly string[]) => runBuild(build, { command, args: [...storage, ...args] });
-      for (const [index, base] of build.bases.entries()) {
-        const file = join(build.scratch, `base-${index}.tar`);
-        await writeArchive([base], file);
-        if (kind === 'podman') await runs(['load', '--input', file]);
-        else await runs(['pull', `docker-archive:${file}`]);
-        await rm(file);
+      // Storage of its own: what is in the user's does not count, and what is made here goes away. Podman refuses
+      // longer paths than this one's for its second folder.
+      const running = await mkdtemp(join(tmpdir(), 'tri-'));
+      const driver = await storageDriver({ ...build, running, command });
+      const storage = ['--root', join(build.scratch, 'storage'), '--runroot', running];
+      const runs = (args: readonly string[]) =>
+        runBuild(build, { command, args: [...storage, '--storage-driver', driver, ...args] });
+      try {
+        await runCommands(kind, { build, archive, runs });
+      } finally {
+        await rm(running, { recursive: true, force: true });
       }
-      const name = 'localhost/trimaran-result:latest';
-      await runs([
-        kind === 'podman' ? 'build' : 'bud',
-        '--isolation',
-        'chroot',
-        '--network',
-        'host',
-        '--layers',
-        '--format',
-        'docker',
-        '--pull=false',
-        '--tag',
-        name,
-        ...commonArgs(build),
-        '-f',
-        join(directory, build.dockerfile),
-        directory,
-      ]);
-      if (kind === 'podman') await runs(['save', '--format', 'docker-archive', '--output', archive, name]);
-      else await runs(['push', '--disable-compression', name, `docker-archive:${archive}:${name}`]);
     },
   };
 }
 
+async function runCommands(
+  kind: 'podman' | 'buildah',
+  {
+    build,
+    archive,
+    runs,
+  }: {
+    readonly build: EngineBuild;
+    readonly archive: string;
+    readonly runs: (args: readonly string[]) => Promise<void>;
+  },
+): Promise<void> {
+  const directory = writeContext(build);
+  for (const [index, base] of build.bases.entries()) {
+    const file = join(build.scratch, `base-${index}.tar`);
+    await writeArchive([base], file);
+    if (kind === 'podman') await runs(['load', '--input', file]);
+    else await runs(['pull', `docker-archive:${file}`]);
+    await rm(file);
+  }
+  const name = 'localhost/trimaran-result:latest';
+  const isolation = ['--isolation', 'chroot', '--network', 'host'];
+  const form = ['--layers', '--format', 'docker', '--pull=false', '--tag', name];
+  const file = ['-f', join(directory, build.dockerfile), directory];
+  await runs([kind === 'podman' ? 'build' : 'bud', ...isolation, ...form, ...commonArgs(build), ...file]);
+  if (kind === 'podman') await runs(['save', '--format', 'docker-archive', '--output', archive, name]);
+  else await runs(['push', '--disable-compression', name, `docker-archive:${archive}:${name}`]);
+}
+
 /** The caller's choice, else overlay where it works: vfs copies the whole file system for each step. */
-async function storageDriver({ host, scratch }: EngineBuild, command: string): Promise<string> {
+async function storageDriver({
+  host,
+  scratch,
+  running,
+  command,
+}: EngineBuild & { readonly running: string; readonly command: string }): Promise<string> {
   if (host.env.STORAGE_DRIVER !== undefined) return host.env.STORAGE_DRIVER;
-  const trial = join(scratch, 'trial');
+  const folders = ['--root', join(scratch, 'trial'), '--runroot', join(running, 'trial')];
   const { exitCode } = await host.run({
     command,
-    args: ['--root', trial, '--runroot', `${trial}-run`, '--storage-driver', 'overlay', 'info'],
+    args: [...folders, '--storage-driver', 'overlay', 'info'],
     env: ownEnvironment(host),
   });
   return exitCode === 0 ? 'overlay' : 'vfs';

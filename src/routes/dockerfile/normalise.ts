@@ -89,13 +89,16 @@ function withoutNotes({ createdBy: _, comment, ...layer }: Layer): Layer {
 /** A step as the Dockerfile has it: without the build arguments and shell that engines put before it. */
 function readableStep(text: string | undefined, restore: NormaliseOptions['restore']): string | undefined {
   if (text === undefined) return undefined;
-  return restore(text)
-    .replace(/^\|\d+ (?:\S+=(?:"[^"]*"|\S*) )*/, '')
-    .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c #\(nop\)\s+/, '')
-    .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c /, 'RUN ')
-    .replace(/ # buildkit$/, '')
-    .replace(/(ADD|COPY) (?:file|dir|multi):[0-9a-f]+ in /, '$1 ')
-    .trim();
+  return (
+    restore(text)
+      .replace(/^\|\d+ (?:\S+=(?:"[^"]*"|\S*) )*/, '')
+      .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c #\(nop\)\s+/, '')
+      .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c /, 'RUN ')
+      .replace(/ # buildkit$/, '')
+      .trim()
+      // Each engine names the sources in its own way.
+      .replace(/^(ADD|COPY)\b.*\s(\S+)$/s, '$1 $2')
+  );
 }
 
 /** What runs a container; what an engine notes of itself is left out. */
