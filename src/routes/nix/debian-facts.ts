@@ -16,11 +16,18 @@ export class DebianFacts {
   readonly #facts = new Map<string, ReleaseFacts>();
 
   readonly #releases: readonly AnsweredRelease[];
+  readonly #system: string;
 
   /** `call` reaches the main thread, see sets/blocking-calls.ts; `releases` are those it has made ready. */
-  constructor(call: (method: string, argument: unknown) => unknown, releases: readonly AnsweredRelease[]) {
-    this.#call = call;
-    this.#releases = releases;
+  constructor(options: {
+    readonly call: (method: string, argument: unknown) => unknown;
+    readonly releases: readonly AnsweredRelease[];
+    /** Nix's name of this machine. */
+    readonly system: string;
+  }) {
+    this.#call = options.call;
+    this.#releases = options.releases;
+    this.#system = options.system;
   }
 
   /** The builtin's value for `{ suite, timestamp, release, system }`. */
@@ -39,6 +46,12 @@ export class DebianFacts {
       ['architecture', toByteString(identity.architecture)],
       ['record', lambda('record', 1, ([name]) => host(nixRecord(facts.record(text(name!)), [])))],
       ['resolve', lambda('resolve', 1, ([names]) => host(resolved(facts, texts(names!))))],
+      [
+        'resolveNative',
+        lambda('resolveNative', 1, ([names]) =>
+          host(resolved(this.#factsOf({ ...wanted, system: this.#system }), texts(names!))),
+        ),
+      ],
       ['withPrefix', lambda('withPrefix', 1, ([prefix]) => host(facts.withPrefix(text(prefix!))))],
       ['pythonPackage', lambda('pythonPackage', 1, ([name]) => host(facts.pythonPackage(text(name!))))],
       [

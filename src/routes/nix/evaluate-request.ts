@@ -22,6 +22,7 @@ import type {
 import { callFlakeExpression, type NodeSource } from './flakes/flake-outputs.ts';
 import { parseAttributePath, showAttributePaths } from './flakes/installable.ts';
 import { createParseCache } from './parse-cache.ts';
+import { PendingDerivations } from './pending-derivations.ts';
 import { createStoreHost } from './store-host.ts';
 
 export interface EvaluationWorld {
@@ -34,8 +35,10 @@ export interface EvaluationWorld {
 /** Evaluates. Throws what evaluation throws, and `nix/no-attribute`, `nix/not-a-derivation`. */
 export function evaluate(request: EvaluationRequest, world: EvaluationWorld): EvaluationAnswer {
   const store = new LocalStore({ root: request.root, storeDirectory: request.storeDirectory });
+  const pending = new PendingDerivations(store);
   const host = createStoreHost({
     store,
+    pending,
     env: request.env,
     currentSystem: request.system,
     currentTime: request.currentTime,
@@ -48,7 +51,7 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
     parseCache: createParseCache(join(request.root, 'parsed')),
     settings: { pure: request.pure, features: ['flakes', 'fetch-tree'], showTrace: request.showTrace },
   });
-  const debian = new DebianFacts(world.call, request.releases);
+  const debian = new DebianFacts({ call: world.call, releases: request.releases, system: request.system });
   evaluator.definePrimOp({
     name: '__trimaranDebian',
     arity: 1,
@@ -77,6 +80,7 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
       request.action.kind === 'value'
         ? present(evaluator, value, request.action)
         : derivation(evaluator, value, path);
+    pending.writeNamedIn(result.kind === 'value' ? result.text : result.drvPath);
     return { result, used: debian.used(), definition: definitionOf(evaluator, found)?.span };
   } catch (error) {
     throw isTrimaranError(error) ? placed(error, found && definitionOf(evaluator, found)) : error;

@@ -27,9 +27,12 @@ import {
   flakeRefToStringBuiltin,
   parseFlakeRefBuiltin,
 } from './flakes/fetch-builtins.ts';
+import type { PendingDerivations } from './pending-derivations.ts';
 
 export interface StoreHostOptions {
   readonly store: LocalStore;
+  /** Takes the derivations that are made; those that something looks into are written to the store then. */
+  readonly pending: PendingDerivations;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly currentSystem: string;
   readonly currentTime: number;
@@ -42,9 +45,15 @@ export interface StoreHostOptions {
 
 /** A {@link NixHost} on the real store. */
 export function createStoreHost(options: StoreHostOptions): NixHost {
-  const { store, call } = options;
-  const inStore = (path: ByteString) =>
-    path.startsWith(`${store.storeDirectory}/`) && path.length > store.storeDirectory.length + 1;
+  const { store, pending, call } = options;
+  const inStore = (path: ByteString) => {
+    if (!path.startsWith(`${store.storeDirectory}/`) || path.length <= store.storeDirectory.length + 1) {
+      return false;
+    }
+    // Whoever asks is about to look at the object's files.
+    pending.write(objectOf(path));
+    return true;
+  };
   const lstat = (path: ByteString): { type: NixFileType } | undefined => {
     if (inStore(path)) {
       const found = store.isValid(objectOf(path)) ? store.lstat(path) : undefined;
@@ -77,20 +86,22 @@ export function createStoreHost(options: StoreHostOptions): NixHost {
     readLink: (path) =>
       inStore(path) ? store.readLink(path) : readlinkSync(toFilePath(path), { encoding: 'latin1' }),
     forbidden: (path) =>
-      !options.pure || inStore(path) || path === store.storeDirectory
+      !options.pure || path === store.storeDirectory || path.startsWith(`${store.storeDirectory}/`)
         ? undefined
         : `access to absolute path '${path}' is forbidden in pure evaluation mode (use '--impure' to override)`,
 
     addTextToStore: (request) => store.addText(request) as StorePath,
     addPathToStore: (request) => addPath(store, request, inStore),
-    writeDerivation: (derivation: Derivation) => store.writeDerivation(derivation) as StorePath,
-    readDerivation: (path) => store.readDerivation(path),
-    isValidPath: (path) => store.isValid(path),
+    writeDerivation: (derivation: Derivation, text) => pending.add(derivation, text),
+    readDerivation: (path) => pending.derivation(path) ?? store.readDerivation(path),
+    isValidPath: (path) => pending.has(path) || store.isValid(path),
     ensurePath: (path) => {
+      pending.write(path);
       if (!store.isValid(path)) call('ensurePath', path);
     },
-    references: (path) => store.info(path).references as readonly StorePath[],
+    references: (path) => pending.references(path) ?? (store.info(path).references as readonly StorePath[]),
     realise: (requests: readonly RealiseRequest[]) => {
+      for (const { drvPath } of requests) pending.write(drvPath);
       call('realise', requests);
     },
 

@@ -28,7 +28,8 @@ let
     let
       records = debian.resolve packages;
       compiles = pythonByteCode && lib.any (record: record.name == "python3-minimal") records;
-      interpreter = map unpackDeb (debian.resolve [ "python3-minimal" ]);
+      # Byte code is the same on every machine, so the interpreter is this one's.
+      interpreter = map unpackDeb (debian.resolveNative [ "python3-minimal" ]);
       entry = record:
         let deb = unpackDeb record;
         in {

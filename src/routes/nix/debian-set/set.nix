@@ -5,6 +5,7 @@
 #   pythonNames    every Python distribution name, normalised
 #   record NAME    { name, version, architecture, path, size, sha256, description, homepage } of one package
 #   resolve NAMES  the records of NAMES and of all they depend on, in installation order
+#   resolveNative NAMES   the same for the machine that builds
 #   pythonPackage NAME   the Debian package that ships a Python distribution, or null
 #   packages, pythonPackages   functions from (NAME → value) to an attribute set over all names
 #   suite, timestamp, architecture
