@@ -1,7 +1,7 @@
 // What a command gets: the host, where to print, and how to end.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Host, isTrimaranError, trimaranRoot } from '../index.ts';
+import { type Host, isTrimaranError, TrimaranError, trimaranRoot } from '../index.ts';
 import { realHost } from './host.ts';
 import { errorToJson, renderError, terminalProgress } from './terminal.ts';
 
@@ -26,11 +26,67 @@ export function makeContext(json: boolean): CommandContext {
 }
 
 /** Prints an error as the context wants it and gives the exit code: the error's own, or 4 for a bug. */
-export function fail(context: CommandContext, error: unknown): number {
-  if (context.json && isTrimaranError(error)) context.print(JSON.stringify(errorToJson(error), null, 2));
+export function fail(context: CommandContext, thrown: unknown): number {
+  const error = explainSystemError(thrown);
+  if (context.json) context.print(JSON.stringify(errorToJson(error), null, 2));
   else context.say(renderError(error, sourceReader(context)));
-  if (process.env.TRIMARAN_DEBUG !== undefined && error instanceof Error) context.say(error.stack ?? '');
+  if (process.env.TRIMARAN_DEBUG !== undefined && thrown instanceof Error) context.say(thrown.stack ?? '');
   return isTrimaranError(error) ? error.exitCode : 4;
+}
+
+/**
+ * Makes the process end as people expect whatever happens: quietly when nobody reads on, with 130 when interrupted, and
+ * with an error in place of a stack trace.
+ */
+export function guardProcess(json: boolean): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    fail(makeContext(false), explainSystemError(error));
+    process.exit(4);
+  });
+  // There is nobody left to tell.
+  process.stderr.on('error', () => {});
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.on(signal, () => {
+      // A command with a handler of its own has something to stop first.
+      if (process.listenerCount(signal) === 1) process.exit(code);
+    });
+  }
+  const give = (error: unknown) => process.exit(fail(makeContext(json), error));
+  process.on('uncaughtException', give).on('unhandledRejection', give);
+}
+
+const systemErrors: Readonly<Record<string, readonly [code: string, hint: string]>> = {
+  EACCES: [
+    'system/no-access',
+    'run the command as a user who may, or set XDG_CACHE_HOME to a folder of your own',
+  ],
+  EPERM: [
+    'system/no-access',
+    'run the command as a user who may, or set XDG_CACHE_HOME to a folder of your own',
+  ],
+  EROFS: ['system/read-only', 'set XDG_CACHE_HOME to a folder on a disk that can be written'],
+  ENOSPC: ['system/no-space', 'free some space, or set XDG_CACHE_HOME to a larger disk'],
+  EDQUOT: ['system/no-space', 'free some space, or set XDG_CACHE_HOME to a larger disk'],
+  EFBIG: ['system/no-space', 'raise the limit on the size of files (`ulimit -f`)'],
+  ENOTDIR: ['system/not-a-folder', 'set XDG_CACHE_HOME to a folder'],
+  EEXIST: ['system/not-a-folder', 'set XDG_CACHE_HOME to a folder'],
+  EMFILE: ['system/too-many-files', 'raise the limit on open files (`ulimit -n`)'],
+  ENOMEM: ['system/no-memory', 'end other programs, or run the command on a larger machine'],
+};
+
+/** What the system refused, said for people; whatever else it is comes back as it is. */
+function explainSystemError(error: unknown): unknown {
+  if (isTrimaranError(error) || !(error instanceof Error)) return error;
+  // Errors from other threads have lost all but their message.
+  const [, name, rest] = /^([A-Z]{4,}): (.*)/s.exec(error.message) ?? [];
+  const known = systemErrors[name ?? ''];
+  if (known === undefined) return error;
+  return new TrimaranError({ code: known[0], message: rest!, hint: known[1], cause: error, exitCode: 4 });
 }
 
 /** A file's text as errors show it; those of the logical store lie below Trimaran's root. */

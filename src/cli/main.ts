@@ -2,7 +2,7 @@
 // since start-up time is part of the product.
 import { Command, CommanderError } from 'commander';
 import { version } from '../index.ts';
-import { type CommandContext, fail, makeContext } from './context.ts';
+import { type CommandContext, fail, guardProcess, makeContext } from './context.ts';
 import { addGuixCommands } from './guix-commands.ts';
 import { joinPairs } from './paired-options.ts';
 
@@ -239,11 +239,19 @@ command(
   () => import('./completions.ts'),
 );
 
+const wantsJson = process.argv.includes('--json');
+guardProcess(wantsJson);
 try {
   await program.parseAsync(joinPairs(process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : 2;
+  if (wantsJson && process.exitCode === 2) {
+    const message = error.message.replace(/^error: /, '');
+    console.log(
+      JSON.stringify({ error: { code: 'cli/usage', message, hint: 'add --help for the options' } }),
+    );
+  }
 }
 
 export { program };
