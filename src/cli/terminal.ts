@@ -2,7 +2,7 @@
 // Everything here goes to standard error; results are the commands' business.
 import { SingleBar } from 'cli-progress';
 import pc from 'picocolors';
-import { isTrimaranError, type Progress, type Span, type TrimaranError } from '../index.ts';
+import { isTrimaranError, type Progress, type Span } from '../index.ts';
 
 /** Progress for a terminal: one bar for the work under way, notes above it. */
 export function terminalProgress(stream: NodeJS.WriteStream): Progress {
@@ -121,7 +121,11 @@ function printable(text: string): string {
 }
 
 /** The same error for machines: one JSON object. */
-export function errorToJson(error: TrimaranError): unknown {
+export function errorToJson(error: unknown): unknown {
+  if (!isTrimaranError(error)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { error: { code: 'trimaran/bug', message, hint: 'please report this with the command you ran' } };
+  }
   return {
     error: {
       code: error.code,
