@@ -246,7 +246,6 @@ export class DebianChannel {
           path: toByteString(record.filename),
           size: String(record.size),
           sha256: record.sha256,
-          installedSize: String(record.installedSize ?? 0),
           suite,
           timestamp,
         },

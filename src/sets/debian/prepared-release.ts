@@ -6,7 +6,7 @@ import { type ContentsNames, ensureContentsTable } from '../../debian/contents-n
 import { openPackageIndex } from '../../debian/package-index.ts';
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
-import { type LockedArchitecture, type LockFile, parseLockFile } from '../lock-file.ts';
+import { type LockedArchitecture, type LockedSuite, type LockFile, parseLockFile } from '../lock-file.ts';
 import { ReleaseFacts, type ReleaseIdentity } from './release-facts.ts';
 import { resolutionCache } from './resolution-cache.ts';
 
@@ -33,6 +33,12 @@ export interface ReleaseSource {
   readonly lock: LockFile | undefined;
 }
 
+/** Whether a recipe means the release that the lock has: it names none, or that one by its time or its hash. */
+function isLockedRelease(request: ReleaseRequest, locked: LockedSuite | undefined): boolean {
+  if (request.releaseSha256 !== undefined) return request.releaseSha256 === locked?.releaseSha256;
+  return request.timestamp === undefined || request.timestamp === locked?.timestamp;
+}
+
 /** The lock file at a path; undefined when there is none. Throws `lock/…`. */
 export function readLockFile(file: string): LockFile | undefined {
   return existsSync(file) ? parseLockFile(readFileSync(file, 'utf8'), file) : undefined;
@@ -49,9 +55,9 @@ export async function openRelease(
 ): Promise<Archive> {
   const { host, cacheDirectory, lock } = source;
   const locked = lock?.debian.get(request.suite);
-  const pinned = request.timestamp !== undefined || request.releaseSha256 !== undefined;
-  const timestamp = pinned ? request.timestamp : locked?.timestamp;
-  const sha256 = pinned ? request.releaseSha256 : locked?.releaseSha256;
+  const isLocked = isLockedRelease(request, locked);
+  const timestamp = isLocked ? locked?.timestamp : request.timestamp;
+  const sha256 = isLocked ? locked?.releaseSha256 : request.releaseSha256;
   return openArchive({
     host,
     cacheDirectory,
@@ -97,10 +103,7 @@ export async function prepareRelease(
   architecture: string,
 ): Promise<PreparedRelease> {
   const suite = source.lock?.debian.get(request.suite);
-  const sameRelease =
-    suite !== undefined &&
-    (request.releaseSha256 === undefined || request.releaseSha256 === suite.releaseSha256);
-  const locked = sameRelease ? suite.architectures.get(architecture) : undefined;
+  const locked = isLockedRelease(request, suite) ? suite?.architectures.get(architecture) : undefined;
   try {
     const archive = await openRelease(source, request, architecture);
     const { release } = archive;

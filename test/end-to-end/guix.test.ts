@@ -1,0 +1,188 @@
+// The Guix route as users meet it: the example's manifest packed, loaded into a real engine and run by docker-compose;
+// and what it says of recipes that are wrong.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answerOf, dockerHost, hasEngine, hasPackages, run, Workspace } from './workspace.ts';
+
+const pack = [
+  ...['guix', 'time-machine', '-C', 'channels.scm', '--', 'pack', '-m', 'manifest.scm', '-f', 'docker'],
+  ...['--image-tag=areas_api', '--entry-point=bin/uvicorn', '-A', 'areas.api:app'],
+  ...['-A', '--host', '-A', '0.0.0.0', '-A', '--port', '-A', '80', '-S', '/areas=areas'],
+];
+
+function sha256Of(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
+  let workspace: Workspace;
+  let archive: string;
+
+  beforeAll(async () => {
+    workspace = new Workspace();
+    const packed = await workspace.trimaran(pack);
+    expect(packed.exitCode, packed.stderr).toBe(0);
+    archive = packed.stdout.trim();
+  }, 300_000);
+  afterAll(() => workspace?.remove());
+
+  const inspect = async (file: string) => {
+    const { stdout, stderr, exitCode } = await workspace.trimaran(['inspect', '--json', file]);
+    expect(exitCode, stderr).toBe(0);
+    return JSON.parse(stdout) as { configDigest: string; layers: { diffId: string }[]; size: number };
+  };
+
+  it('is an image as Guix makes one', async () => {
+    const manifest = spawnSync('tar', ['-xOf', archive, 'manifest.json']).stdout.toString();
+    const [{ Config, RepoTags }] = JSON.parse(manifest) as [{ Config: string; RepoTags: string[] }];
+    expect(RepoTags).toEqual(['areas_api:latest']);
+    const config = JSON.parse(spawnSync('tar', ['-xOf', archive, Config]).stdout.toString()) as {
+      created: string;
+      config: { Entrypoint: string[]; Env: string[]; WorkingDir?: string };
+    };
+    expect(config.created).toBe('1970-01-01T00:00:01Z');
+    const [program, ...words] = config.config.Entrypoint;
+    expect(program).toMatch(/^\/gnu\/store\/[0-9a-z]{32}-profile\/bin\/uvicorn$/);
+    expect(words).toEqual(['areas.api:app', '--host', '0.0.0.0', '--port', '80']);
+    const profile = program!.slice(0, -'/bin/uvicorn'.length);
+    expect(config.config.Env).toEqual([`PATH=${profile}/bin:${profile}/sbin`]);
+    expect(config.config.WorkingDir).toBeUndefined();
+  });
+
+  it('is the same bytes in another folder, with another cache, clock, zone, locale and umask', async () => {
+    const other = new Workspace();
+    try {
+      const script = `umask 077; exec ${process.execPath} --import "data:text/javascript,Date.now=()=>4102444800000" ${join(import.meta.dirname, '../../bin/trimaran')} "$@"`;
+      const packed = await run('sh', ['-c', script, 'trimaran', ...pack], {
+        cwd: other.example,
+        env: { ...other.env, HOME: other.root, TZ: 'Pacific/Kiritimati', LC_ALL: 'tr_TR.UTF-8' },
+      });
+      expect(packed.exitCode, packed.stderr).toBe(0);
+      expect(packed.stdout.trim()).not.toBe(archive);
+      expect(sha256Of(packed.stdout.trim())).toBe(sha256Of(archive));
+    } finally {
+      other.remove();
+    }
+  }, 300_000);
+
+  it('shares every layer of packages with the image of the flake', async () => {
+    const built = await workspace.trimaran(['nix', 'build', '.#docker']);
+    expect(built.exitCode, built.stderr).toBe(0);
+    const nix = (await inspect(join(workspace.example, 'result'))).layers.map((layer) => layer.diffId);
+    const guix = (await inspect(archive)).layers.map((layer) => layer.diffId);
+    // What differs is the application and the links at the root.
+    expect(guix.filter((layer) => !nix.includes(layer)).length).toBeLessThanOrEqual(2);
+  }, 300_000);
+
+  it('makes only the application’s layers anew when one of its files changes', async () => {
+    const before = (await inspect(archive)).layers.map((layer) => layer.diffId);
+    writeFileSync(join(workspace.example, 'server/areas/conf.py'), '# changed\n', { flag: 'a' });
+    const packed = await workspace.trimaran(pack);
+    expect(packed.exitCode, packed.stderr).toBe(0);
+    const after = (await inspect(packed.stdout.trim())).layers.map((layer) => layer.diffId);
+    expect(after).toHaveLength(before.length);
+    expect(after.filter((layer) => !before.includes(layer)).length).toBeLessThanOrEqual(2);
+    expect(after).not.toEqual(before);
+  }, 120_000);
+
+  it('describes its channel as a file that gives the same pack', async () => {
+    const described = await workspace.trimaran([
+      ...['guix', 'time-machine', '-C', 'channels.scm', '--', 'describe', '-f', 'channels'],
+    ]);
+    expect(described.stdout).toMatch(/\(url "debian:bookworm"\)[^]*\(commit\s+"\d{8}T\d{6}Z"\)/);
+    writeFileSync(join(workspace.example, 'pinned.scm'), described.stdout);
+    const derivation = async (channels: string) => {
+      const words = pack.map((word) => (word === 'channels.scm' ? channels : word));
+      const printed = await workspace.trimaran([...words, '-d']);
+      expect(printed.exitCode, printed.stderr).toBe(0);
+      return printed.stdout;
+    };
+    expect(await derivation('pinned.scm')).toBe(await derivation('channels.scm'));
+  }, 60_000);
+
+  it.each([
+    ['(list 1 2', 'scheme/read-error', 'this list is not closed'],
+    ['(packages->manifest (list areas-servre))', 'scheme/unbound-variable', 'Unbound variable: areas-servre'],
+    ['(specifications->manifest "python")', 'guix/bad-specification', 'takes a list of strings'],
+    ['(specifications->manifest (list "python-uvicornn"))', 'guix/unknown-package', 'python-uvicorn'],
+    ['(specifications->manifest (list "python-uvicorn@9"))', 'guix/unknown-version', '0.17.6'],
+    ['(list 1 2)', 'guix/not-a-manifest', 'instead of a manifest'],
+    ['(error "no luck:" 7)', 'scheme/error', 'no luck: 7'],
+    ['(define-syntax m (syntax-rules () ((_ x) (m x)))) (m 1)', 'scheme/syntax-error', 'does not end'],
+  ])('says what is wrong with the manifest %s', async (text, code, message) => {
+    const file = join(workspace.example, 'wrong.scm');
+    writeFileSync(file, `${text}\n`);
+    const packed = await workspace.trimaran(['guix', 'pack', '-m', file, '-f', 'docker']);
+    expect(packed.stderr).toContain(`[${code}]`);
+    expect(packed.stderr).toContain(message);
+    expect(packed.stderr).not.toMatch(/^\s+at .*\.js:\d+/m);
+    expect(packed.exitCode).toBe(3);
+  });
+
+  it('refuses channels that are not of Debian, and says what to write', async () => {
+    writeFileSync(
+      join(workspace.example, 'guix.scm'),
+      '(list (channel (name \'guix) (url "https://git.savannah.gnu.org/git/guix.git") (commit "287aec56")))',
+    );
+    const packed = await workspace.trimaran([
+      ...['guix', 'time-machine', '-C', 'guix.scm', '--', 'pack', 'python', '-f', 'docker'],
+    ]);
+    expect(packed.exitCode).toBe(3);
+    expect(packed.stderr).toContain("channel `guix' is at https://git.savannah.gnu.org/git/guix.git");
+    expect(packed.stderr).toContain('(url "debian:bookworm")');
+  });
+
+  it.each(['squashfs', 'deb', 'rpm', 'appimage'])('refuses the pack format %s by name', async (format) => {
+    const packed = await workspace.trimaran(['guix', 'pack', 'python', '-f', format]);
+    expect(packed).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(packed.stderr).toContain(`the pack format \`${format}' is not supported`);
+  });
+});
+
+describe.skipIf(!hasPackages || !hasEngine)('the example’s pack, run by docker-compose', () => {
+  let workspace: Workspace;
+  const engine = { DOCKER_HOST: dockerHost ?? '' };
+  const compose = (...args: string[]) =>
+    run('docker-compose', ['-p', 'areas', ...args], {
+      cwd: workspace.example,
+      env: { ...engine, PATH: `/usr/bin:${process.env.PATH}` },
+    });
+  const load = (file: string) => {
+    const loaded = spawnSync('/usr/bin/docker', ['load'], {
+      stdio: [openSync(file, 'r'), 'pipe', 'pipe'],
+      env: { ...process.env, ...engine },
+    });
+    expect(loaded.status, loaded.stderr.toString()).toBe(0);
+  };
+
+  beforeAll(() => {
+    workspace = new Workspace();
+  });
+  afterAll(async () => {
+    if (workspace === undefined) return;
+    await compose('down', '--volumes', '--timeout', '2');
+    workspace.remove();
+  }, 60_000);
+
+  it('answers /docs and /areas after `guix pack`, `docker load` and `docker-compose up`', async () => {
+    const packed = await workspace.trimaran(pack);
+    expect(packed.exitCode, packed.stderr).toBe(0);
+    load(packed.stdout.trim());
+    const built = await workspace.trimaran(['nix', 'build', '.#db']);
+    expect(built.exitCode, built.stderr).toBe(0);
+    load(join(workspace.example, 'result'));
+    const up = await compose('up', '-d', '--no-build');
+    expect(up.exitCode, up.stderr).toBe(0);
+    expect(await answerOf('http://localhost:8000/docs')).toContain('swagger-ui');
+    const areas = JSON.parse(await answerOf('http://localhost:8000/areas')) as {
+      type: string;
+      features: unknown[];
+    };
+    expect(areas).toMatchObject({ type: 'FeatureCollection' });
+    expect(areas.features).toHaveLength(3);
+  }, 600_000);
+});
