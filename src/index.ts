@@ -28,8 +28,9 @@ export {
   compareRecipes,
   type ServiceComparison,
 } from './inspect/compare/compare.ts';
+export { diffImages, type ImageChanges } from './inspect/compare/diff-images.ts';
 export { findImage, projectHere } from './inspect/compare/find-image.ts';
-export { type ExaminedImage, examineImage, type ImageFacts } from './inspect/compare/image-facts.ts';
+export { examineImage } from './inspect/compare/image-facts.ts';
 export { parseProbe } from './inspect/compare/probe.ts';
 export { comparisonTables, kindNames, packageTable, type Table } from './inspect/compare/table.ts';
 export { type Conversion, convertRecipe } from './inspect/convert/convert.ts';
@@ -37,7 +38,7 @@ export { describeImage, type ImageDescription, type ImagePackage } from './inspe
 export { examineMachine, type MachineFinding } from './inspect/machine.ts';
 export { openImage } from './inspect/open-image.ts';
 export { pushNamedImage } from './inspect/push-image.ts';
-export { comparisonHtml } from './inspect/report/html.ts';
+export { comparisonHtml, imageHtml } from './inspect/report/html.ts';
 export { comparisonMarkdown } from './inspect/report/markdown.ts';
 export { type SbomFormat, writeSbom } from './inspect/sbom/sbom.ts';
 export type { ImageDifference } from './inspect/verify/difference.ts';

@@ -1,9 +1,33 @@
-// `trimaran inspect`: configuration, layers and packages of an image.
+// `trimaran inspect`: configuration, layers and packages of an image; two images by what differs.
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import pc from 'picocolors';
-import { describeImage, openImage } from '../index.ts';
+import {
+  describeImage,
+  diffImages,
+  examineImage,
+  type ImageChanges,
+  imageHtml,
+  openImage,
+} from '../index.ts';
 import type { CommandContext } from './context.ts';
 
-export async function run(context: CommandContext, args: readonly string[]): Promise<number> {
+export async function run(
+  context: CommandContext,
+  args: readonly string[],
+  options: Record<string, unknown>,
+): Promise<number> {
+  const { host } = context;
+  if (args[1] !== undefined) return compareTwo(context, args[0]!, args[1]);
+  const page = options.html as string | undefined;
+  if (page !== undefined) {
+    writeFileSync(
+      resolve(host.cwd, page),
+      imageHtml(await examineImage(host, await openImage(host, args[0]!))),
+    );
+    context.say(`wrote ${page}`);
+    return 0;
+  }
   const description = await describeImage(await openImage(context.host, args[0]!));
   if (context.json) {
     context.print(JSON.stringify(description, null, 2));
@@ -34,6 +58,45 @@ export async function run(context: CommandContext, args: readonly string[]): Pro
     for (const item of description.packages) context.print(`  ${item.name.padEnd(32)} ${item.version}`);
   }
   return 0;
+}
+
+/** Exit code 1 when the images are not the same. */
+async function compareTwo(context: CommandContext, before: string, after: string): Promise<number> {
+  const { host } = context;
+  const examine = async (name: string) => examineImage(host, await openImage(host, name));
+  const difference = diffImages(host, await examine(before), await examine(after));
+  if (context.json) context.print(JSON.stringify(difference, null, 2));
+  else printDifference(context, difference);
+  return difference.identical ? 0 : 1;
+}
+
+function printDifference(context: CommandContext, difference: ImageChanges): void {
+  if (difference.identical) {
+    context.print('the images are the same');
+    return;
+  }
+  const growth = (bytes: number) => `${bytes < 0 ? '−' : '+'}${megabytes(Math.abs(bytes))}`;
+  context.print(
+    `${pc.dim('size'.padEnd(14))} ${growth(difference.growth)}, ${difference.sharedLayers} layers in both`,
+  );
+  for (const { name, before, after, growth: bytes } of difference.packages) {
+    const sign = before === undefined ? pc.green('+') : after === undefined ? pc.red('-') : pc.yellow('~');
+    const versions =
+      before === after ? before : [before, after].filter((version) => version !== undefined).join(' → ');
+    context.print(`${sign} ${name.padEnd(32)} ${versions ?? ''} ${pc.dim(`(${growth(bytes)})`)}`);
+  }
+  for (const { field, values } of difference.config) {
+    context.print(`${pc.yellow('~')} ${field}`);
+    context.print(`    ${pc.red(values[0] ?? '—')}`);
+    context.print(`    ${pc.green(values[1] ?? '—')}`);
+  }
+  for (const [sign, { count, folders }] of [
+    ['only before', difference.onlyBefore],
+    ['only after', difference.onlyAfter],
+  ] as const) {
+    const shown = folders.slice(0, 3).map(([folder, files]) => `${folder} ${files}`);
+    if (count > 0) context.print(`${pc.dim(sign.padEnd(14))} ${count} files: ${shown.join(', ')}`);
+  }
 }
 
 function megabytes(bytes: number): string {

@@ -152,10 +152,10 @@ projectOptions(
   .option('--lock <file>', 'the lock to take into account');
 command(
   program,
-  'inspect <image>',
-  'what an image is made of: configuration, layers, packages',
+  'inspect <image> [other]',
+  'what an image is made of: configuration, layers, packages; with another, what differs',
   () => import('./inspect.ts'),
-);
+).option('--html <file>', 'write a report to look at');
 projectOptions(
   command(
     program,

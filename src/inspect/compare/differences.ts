@@ -75,6 +75,11 @@ export function sharedLayers(columns: Columns): number[] {
   );
 }
 
+/** Store paths without what nobody reads: `/nix/store/…-server`. */
+export function withoutStoreHashes(text: string): string {
+  return text.replace(/(\/(?:nix|gnu)\/store\/)[0-9a-z]{32}-/g, '$1…-');
+}
+
 /** For each image, what no other has; undefined where there is no other to compare with. */
 export function filesOnlyIn(
   columns: readonly (readonly string[] | undefined)[],
@@ -86,7 +91,7 @@ export function filesOnlyIn(
     const only = paths.filter((path) => !others.some((set) => set!.has(path)));
     const folders = new Map<string, number>();
     for (const path of only) {
-      const folder = `/${path.split('/').slice(0, -1).slice(0, 3).join('/')}`;
+      const folder = withoutStoreHashes(`/${path.split('/').slice(0, -1).slice(0, 3).join('/')}`);
       folders.set(folder, (folders.get(folder) ?? 0) + 1);
     }
     const sorted = [...folders].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));

@@ -1,6 +1,7 @@
 // A comparison as titled tables of plain text, which the terminal, Markdown and HTML lay out in their own ways.
 import { assertNever } from '../../foundation/error.ts';
 import type { Column, ServiceComparison } from './compare.ts';
+import { withoutStoreHashes } from './differences.ts';
 import { type Statement, topics } from './recipe-statements.ts';
 
 export interface Cell {
@@ -117,7 +118,9 @@ export function comparisonTables(comparison: ServiceComparison): Table[] {
       rows: comparison.config.map(({ field, values, differs }) => ({
         label: field,
         differs,
-        cells: values.map((value) => (value === undefined ? { text: '—', tone: 'none' } : { text: value })),
+        cells: values.map((value) =>
+          value === undefined ? { text: '—', tone: 'none' } : { text: withoutStoreHashes(value) },
+        ),
       })),
     });
   }

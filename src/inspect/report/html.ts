@@ -136,8 +136,7 @@ function tableHtml(
 ): string {
   const rows = table.rows.map(({ label, cells, differs }) => {
     const shown = cells.map(
-      (cell, index) =>
-        `<td data-column="${text(names[index]!)}"${cell.tone === undefined ? '' : ` class="${cell.tone}"`}>${cellOf(cell, index)}</td>`,
+      (cell, index) => `<td data-column="${text(names[index]!)}"${classOf(cell)}>${cellOf(cell, index)}</td>`,
     );
     return `<tr${differs === true ? ' class="differs"' : ''}><th scope="row">${text(label)}</th>${shown.join('')}</tr>`;
   });
@@ -148,6 +147,11 @@ function tableHtml(
     ...rows,
     '</tbody></table>',
   ].join('\n');
+}
+
+function classOf({ tone, text: shown }: Cell): string {
+  const names = [...(tone === undefined ? [] : [tone]), ...(shown === '—' ? ['empty'] : [])];
+  return names.length === 0 ? '' : ` class="${names.join(' ')}"`;
 }
 
 /** A cell whose place is a link to the recipe's lines. */
@@ -172,7 +176,10 @@ function lineId(at: {
 
 /** A recipe's text by line; those that say something are marked, and lead to those of the other recipes. */
 function recipeSection(column: Column, columns: readonly Column[], id: string): string {
-  const lines = [`<section aria-label="${kindNames[column.kind]}">`, `<h4>${kindNames[column.kind]}</h4>`];
+  const lines = [
+    `<section aria-label="${text(`${id}, ${kindNames[column.kind]}`)}">`,
+    `<h4>${kindNames[column.kind]}</h4>`,
+  ];
   for (const [file, { file: name, text: source }] of column.texts.entries()) {
     const topicsAt = new Map<number, string[]>();
     for (const { topic, label } of topics) {
@@ -187,7 +194,7 @@ function recipeSection(column: Column, columns: readonly Column[], id: string): 
     const shown = name.replace(/^.*\/(?=[^/]*\/)/, '');
     lines.push(
       `<p class="mono soft">${text(shown)}</p>`,
-      `<div class="scroll" tabindex="0" role="region" aria-label="${text(`${kindNames[column.kind]}: ${shown}`)}"><ol class="lines mono">`,
+      `<div class="scroll" tabindex="0" role="region" aria-label="${text(`${id}, ${kindNames[column.kind]}: ${shown}`)}"><ol class="lines mono">`,
     );
     for (const [index, line] of source.replace(/\n$/, '').split('\n').entries()) {
       const said = topicsAt.get(index + 1);

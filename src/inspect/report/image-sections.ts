@@ -81,7 +81,7 @@ export function closureSection(facts: ImageFacts, id: string): string {
   const roots = [...nodes.values()].filter(({ because }) => because === undefined).length;
   return [
     `<p>${nodes.size} packages; ${roots} of them nothing else needs. Lines lead from a package to what it needs; the marked ones are the shortest way.</p>`,
-    `<div class="scroll" tabindex="0" role="region" aria-label="Graph of what needs what">${graph(nodes, id)}</div>`,
+    `<div class="scroll" tabindex="0" role="region" aria-label="${text(`Graph of what needs what, ${id}`)}">${graph(nodes, id)}</div>`,
     `<details><summary>Why is each package here?</summary><dl class="why">`,
     ...entries,
     '</dl></details>',
