@@ -2,7 +2,7 @@
 // Everything here goes to standard error; results are the commands' business.
 import { SingleBar } from 'cli-progress';
 import pc from 'picocolors';
-import { isTrimaranError, type Progress, type Span } from '../index.ts';
+import { isTrimaranError, type Progress, type Span, type TrimaranError } from '../index.ts';
 
 /** Progress for a terminal: one bar for the work under way, notes above it. */
 export function terminalProgress(stream: NodeJS.WriteStream): Progress {
@@ -81,6 +81,7 @@ export function renderError(error: unknown, readSource: (file: string) => string
       `${pc.dim('next:')} please report this with the command you ran; TRIMARAN_DEBUG=1 shows where it happened`,
     ].join('\n');
   }
+  if (error.report !== undefined) return renderReport(error, error.report);
   const lines = [`${pc.red('error:')} ${printable(error.message)} ${pc.dim(`[${error.code}]`)}`];
   if (error.span !== undefined) lines.push(...excerpt(error.span, readSource));
   for (const related of error.related) {
@@ -89,6 +90,17 @@ export function renderError(error: unknown, readSource: (file: string) => string
     );
   }
   if (error.hint !== undefined) lines.push(`${pc.dim('  next:')} ${error.hint}`);
+  return lines.join('\n');
+}
+
+/** An error in the words of the tool that the command stands in for, and what Trimaran has to add. */
+function renderReport({ code, hint }: TrimaranError, report: string): string {
+  const lines = report
+    .split('\n')
+    .map((line) => printable(line).replace(/^ *error:/, (label) => pc.red(label)));
+  lines.push(`${pc.dim('  code:')} ${code}`);
+  // Nix has said already which names are near.
+  if (hint !== undefined && !/\n *Did you mean /.test(report)) lines.push(`${pc.dim('  next:')} ${hint}`);
   return lines.join('\n');
 }
 

@@ -29,6 +29,8 @@ export interface TrimaranErrorOptions {
   /** The next thing to do, a command wherever there is one. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
+  /** The whole error as the tool that Trimaran stands in for prints it: trace, excerpts and all. */
+  readonly report?: string | undefined;
   /** 3 when the recipe is wrong (the default), 4 when the world failed, 2 for usage. */
   readonly exitCode?: 2 | 3 | 4;
 }
@@ -44,6 +46,7 @@ export class TrimaranError extends Error {
   readonly span: Span | undefined;
   readonly related: readonly RelatedSpan[];
   readonly hint: string | undefined;
+  readonly report: string | undefined;
   readonly exitCode: 2 | 3 | 4;
 
   constructor(options: TrimaranErrorOptions) {
@@ -53,6 +56,7 @@ export class TrimaranError extends Error {
     this.span = options.span;
     this.related = options.related ?? [];
     this.hint = options.hint;
+    this.report = options.report;
     this.exitCode = options.exitCode ?? 3;
   }
 }

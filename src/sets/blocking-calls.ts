@@ -11,8 +11,8 @@ export type SentError =
 /** Turns an error into data. Causes are dropped. */
 export function sendError(error: unknown): SentError {
   if (isTrimaranError(error)) {
-    const { code, message, span, related, hint, exitCode } = error;
-    return { kind: 'trimaran', options: { code, message, span, related, hint, exitCode } };
+    const { code, message, span, related, hint, report, exitCode } = error;
+    return { kind: 'trimaran', options: { code, message, span, related, hint, report, exitCode } };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return { kind: 'bug', message, stack: stack ?? '' };

@@ -6,6 +6,7 @@ import type { StorePath } from '../../formats/store-path.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError, type RelatedSpan, TrimaranError } from '../../foundation/error.ts';
 import { didYouMean, nearestNames } from '../../foundation/nearest.ts';
+import { NixEvaluationError, renderNixError } from '../../languages/nix/errors.ts';
 import { createEvaluator, type Evaluator, type NixValue } from '../../languages/nix/evaluator.ts';
 import type { HostValue } from '../../languages/nix/host.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -83,7 +84,8 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
     pending.writeNamedIn(result.kind === 'value' ? result.text : result.drvPath);
     return { result, used: debian.used(), definition: definitionOf(evaluator, found)?.span };
   } catch (error) {
-    throw isTrimaranError(error) ? placed(error, found && definitionOf(evaluator, found)) : error;
+    if (!isTrimaranError(error)) throw error;
+    throw placed(error, found && definitionOf(evaluator, found), reportOf(error, request));
   }
 }
 
@@ -119,8 +121,22 @@ function nearestOf(name: string, names: readonly string[]): string {
     .join(' ');
 }
 
+/** What Nix would print, where people asked for a value as Nix's own commands give it. */
+function reportOf(
+  error: TrimaranError,
+  { action, target, showTrace }: EvaluationRequest,
+): string | undefined {
+  if (!(error instanceof NixEvaluationError) || !error.code.startsWith('nix/')) return undefined;
+  if (action.kind === 'derivation' && target.kind === 'flake') return undefined;
+  return fromByteString(renderNixError(error, { showTrace }));
+}
+
 /** The error with the place that its cause names, if it does, and with where the wanted attribute is defined. */
-function placed(error: TrimaranError, definition: RelatedSpan | undefined): TrimaranError {
+function placed(
+  error: TrimaranError,
+  definition: RelatedSpan | undefined,
+  report: string | undefined,
+): TrimaranError {
   const { code, message, related, hint, exitCode, cause } = error;
   return new TrimaranError({
     code,
@@ -129,6 +145,7 @@ function placed(error: TrimaranError, definition: RelatedSpan | undefined): Trim
     exitCode,
     span: (isTrimaranError(cause) ? cause.span : undefined) ?? error.span,
     related: definition === undefined ? related : [...related, definition],
+    report,
     cause,
   });
 }

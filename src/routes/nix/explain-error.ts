@@ -27,6 +27,8 @@ export function explainError(error: unknown, options: ExplainOptions): unknown {
     files.set(span.file, file);
     return file === span.file ? span : { ...span, file };
   };
+  const withOwnFiles = (text: string) =>
+    [...files].reduce((shown, [copy, file]) => shown.replaceAll(copy, file), text);
   // A trace may have thousands of steps of which all but some look alike.
   const steps = error.related.map(({ message, span }) =>
     span === undefined ? { message: plain(message) } : { message, span: own(span) },
@@ -38,7 +40,8 @@ export function explainError(error: unknown, options: ExplainOptions): unknown {
     place !== undefined && isInternal(place) && !options.showTrace ? (theirs[0]?.span ?? place) : place;
   return new TrimaranError({
     code: error.code,
-    message: [...files].reduce((text, [copy, file]) => text.replaceAll(copy, file), error.message),
+    message: withOwnFiles(error.message),
+    report: error.report === undefined ? undefined : withOwnFiles(error.report),
     span,
     related: options.showTrace ? steps : shortened(steps, theirs, span),
     hint: error.hint ?? nextStep(error.code, span, options.showTrace),
