@@ -8,7 +8,7 @@ import { mergeImage } from '../../oci/layer-merge.ts';
 import { diffTrees, type TreeChange } from '../../oci/tree-diff.ts';
 import { type Cause, likelyCause } from './likely-cause.ts';
 
-export interface FileDifference {
+interface FileDifference {
   readonly path: ByteString;
   readonly change: 'added' | 'removed' | 'changed';
   /** Index of the layer that has the file, in the image where it is. */

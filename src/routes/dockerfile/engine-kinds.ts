@@ -24,7 +24,7 @@ import { writeDiskTree } from '../../store/disk-tree.ts';
 export type BuilderKind = 'buildkit' | 'docker' | 'podman' | 'buildah';
 export const builderKinds: readonly BuilderKind[] = ['buildkit', 'docker', 'podman', 'buildah'];
 
-export interface EngineBuild {
+interface EngineBuild {
   readonly host: Host;
   /** The context, the Dockerfile in it under `dockerfile`. */
   readonly context: FileTree;

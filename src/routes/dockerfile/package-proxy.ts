@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Archive, archiveRoots, findMirrors } from '../../debian/archive.ts';
+import { type Archive, archiveRoots, findMirrors, findSnapshot } from '../../debian/archive.ts';
 import { fetchDebs } from '../../debian/fetch-debs.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
 import { download, redactUrl } from '../../foundation/download.ts';
@@ -105,7 +105,7 @@ class ReleaseProxy implements ProxyUse {
         await this.#send(response, this.served[Number(own[1])]);
       else if (dists !== null) await this.#send(response, await this.#index(dists[1]!, dists[2]!));
       else if (pool !== null) await this.#send(response, await this.#package(pool[1]!));
-      else if (request.method === 'GET') await this.#pass(url, response);
+      else if (request.method === 'GET') await this.#pass(url, request.headers.authorization, response);
       else response.writeHead(405).end();
     } catch (error) {
       const message = isTrimaranError(error) ? error.message : String(error);
@@ -150,7 +150,11 @@ class ReleaseProxy implements ProxyUse {
     if (sha256 === undefined) return undefined;
     const file = join(cacheDirectory, 'debian', 'apt', sha256);
     if (sizeOf(file) !== undefined) return file;
-    const roots = archiveRoots({ mirrors: await this.#mirrors(suite), timestamp: release.timestamp });
+    const roots = archiveRoots({
+      mirrors: await this.#mirrors(suite),
+      timestamp: release.timestamp,
+      snapshot: findSnapshot(host.env),
+    });
     const names =
       release.byHash && listed !== undefined
         ? [`${path.replace(/\/(?:by-hash\/SHA256\/)?[^/]+$/, '')}/by-hash/SHA256/${sha256}`, path]
@@ -193,15 +197,28 @@ class ReleaseProxy implements ProxyUse {
         packages: [record],
         mirrors: await this.#mirrors(suite),
         timestamp: archive.release.timestamp,
+        snapshot: findSnapshot(host.env),
       });
       return file;
     }
     return undefined;
   }
 
-  async #pass(url: URL, response: ServerResponse): Promise<void> {
+  async #pass(url: URL, given: string | undefined, response: ServerResponse): Promise<void> {
+    const sha256 = this.#options.lock?.urls.get(url.href);
+    if (sha256 !== undefined) {
+      await this.#send(response, await this.#lockedUrl(url.href, sha256));
+      return;
+    }
     this.passed.push(redactUrl(url.href));
-    const answer = await this.#options.host.fetch(url, { redirect: 'manual' });
+    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const authorization = user === ':' ? given : `Basic ${Buffer.from(user).toString('base64')}`;
+    url.username = '';
+    url.password = '';
+    const answer = await this.#options.host.fetch(url, {
+      redirect: 'manual',
+      ...(authorization === undefined ? {} : { headers: { authorization } }),
+    });
     const headers = Object.fromEntries(
       ['content-type', 'location', 'last-modified', 'etag'].flatMap((name) => {
         const value = answer.headers.get(name);
@@ -211,6 +228,15 @@ class ReleaseProxy implements ProxyUse {
     response.writeHead(answer.status, headers);
     if (answer.body === null) response.end();
     else await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), response);
+  }
+
+  /** A download that the lock fixes, whichever command asks for it. */
+  async #lockedUrl(url: string, sha256: string): Promise<string> {
+    const { host, cacheDirectory } = this.#options;
+    const target = join(cacheDirectory, 'fetch', 'urls', sha256);
+    const digest = { algorithm: 'sha256', bytes: Buffer.from(sha256, 'hex') } as const;
+    if (sizeOf(target) === undefined) await download({ host, urls: [url], target, digest });
+    return target;
   }
 
   async #send(response: ServerResponse, file: Answer): Promise<void> {

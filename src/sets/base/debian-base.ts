@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAlternative } from '../../debian/alternatives.ts';
-import { type Archive, debianSnapshot } from '../../debian/archive.ts';
+import { type Archive, debianSnapshot, findSnapshot } from '../../debian/archive.ts';
 import { declareRoot } from '../../debian/declared-root.ts';
 import { fetchDebs } from '../../debian/fetch-debs.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
@@ -115,6 +115,7 @@ async function baseTree(
     packages,
     mirrors: options.mirrors,
     timestamp: archive.release.timestamp,
+    snapshot: findSnapshot(host.env),
   });
   mkdirSync(scratch, { recursive: true });
   const unpacked = await unpackDebs({
