@@ -1,6 +1,7 @@
 // `nix eval`: the value of an installable, file or expression, as text.
 import type { Host } from '../../foundation/host.ts';
-import { evaluateTargets } from './evaluate-targets.ts';
+import { isMemorable } from './build-memo.ts';
+import { recallValue, rememberValue } from './evaluation-memo.ts';
 import type { NixSettings } from './settings.ts';
 
 export interface NixEvaluateRequest {
@@ -16,18 +17,19 @@ export interface NixEvaluateRequest {
   readonly form: 'json' | 'raw' | 'nix';
 }
 
-/** The value's text. Rejects with the errors of flakes and evaluation. */
+/** The value's text; when nothing it depends on has changed, as it was. Rejects with the errors of flakes and evaluation. */
 export async function evaluateNix(request: NixEvaluateRequest): Promise<string> {
-  const [text] = await evaluateTargets(
-    {
-      ...request,
-      installables: [
-        request.installable ?? (request.file === undefined && request.expression === undefined ? '.' : ''),
-      ],
-      action: { kind: 'value', apply: request.apply, form: request.form },
-      log: undefined,
-    },
-    async (_session, _installable, { result }) => (result.kind === 'value' ? result.text : ''),
-  );
-  return text ?? '';
+  const { host, settings } = request;
+  const isFlake = request.file === undefined && request.expression === undefined;
+  const installable = request.installable ?? (isFlake ? '.' : '');
+  const memorable = isFlake && isMemorable(settings);
+  const key = { host, installable, settings, apply: request.apply, form: request.form };
+  const known = memorable ? recallValue(key) : undefined;
+  if (known !== undefined) {
+    for (const note of known.notes) host.progress.note(note);
+    return known.text;
+  }
+  // Loaded only now: most of Trimaran hangs on it.
+  const { evaluateValue } = await import('./evaluate-value.ts');
+  return evaluateValue(request, installable, memorable ? (value) => rememberValue(key, value) : undefined);
 }

@@ -1,9 +1,8 @@
 // Derivations that an evaluation has made and that are not in the store yet. One package of nixpkgs takes a thousand;
 // a value that names none of them leaves nothing behind, and what is written is written once, inputs first.
-import type { Derivation } from '../../formats/derivation.ts';
-import { makeTextPath, type StorePath } from '../../formats/store-path.ts';
+import { type Derivation, derivationPath } from '../../formats/derivation.ts';
+import type { StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
-import { digestOf } from '../../foundation/digest.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 
 interface Pending {
@@ -27,12 +26,10 @@ export class PendingDerivations {
 
   /** Takes a derivation and its text; gives the path it will have. */
   add(derivation: Derivation, text: ByteString): StorePath {
-    const name = `${derivation.name}.drv`;
-    const references = [...new Set([...derivation.inputDrvs.keys(), ...derivation.inputSrcs])].sort();
-    const { storeDirectory } = this.#store;
-    const path = makeTextPath({ storeDirectory, name, contents: digestOf('sha256', text), references });
+    const path = derivationPath(derivation, { storeDirectory: this.#store.storeDirectory, text });
     if (!this.#pending.has(path)) {
-      this.#pending.set(path, { name, text, derivation, references });
+      const references = [...new Set([...derivation.inputDrvs.keys(), ...derivation.inputSrcs])].sort();
+      this.#pending.set(path, { name: `${derivation.name}.drv`, text, derivation, references });
       for (const output of derivation.outputs.values()) this.#makers.set(output.path, path);
     }
     return path;
