@@ -11,6 +11,7 @@ import type { StorePath } from '../../formats/store-path.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { LocalStore } from '../../store/local-store.ts';
+import { linkShared, noteShared } from '../shared-objects.ts';
 
 /** The builder of derivations that this file realises. */
 export const debBuilder = 'builtin:deb';
@@ -31,8 +32,9 @@ export async function realisePackages(
   derivations: readonly Derivation[],
 ): Promise<void> {
   const { store, host } = source;
-  const missing = derivations.filter((derivation) =>
-    outputsOf(derivation).some((path) => !store.isValid(path)),
+  const missing = derivations.filter(
+    (derivation) =>
+      outputsOf(derivation).some((path) => !store.isValid(path)) && !linkUnpacked(store, derivation),
   );
   if (missing.length === 0) return;
   const packages = missing.map(recordOfDerivation);
@@ -74,6 +76,7 @@ export async function realisePackages(
       writeFileSync(control.plain, JSON.stringify(made.control), { mode: 0o444 });
       control.commit({ form: 'plain', references: [] });
       out.commit({ form: 'packed', references: [], tarSha256: made.sha256 });
+      noteUnpacked(store, missing[index]!);
     }
   } finally {
     for (const { out, control } of stages) {
@@ -81,6 +84,32 @@ export async function realisePackages(
       control.discard();
     }
   }
+}
+
+/** Takes a package from another store of the same root, if one has unpacked it. */
+function linkUnpacked(store: LocalStore, derivation: Derivation): boolean {
+  const { sha256 } = recordOfDerivation(derivation).record;
+  const [outPath, controlPath] = outputsOf(derivation);
+  const [out, control] = [store.stage(outPath), store.stage(controlPath)];
+  try {
+    if (linkShared(store.root, ['deb control', sha256], control.plain) === undefined) return false;
+    const tarSha256 = linkShared(store.root, ['deb', sha256], out.tar);
+    if (tarSha256 === undefined) return false;
+    control.commit({ form: 'plain', references: [] });
+    out.commit({ form: 'packed', references: [], tarSha256 });
+    return true;
+  } finally {
+    out.discard();
+    control.discard();
+  }
+}
+
+function noteUnpacked(store: LocalStore, derivation: Derivation): void {
+  const { sha256 } = recordOfDerivation(derivation).record;
+  const [out, control] = outputsOf(derivation);
+  const tar = store.packedFile(out);
+  noteShared(store.root, ['deb', sha256], { file: tar.file, tarSha256: tar.sha256 });
+  noteShared(store.root, ['deb control', sha256], { file: store.physicalPath(control), tarSha256: '' });
 }
 
 /**
