@@ -1,6 +1,6 @@
 // Builds one recipe of a service, and remembers what came of it while nothing in the project changes, so that comparing
 // again only looks.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildProject, type RecipeKind } from '../../compose/build-project.ts';
 import type { ComposeProject } from '../../compose/load.ts';
@@ -12,7 +12,7 @@ import type { Host } from '../../foundation/host.ts';
 import type { Image } from '../../oci/image.ts';
 import { defaultNixSettings } from '../../routes/nix/settings.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
-import { sourceState } from '../../sets/source-state.ts';
+import { stateOf } from '../../sets/source-state.ts';
 import { openImage } from '../open-image.ts';
 import { examineImage, type ImageFacts, keptFacts } from './image-facts.ts';
 import { packedSize } from './packed-size.ts';
@@ -106,16 +106,26 @@ function recall(host: Host, file: string, project: ComposeProject): BuiltRecipe 
   return { command, archive, packed, facts, open: () => openImage(host, archive) };
 }
 
-/** Everything in the project's folder and every build context counts. */
+/** Every file in the project's folder and in build contexts outside it counts; links to results do not. */
 function stateOfProject(project: ComposeProject): string {
-  const folders = new Set([project.directory]);
+  const lines = project.files.map(stateOf);
+  const folders = [project.directory];
   for (const { build } of project.services) {
     const context = build?.context.value;
     if (context !== undefined && existsSync(context) && !context.startsWith(`${project.directory}/`))
-      folders.add(context);
+      folders.push(context);
   }
-  const states = [...folders].map((directory) =>
-    sourceState({ directory, tracked: undefined }, project.files),
-  );
-  return sha256Hex(Buffer.from(states.join('\n')));
+  for (const folder of new Set(folders)) walk(folder, lines);
+  return sha256Hex(Buffer.from(lines.join('\n')));
+}
+
+function walk(folder: string, lines: string[]): void {
+  const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.name === '.git' || (entry.isSymbolicLink() && entry.name.startsWith('result'))) continue;
+    // A folder counts by its name alone: its times change with files that do not.
+    lines.push(entry.isDirectory() ? path : stateOf(path));
+    if (entry.isDirectory()) walk(path, lines);
+  }
 }

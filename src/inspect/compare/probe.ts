@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Service } from '../../compose/service.ts';
-import { runImage } from '../../containers/run-image.ts';
+import { plainRuntimes, runImage } from '../../containers/run-image.ts';
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { Image } from '../../oci/image.ts';
@@ -62,6 +62,8 @@ export async function probeImage(
   try {
     const running = await runImage({
       host,
+      // Without a daemon nothing is loaded, and the processes are ours to measure.
+      among: plainRuntimes,
       image: withOverrides(options.image, service),
       workDirectory: join(trimaranRoot(host), 'containers'),
       command: overrides.command?.value ?? [],

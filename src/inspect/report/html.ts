@@ -141,7 +141,7 @@ function tableHtml(
     return `<tr${differs === true ? ' class="differs"' : ''}><th scope="row">${text(label)}</th>${shown.join('')}</tr>`;
   });
   return [
-    `<table class="wide"><colgroup><col class="label">${names.map(() => '<col>').join('')}</colgroup>`,
+    `<table class="wide${names.length === 1 ? ' single' : ''}"><colgroup><col class="label">${names.map(() => '<col>').join('')}</colgroup>`,
     `<thead><tr><td></td>${names.map((name) => `<th scope="col">${text(name)}</th>`).join('')}</tr></thead>`,
     '<tbody>',
     ...rows,
@@ -293,7 +293,7 @@ function factsTable(facts: ImageFacts): Table {
       row('set-id files', list(facts.setId)),
       row('world-writable', list(facts.worldWritable)),
       row('shells', list(facts.shells)),
-    ],
+    ].filter(({ cells }) => cells[0]?.text !== '—'),
   };
 }
 

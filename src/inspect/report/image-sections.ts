@@ -37,10 +37,9 @@ export function treemapSection(facts: ImageFacts): string {
   const tiles = squarify(shares, { x: 0, y: 0, width: 200, height: 100 }).map(({ item, box }) => {
     const place = `left:${percent(box.x / 2)};top:${percent(box.y)};width:${percent(box.width / 2)};height:${percent(box.height)}`;
     const about = `${item.name}: ${megabytes(item.size)}, layer ${item.layer + 1}`;
+    // Style hides labels that do not fit; those that never could are left out.
     const label =
-      box.width > 9 && box.height > 5
-        ? `<b>${text(item.name)}</b>${box.height > 9 ? megabytes(item.size) : ''}`
-        : '';
+      box.width > 3 && box.height > 2 ? `<b>${text(item.name)}</b><span>${megabytes(item.size)}</span>` : '';
     return `<div style="${place};--h:${hueOf(item.layer)}" title="${text(about)}">${label}</div>`;
   });
   const largest = shares
