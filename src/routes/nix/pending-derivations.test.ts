@@ -22,7 +22,7 @@ function add(name: string, inputs: readonly StorePath[]): StorePath {
   const derivation: Derivation = {
     name,
     outputs: new Map([
-      ['out', { path: `/nix/store/${'b'.repeat(32)}-${name}`, hashAlgorithm: '', hash: '' }],
+      ['out', { path: `/nix/store/${'b'.repeat(32)}-${name}` as StorePath, hashAlgorithm: '', hash: '' }],
     ]),
     inputDrvs: new Map(inputs.map((path) => [path, ['out']] as const)),
     inputSrcs: [],
@@ -55,11 +55,4 @@ describe('pending derivations', () => {
     pending.writeNamedIn(`["${named}","/nix/store/${'b'.repeat(32)}-made/bin/sh"]`);
     expect([named, made, silent].map((path) => store.isValid(path))).toEqual([true, true, false]);
   });
-
-  it('may form chains longer than the stack is deep', () => {
-    let last = add('step', []);
-    for (let i = 0; i < 3000; i++) last = add(`step-${i}`, [last]);
-    pending.write(last);
-    expect(store.closure([last])).toHaveLength(3001);
-  }, 60_000);
 });
