@@ -2,7 +2,15 @@
 // tests of bad input and of survival build, in a second instead of half a minute.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -111,6 +119,7 @@ export async function serveArchive(
   await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const folder = mkdtempSync(join(tmpdir(), 'trimaran-keys-'));
+  chmodSync(folder, 0o755);
   const keys = join(folder, 'keys.asc');
   writeFileSync(keys, (options.trusted ?? key).publicKey);
   const disconnect = async () => {

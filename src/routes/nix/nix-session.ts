@@ -5,7 +5,7 @@ import type { Host } from '../../foundation/host.ts';
 import type { RealiseRequest } from '../../languages/nix/host.ts';
 import type { CallHandlers } from '../../sets/blocking-calls.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
-import { trimaranRoot } from '../../sets/cache-root.ts';
+import { usableRoot } from '../../sets/cache-root.ts';
 import {
   openRelease,
   type PreparedRelease,
@@ -69,7 +69,7 @@ export class NixSession {
     this.#settings = settings;
     this.#lock = lock;
     this.system = nixSystem(process.arch);
-    this.store = new LocalStore({ root: trimaranRoot(host), storeDirectory: '/nix/store' });
+    this.store = new LocalStore({ root: usableRoot(host), storeDirectory: '/nix/store' });
     this.flakes = new FlakeSession({
       host,
       store: this.store,

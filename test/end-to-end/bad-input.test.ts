@@ -1,0 +1,365 @@
+// What goes wrong on the command line: each case gets an error with a code, a place, a reason and a next step, exit code
+// 2, 3 or 4, and leaves the locks as they were. On a tiny archive of our own, served from loopback.
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  makeTestKey,
+  type TestPackage,
+  testDirectory,
+  testFile,
+  testLink,
+} from '../../src/debian/test-archive.ts';
+import {
+  type CommandResult,
+  flakeText,
+  hostPrograms,
+  type ServedArchive,
+  SmallProject,
+  serveArchive,
+} from './small-project.ts';
+
+const release = 'dists/bookworm/InRelease';
+
+let served: ServedArchive;
+beforeAll(async () => {
+  const tools = ['coreutils', 'findutils', 'diffutils', 'sed', 'grep', 'gawk', 'tar', 'gzip', 'bzip2'];
+  served = await serveArchive([
+    hostPrograms('bash', ['bash']),
+    ...[...tools, 'xz-utils', 'patch', 'file'].map((name) => ({ name })),
+    { name: 'python3-minimal' },
+    { name: 'python3', fields: { Depends: 'python3-minimal' } },
+  ]);
+});
+afterAll(() => served?.close());
+
+/** What every error has; `place` is a place in a file of the project. */
+function expectError(
+  result: CommandResult,
+  wanted: {
+    readonly exitCode: number;
+    readonly code: string;
+    readonly text?: RegExp;
+    readonly place?: RegExp;
+  },
+): void {
+  expect(result.exitCode, result.stderr).toBe(wanted.exitCode);
+  expect(result.stderr).toContain(`[${wanted.code}]`);
+  expect(result.stderr).toMatch(/^ {2}next: \S/m);
+  expect(result.stderr).not.toMatch(/^\s+at .*\(.*:\d+:\d+\)$|node:internal|^bug:/m);
+  if (wanted.text !== undefined) expect(result.stderr).toMatch(wanted.text);
+  if (wanted.place !== undefined) expect(result.stderr).toMatch(wanted.place);
+}
+
+async function inProject<T>(
+  flake: string,
+  work: (project: SmallProject) => Promise<T>,
+  env: Readonly<Record<string, string>> = served.env,
+): Promise<T> {
+  const project = new SmallProject(env, flake);
+  try {
+    return await work(project);
+  } finally {
+    project.remove();
+  }
+}
+
+describe('a recipe that is wrong', () => {
+  it.each([false, true])('has a syntax error, shown where the user wrote it (in git: %s)', (git) =>
+    inProject(flakeText('name = "x" copyToRoot = 1;'), async (project) => {
+      if (git) project.initGit();
+      expectError(await project.build(), {
+        exitCode: 3,
+        code: 'nix/parse',
+        text: /unexpected '=', expecting ';'/,
+        place: /^ {2}at flake\.nix:7:66\n {2}7 \| .*copyToRoot = 1/m,
+      });
+    }),
+  );
+
+  it.each([
+    ['pkgs.helo', 'nix/eval', /'helo' missing/, /did you mean hello\?/],
+    ['pkgs.pyhton3', 'nix/eval', /'pyhton3' missing/, /did you mean python3\?/],
+    ['pkgs.buildEnv { name = "x"; path = [ ]; }', 'nix/argument', /no argument 'path'/, /did you mean paths/],
+  ])('asks for %s and is told the nearest names', (expression, code, text, hint) =>
+    inProject(flakeText(`name = "x"; copyToRoot = ${expression};`), async (project) => {
+      const result = await project.build();
+      expectError(result, { exitCode: 3, code, text, place: /at flake\.nix:7:/ });
+      expect(result.stderr).toMatch(hint);
+    }),
+  );
+
+  it('gives an image unknown or too few arguments', async () => {
+    await inProject(flakeText('name = "x"; copyToRot = pkgs.hello;'), async (project) => {
+      expectError(await project.build(), {
+        exitCode: 3,
+        code: 'nix/argument',
+        text: /buildImage has no argument 'copyToRot'[\s\S]*did you mean copyToRoot\?/,
+        place: /at flake\.nix:7:56/,
+      });
+    });
+    await inProject(flakeText('copyToRoot = pkgs.hello;'), async (project) => {
+      expectError(await project.build(), {
+        exitCode: 3,
+        code: 'nix/argument',
+        text: /needs the argument 'name'/,
+      });
+    });
+  });
+
+  it('lacks the output that is asked for', () =>
+    inProject(flakeText(), async (project) => {
+      expectError(await project.trimaran(['nix', 'build', '.#dokcer']), {
+        exitCode: 3,
+        code: 'nix/no-attribute',
+        text: /did you mean docker\? its outputs are docker/,
+      });
+    }));
+
+  it.each([
+    ['let x = x; in x', 'nix/infinite-recursion'],
+    ['let f = n: 1 + f (n + 1); in toString (f 0)', 'nix/stack-overflow'],
+    ['throw "no way"', 'nix/throw'],
+  ])('does not end or throws: %s', (expression, code) =>
+    inProject(flakeText(`name = ${expression};`), async (project) => {
+      const result = await project.build();
+      expectError(result, { exitCode: 3, code, place: /at flake\.nix:7:\d+/ });
+      expect(result.stderr.split('\n').length).toBeLessThan(20);
+    }),
+  );
+
+  it('is said as one JSON object with --json, wrong usage too', () =>
+    inProject(flakeText('name = nmae;'), async (project) => {
+      const failed = await project.trimaran(['nix', 'build', '--json', '.#docker']);
+      expect(failed.exitCode).toBe(3);
+      expect(JSON.parse(failed.stdout)).toMatchObject({
+        error: {
+          code: 'nix/undefined-variable',
+          span: { file: project.file('flake.nix'), line: 7, column: 51 },
+          hint: expect.any(String),
+        },
+      });
+      const usage = await project.trimaran(['nix', 'build', '--json', '--nosuch']);
+      expect(usage.exitCode).toBe(2);
+      expect(JSON.parse(usage.stdout)).toMatchObject({ error: { code: 'cli/usage' } });
+      expect((await project.trimaran(['nosuch'])).exitCode).toBe(2);
+      expect((await project.trimaran(['--help'])).exitCode).toBe(0);
+    }));
+});
+
+describe('locks', () => {
+  const newVersion = (text: string) => text.replace(/version: "?1\.0-1"?/, 'version: "9.9"');
+  it.each([
+    ['trimaran.lock', 'another version', newVersion, 'lock/mismatch', 3],
+    [
+      'trimaran.lock',
+      'another hash',
+      (t: string) => t.replace(/ sha256: .{8}/g, ' sha256: 00000000'),
+      'lock/mismatch',
+      3,
+    ],
+    [
+      'trimaran.lock',
+      'another release',
+      (t: string) => t.replace(/release-sha256: .{8}/, 'release-sha256: 00000000'),
+      'lock/mismatch',
+      3,
+    ],
+    [
+      'flake.lock',
+      'another release',
+      (t: string) => t.replace(/"release": ".{8}/, '"release": "00000000'),
+      'lock/mismatch',
+      3,
+    ],
+    ['trimaran.lock', 'nonsense', () => 'debian: [\n', 'lock/syntax', 3],
+    ['trimaran.lock', 'an unknown key', (t: string) => t.replace('size:', 'szie:'), 'lock/unknown-key', 3],
+    [
+      'trimaran.lock',
+      'a wrong value',
+      (t: string) => t.replace(/size: \d+/, 'size: many'),
+      'lock/invalid',
+      3,
+    ],
+    [
+      'trimaran.lock',
+      'a newer version',
+      (t: string) => t.replace('version: 1\n', 'version: 99\n'),
+      'lock/newer-version',
+      3,
+    ],
+    ['flake.lock', 'nonsense', () => '{ "nodes": ', 'flake/bad-json', 3],
+    [
+      'flake.lock',
+      'a newer version',
+      (t: string) => t.replace('"version": 7', '"version": 99'),
+      'flake/lock-version',
+      3,
+    ],
+  ] as const)('%s with %s is refused and left alone', (file, _what, edit, code, exitCode) =>
+    inProject(flakeText(), async (project) => {
+      expect(await project.build()).toMatchObject({ exitCode: 0 });
+      const edited = edit(project.read(file));
+      expect(edited).not.toBe(project.read(file));
+      project.write(file, edited);
+      expectError(await project.build(), { exitCode, code });
+      expect(project.read(file)).toBe(edited);
+    }),
+  );
+});
+
+describe('an archive that is wrong', () => {
+  const hello = (files: NonNullable<TestPackage['files']>, fields = {}): TestPackage => ({
+    name: 'hello',
+    files,
+    fields,
+  });
+  const pathOf = (archive: ServedArchive, pattern: RegExp) =>
+    [...archive.archive.files.keys()].filter((path) => pattern.test(path));
+  const spoil = (pattern: RegExp, change: (bytes: Buffer) => Buffer) => (archive: ServedArchive) => {
+    for (const path of pathOf(archive, pattern))
+      archive.archive.files.set(path, change(Buffer.from(archive.archive.files.get(path)!)));
+  };
+  const flip = (bytes: Buffer) =>
+    bytes.fill(bytes[bytes.length - 9]! ^ 1, bytes.length - 9, bytes.length - 8);
+  const cut = (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1);
+  const nothing = () => {};
+
+  it.each([
+    ['lacks a package', spoil(/^$/, cut), [], {}, 'debian/package-gone', 4],
+    ['has a tampered .deb', spoil(/hello_1/, flip), [], {}, 'download/mismatch', 4],
+    ['has a truncated .deb', spoil(/hello_1/, cut), [], {}, 'download/unreachable', 4],
+    ['has a tampered index', spoil(/Packages|by-hash/, flip), [], {}, 'download/mismatch', 4],
+    ['has a truncated index', spoil(/Packages|by-hash/, cut), [], {}, 'download/unreachable', 4],
+    [
+      'has a tampered release file',
+      spoil(/InRelease/, (bytes) => Buffer.from(String(bytes).replace('Origin: T', 'Origin: t'))),
+      [],
+      {},
+      'debian/bad-signature',
+      4,
+    ],
+    ['has a truncated release file', spoil(/InRelease/, cut), [], {}, 'debian/bad-signature', 4],
+    ['is out of date', nothing, [], { validUntil: new Date('2026-03-01') }, 'debian/release-expired', 4],
+    ['has `..` in a .deb', nothing, [hello([testFile('../../evil')])], {}, 'tar/unsafe-path', 4],
+    ['has an absolute path in a .deb', nothing, [hello([testFile('/etc/evil')])], {}, 'tar/unsafe-path', 4],
+    [
+      'has a path through a link',
+      nothing,
+      [hello([testLink('opt', '/tmp'), testFile('opt/evil')])],
+      {},
+      'debian/unsafe-entry',
+      4,
+    ],
+    [
+      'has one file in two packages',
+      nothing,
+      [
+        hello([testFile('etc/x', 'a')], { Depends: 'libhello' }),
+        { name: 'libhello', files: [testDirectory('etc'), testFile('etc/x', 'b')] },
+      ],
+      {},
+      'debian/file-conflict',
+      3,
+    ],
+    ['lacks a dependency', nothing, [hello([], { Depends: 'nosuch (>= 3)' })], {}, 'debian/unsatisfiable', 3],
+  ] as const)(
+    '%s',
+    async (what, change, packages, options, code, exitCode) => {
+      const archive = await serveArchive(packages, options);
+      try {
+        change(archive);
+        if (what === 'lacks a package') archive.archive.files.delete(pathOf(archive, /hello_1/)[0]!);
+        await inProject(
+          flakeText(),
+          async (project) => {
+            const failed = await project.build();
+            expectError(failed, { exitCode, code });
+            expect(failed.stderr).toMatch(/hello|Packages|InRelease|bookworm/);
+            expect(() => project.read('trimaran.lock')).toThrow();
+            expect(() => project.read('result')).toThrow();
+          },
+          archive.env,
+        );
+      } finally {
+        await archive.close();
+      }
+    },
+    60_000,
+  );
+
+  it('is signed with a key that is not known, or has expired', async () => {
+    const old = await makeTestKey(new Date('2026-01-01'), 86_400 * 40);
+    const wrong = await makeTestKey();
+    for (const [options, code] of [
+      [{ trusted: wrong }, 'debian/unknown-key'],
+      [{ key: old }, 'debian/expired-key'],
+    ] as const) {
+      const archive = await serveArchive([], options);
+      try {
+        await inProject(
+          flakeText(),
+          async (project) =>
+            expectError(await project.build(), { exitCode: 4, code, text: new RegExp(release) }),
+          archive.env,
+        );
+      } finally {
+        await archive.close();
+      }
+    }
+  });
+
+  it('cannot be reached, which does no harm when all is here', async () => {
+    const archive = await serveArchive();
+    try {
+      const project = new SmallProject(archive.env);
+      expect(await project.build()).toMatchObject({ exitCode: 0 });
+      const hash = project.resultHash();
+      await archive.disconnect();
+      expect(await project.build({ env: {} })).toMatchObject({ exitCode: 0 });
+      expect(project.resultHash()).toBe(hash);
+      project.remove();
+      const unlocked = new SmallProject(archive.env);
+      expectError(await unlocked.build(), { exitCode: 4, code: 'download/unreachable' });
+      unlocked.remove();
+    } finally {
+      await archive.close();
+    }
+  });
+});
+
+describe('a command of a recipe', () => {
+  const command = (script: string) =>
+    flakeText(`name = "x"; copyToRoot = pkgs.runCommand "broken" { } ''${script}'';`);
+
+  it('fails, and its last lines are shown', () =>
+    inProject(command('echo first; nosuchcommand; echo never'), async (project) => {
+      expectError(await project.build(), {
+        exitCode: 3,
+        code: 'store/build-failed',
+        text: /first[\s\S]*nosuchcommand: command not found/,
+      });
+    }));
+
+  it('has no network', () =>
+    inProject(
+      command(
+        `echo hi > /dev/tcp/127.0.0.1/${new URL(served.env.TRIMARAN_DEBIAN_MIRROR!).port}; echo > $out`,
+      ),
+      async (project) => {
+        expectError(await project.build(), {
+          exitCode: 3,
+          code: 'store/build-failed',
+          text: /refused|unreachable/,
+        });
+      },
+    ));
+
+  it('needs a sandbox that is not here', () =>
+    inProject(command('echo > $out'), async (project) => {
+      const bin = join(project.root, 'bin');
+      mkdirSync(bin);
+      for (const name of ['git', 'sh']) symlinkSync(`/usr/bin/${name}`, join(bin, name));
+      expectError(await project.build({ env: { PATH: bin } }), { exitCode: 4, code: 'store/no-sandbox' });
+    }));
+});
