@@ -5,7 +5,7 @@
  * Edit distance between two strings, where a swap of neighbours counts once. Stops early and
  * returns `limit + 1` once it must exceed `limit`.
  */
-export function editDistance(a: string, b: string, limit: number): number {
+function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -429,7 +429,7 @@ export function thunkOf(body: IR, name?: string): IR {
 }
 
 /** A reference to a core procedure. */
-export function globalOf(expander: Expander, name: string): IR {
+function globalOf(expander: Expander, name: string): IR {
   return {
     kind: 'global',
     name: expander.coreId(name).datum,
@@ -773,6 +773,6 @@ export const coreForms: Readonly<Record<string, CoreForm>> = {
 };
 
 /** A form made of core names and given pieces, for macros written in TypeScript. */
-export function coreCall(expander: Expander, name: string, ...items: Value[]): Value {
+function coreCall(expander: Expander, name: string, ...items: Value[]): Value {
   return new Syntax(new Pair(expander.coreId(name), arrayToList(items)), EMPTY_WRAP, undefined);
 }

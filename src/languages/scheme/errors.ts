@@ -84,7 +84,7 @@ export function makeException(parts: readonly Value[]): Value {
 }
 
 /** The simple exception of a type within an exception object, or undefined. */
-export function exceptionPart(value: Value, type: RecordType): Rec | undefined {
+function exceptionPart(value: Value, type: RecordType): Rec | undefined {
   return simpleExceptions(value).find((part) => part.type.isA(type));
 }
 

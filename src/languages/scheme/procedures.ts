@@ -125,7 +125,7 @@ export const watch: { tick: (() => void) | undefined } = { tick: undefined };
 const TICK = 1 << 16;
 
 /** Runs code to a value (or CAPTURE). */
-export function run(code: Code, env: Env): Value {
+function run(code: Code, env: Env): Value {
   const depth = R.depth;
   if (depth + code.weight > R.limit) {
     R.code = code;
@@ -167,7 +167,7 @@ function accepts(code: Code, args: readonly Value[]): boolean {
 }
 
 /** Prepares R.code and R.env for applying a closure to any arguments. Throws on a wrong number. */
-export function enterN(closure: Closure, args: readonly Value[]): void {
+function enterN(closure: Closure, args: readonly Value[]): void {
   let code: Code | undefined = closure.code;
   while (code !== undefined && !accepts(code, args)) code = code.next;
   if (code === undefined) throw wrongNumberOfArguments(closure);

@@ -590,7 +590,7 @@ export class Reader {
 }
 
 /** Where a read error happened, and where what is not closed was opened, by the exception object. */
-export const readErrorPlaces = new WeakMap<object, { place: Place; message: string; opened?: Place }>();
+const readErrorPlaces = new WeakMap<object, { place: Place; message: string; opened?: Place }>();
 
 /** A read error for people. */
 export function readErrorToTrimaran(payload: object): TrimaranError | undefined {

@@ -113,7 +113,7 @@ function appendSubsts(a: Substs, b: Substs | null): Substs {
 }
 
 /** The wrap that applies `inner` first and `outer` after it. */
-export function joinWraps(outer: Wrap, inner: Wrap): Wrap {
+function joinWraps(outer: Wrap, inner: Wrap): Wrap {
   if (outer.marks === null && outer.substs === null) return inner;
   if (inner.marks === null && inner.substs === null) return outer;
   return {

@@ -57,7 +57,7 @@ const stringEscapes: Readonly<Record<number, string>> = {
 };
 
 /** A string as `write` shows it. */
-export function stringToText(text: string): string {
+function stringToText(text: string): string {
   if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
   let result = '"';
   for (const one of text) {
@@ -75,7 +75,7 @@ export function stringToText(text: string): string {
 const plainSymbol = /^[a-zA-Z!$%&*/:<=>?^_~][a-zA-Z0-9!$%&*/:<=>?^_~+\-.@]*$/;
 
 /** A symbol as `write` shows it: `#{a b}#` where it would not read back. */
-export function symbolToText(name: string): string {
+function symbolToText(name: string): string {
   if (plainSymbol.test(name) && !name.endsWith(':')) return name;
   if (name === '') return '#{}#';
   if (!needsBraces(name)) return name;

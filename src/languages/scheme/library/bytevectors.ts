@@ -15,7 +15,7 @@ import { type Definer, MANY } from './define.ts';
 import { index } from './numbers.ts';
 
 /** A bytevector that a procedure was given. */
-export function bytes(who: string, x: Value, position = 1): Uint8Array {
+function bytes(who: string, x: Value, position = 1): Uint8Array {
   if (!(x instanceof Uint8Array)) throw wrongType(who, position, x, 'bytevector');
   return x;
 }

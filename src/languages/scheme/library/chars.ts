@@ -7,7 +7,7 @@ import { type Definer, MANY } from './define.ts';
 type Ranges = readonly (readonly [number, number])[];
 
 /** A set of code points, as sorted ranges [start, end). */
-export class CharSet {
+class CharSet {
   private known: Ranges | undefined;
   private readonly test: ((text: string, code: number) => boolean) | undefined;
   /** Made of ranges, or of a test: then the ranges are found out only when somebody needs them. */
@@ -46,7 +46,7 @@ export class CharSet {
 const hash = (code: number) => `#\\${String.fromCodePoint(code)}`;
 
 /** Ranges made of any code points. */
-export function charSetOf(codes: Iterable<number>): CharSet {
+function charSetOf(codes: Iterable<number>): CharSet {
   const sorted = [...new Set(codes)].sort((a, b) => a - b);
   const ranges: [number, number][] = [];
   for (const code of sorted) {

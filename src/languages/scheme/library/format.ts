@@ -493,7 +493,7 @@ function iteration(
 }
 
 /** Text of a format template with these arguments. Throws misc-error as Guile's format. */
-export function formatText(template: string, args: readonly Value[]): string {
+function formatText(template: string, args: readonly Value[]): string {
   const state: State = { args, position: 0, out: '', stop: { escaped: false } };
   run(template, state);
   return state.out;

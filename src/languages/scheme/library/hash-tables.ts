@@ -18,7 +18,7 @@ interface Entry {
 export type Sameness = 'eq' | 'eqv' | 'equal';
 
 /** A hash table; entries keep the order they came in. */
-export class HashTable {
+class HashTable {
   readonly weak: 'no' | 'key' | 'value' | 'both';
   private readonly buckets = new Map<Value, Entry[]>();
   size = 0;
@@ -92,7 +92,7 @@ function table(who: string, x: Value, position = 1): HashTable {
 }
 
 /** A hash of any value, equal for equal? values; not Guile's numbers. */
-export function hashValue(value: Value, sameness: Sameness): number {
+function hashValue(value: Value, sameness: Sameness): number {
   const key = bucketKey(value, sameness);
   if (typeof key === 'string') return hashString(key);
   if (typeof key === 'number') return Math.abs(key % 4503599627370449);

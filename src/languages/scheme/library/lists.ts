@@ -354,7 +354,7 @@ function isCircular(list: Value): boolean {
 }
 
 /** Rows of several lists, until the shortest ends. */
-export function* rows(lists: readonly Value[]): Generator<Value[]> {
+function* rows(lists: readonly Value[]): Generator<Value[]> {
   const rests = [...lists];
   while (rests.every((rest) => rest instanceof Pair)) {
     yield rests.map((rest) => rest.car);
@@ -433,7 +433,7 @@ function defineHigherOrder(d: Definer): void {
 }
 
 /** Stable merge sort; the comparison is a Scheme procedure. */
-export function* mergeSort(items: Value[], less: Value): Generator<Value, Value[], Value> {
+function* mergeSort(items: Value[], less: Value): Generator<Value, Value[], Value> {
   if (items.length < 2) return items;
   const middle = items.length >> 1;
   const left: Value[] = yield* mergeSort(items.slice(0, middle), less);

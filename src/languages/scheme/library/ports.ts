@@ -497,6 +497,6 @@ export function definePorts(d: Definer): void {
 }
 
 /** Applies record printers on the interpreter that prints. */
-export const currentPrinter: { apply: ((f: Value, args: readonly Value[]) => Value) | undefined } = {
+const currentPrinter: { apply: ((f: Value, args: readonly Value[]) => Value) | undefined } = {
   apply: undefined,
 };

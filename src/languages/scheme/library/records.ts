@@ -50,7 +50,7 @@ function notA(who: string, x: Value): Error {
 }
 
 /** Accessor of a field by its index. */
-export function accessor(t: RecordType, at: number, name: string): Primitive {
+function accessor(t: RecordType, at: number, name: string): Primitive {
   const primitive = new Primitive(name, 1, 1, (x) => {
     if (x instanceof Rec && (x.type === t || x.type.isA(t))) return x.fields[at];
     throw notA(name, x);
@@ -59,7 +59,7 @@ export function accessor(t: RecordType, at: number, name: string): Primitive {
   return primitive;
 }
 
-export function modifier(t: RecordType, at: number, name: string): Primitive {
+function modifier(t: RecordType, at: number, name: string): Primitive {
   const primitive = new Primitive(name, 2, 2, (x, value) => {
     if (!(x instanceof Rec && (x.type === t || x.type.isA(t)))) throw notA(name, x);
     x.fields[at] = value;

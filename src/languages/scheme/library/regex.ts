@@ -10,7 +10,7 @@ import { displayText } from '../write.ts';
 import { Definer } from './define.ts';
 
 /** A compiled expression. */
-export class Regex {
+class Regex {
   readonly source: string;
   readonly expression: RegExp;
   constructor(source: string, expression: RegExp) {
@@ -71,7 +71,7 @@ function bracket(source: string, start: number): { text: string; end: number } {
 }
 
 /** A POSIX expression as the source of a JavaScript one. */
-export function translateRegex(source: string, extended: boolean): string {
+function translateRegex(source: string, extended: boolean): string {
   let text = '';
   let at = 0;
   while (at < source.length) {

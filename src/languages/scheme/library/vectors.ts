@@ -6,7 +6,7 @@ import { properList } from './lists.ts';
 import { index } from './numbers.ts';
 
 /** A vector that a procedure was given. */
-export function vector(who: string, x: Value, position = 1): Value[] {
+function vector(who: string, x: Value, position = 1): Value[] {
   if (!Array.isArray(x)) throw wrongType(who, position, x, 'vector');
   return x;
 }
