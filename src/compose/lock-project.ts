@@ -52,12 +52,15 @@ export async function lockProject(request: LockProjectRequest): Promise<LockedPr
   const updates = updateRule(before, update);
   const unreachable: { what: string; where: string; reason: string }[] = [];
   const releases = new Map([...before.debian].filter(([suite]) => !updates(suite)));
+  const ownImages = new Set<string>();
   let evaluated: LockFile;
   try {
     // Evaluation reads and extends the lock on disk, so what is to be updated must be gone from there.
     if (releases.size < before.debian.size)
       await writeFileAtomically(file, writeLockFile({ ...before, debian: releases }));
-    unreachable.push(...(await lockFlake(request)));
+    const flake = await lockFlake(request);
+    unreachable.push(...flake.unreachable);
+    for (const name of flake.imageNames) ownImages.add(name);
     evaluated = existsSync(file) ? parseLockFile(readFileSync(file, 'utf8'), file) : emptyLockFile;
   } catch (error) {
     if (textBefore !== undefined) await writeFileAtomically(file, textBefore);
@@ -70,7 +73,7 @@ export async function lockProject(request: LockProjectRequest): Promise<LockedPr
       for (const [suite, locked] of before.debian) if (!debian.has(suite)) debian.set(suite, locked);
     const draft = new LockDraft({ ...evaluated, debian }, updates);
     for (const input of unreachable) draft.addUnpinned(input, { unreachable: true });
-    await lockServices(request, draft);
+    await lockServices(request, { draft, ownImages });
     const { pinned, unreachable: missed } = draft.counts;
     if (pinned === 0 && missed > 0) throw nothingDone(draft.lock());
     const lock = draft.lock();
@@ -108,17 +111,18 @@ function updateRule(lock: LockFile, update: 'all' | readonly string[]): (name: s
 
 /** Evaluates every image of the project's flake; says what was out of reach. */
 async function lockFlake({ host, project, settings }: LockProjectRequest) {
-  if (!existsSync(join(project.directory, 'flake.nix'))) return [];
+  if (!existsSync(join(project.directory, 'flake.nix'))) return { unreachable: [], imageNames: [] };
   const here = { ...host, cwd: project.directory };
   try {
     const outputs = await listImageOutputs({ host, directory: project.directory, settings });
     for (const { attributePath } of outputs) {
       await buildNix({ host: here, installables: [`.#${attributePath}`], settings, dryRun: true });
     }
-    return [];
+    return { unreachable: [], imageNames: outputs.map(({ imageName }) => imageName) };
   } catch (error) {
     if (!isTrimaranError(error) || !isOutOfReach(error.code)) throw error;
-    return [{ what: 'flake.nix', where: 'flake.nix', reason: error.message }];
+    const input = { what: 'flake.nix', where: 'flake.nix', reason: error.message };
+    return { unreachable: [input], imageNames: [] };
   }
 }
 
@@ -126,7 +130,11 @@ function isOutOfReach(code: string): boolean {
   return code.startsWith('download/') || code === 'debian/no-mirror' || code === 'debian/release-gone';
 }
 
-async function lockServices({ host, project }: LockProjectRequest, draft: LockDraft): Promise<void> {
+/** `ownImages` are made by the flake, so no registry is asked for them. */
+async function lockServices(
+  { host, project }: LockProjectRequest,
+  { draft, ownImages }: { readonly draft: LockDraft; readonly ownImages: ReadonlySet<string> },
+): Promise<void> {
   const session = new RegistrySession({ host });
   const shared = { host, session, draft, cacheDirectory: trimaranRoot(host) };
   for (const service of project.services) {
@@ -136,7 +144,7 @@ async function lockServices({ host, project }: LockProjectRequest, draft: LockDr
       await lockDockerfile({ ...shared, platform, recipe, projectDirectory: project.directory });
     } else if (service.build === undefined && service.image !== undefined && service.recipes.size === 0) {
       const { value, span } = service.image;
-      if (value.includes('@')) continue;
+      if (value.includes('@') || ownImages.has(value.replace(/:latest$/, ''))) continue;
       const where = `${relative(project.directory, span.file)}:${span.line}`;
       await lockImage({ ...shared, platform }, { reference: value, where });
     }
