@@ -55,14 +55,25 @@ export function installFiles(
     const parts = path.split('/');
     for (let i = 1; i < parts.length; i++) {
       const parent = parts.slice(0, i).join('/');
-      if (made.get(parent)?.kind !== 'directory') made.set(parent, folderEntry(parent));
+      if (!made.has(parent)) made.set(parent, folderEntry(parent));
+      else if (made.get(parent)!.kind !== 'directory') throw bothKinds(parent);
     }
-    if (entry.kind === 'directory' && made.has(path)) return;
+    const known = made.get(path);
+    if (known !== undefined && (known.kind === 'directory') !== (entry.kind === 'directory'))
+      throw bothKinds(path);
+    if (known?.kind === 'directory') return;
     made.set(path, { ...entry, path });
   };
   for (const entry of plan) install(tree, entry, put);
   for (const entry of licenses.files) put(entry, `${licenses.folder}/${entry.path}`);
   return fileTree(made.values());
+}
+
+function bothKinds(path: ByteString): TrimaranError {
+  return new TrimaranError({
+    code: 'guix/bad-install-plan',
+    message: `the install plan makes \`${fromByteString(path)}' both a folder and something else`,
+  });
 }
 
 type Put = (entry: TreeEntry, path: ByteString) => void;

@@ -110,11 +110,10 @@ export class DebianChannel {
   has(name: string): boolean {
     if (this.#known.has(name)) return true;
     // A look at the lists first: saying that a name is unknown is slow.
-    this.#names ??= new Set(this.guixNames());
-    return (
-      (this.#names.has(name) || families.some(({ prefix }) => name.startsWith(prefix))) &&
-      this.#lookUp(name) !== undefined
-    );
+    this.#names ??= new Set(this.#facts.names());
+    const isPossible =
+      this.#names.has(name) || name in aliases || families.some(({ prefix }) => name.startsWith(prefix));
+    return isPossible && this.#lookUp(name) !== undefined;
   }
 
   /** Direct dependencies of a Debian package, by name, first alternatives. */
@@ -179,17 +178,21 @@ export class DebianChannel {
     throw new TrimaranError({
       code: 'guix/unknown-package',
       message: `${name}: unknown package`,
-      hint: didYouMean(name, this.guixNames()) ?? `look for its name with \`trimaran guix search ${name}\``,
+      hint:
+        didYouMean(name, this.#namesLike(name)) ?? `look for its name with \`trimaran guix search ${name}\``,
     });
   }
 
-  /** Every name that specifications may use, Python distributions by Guix's names. */
-  guixNames(): string[] {
-    return [
-      ...Object.keys(aliases),
-      ...this.#facts.pythonNames().map((name) => `python-${name}`),
-      ...this.#facts.names(),
-    ];
+  /** Names for a hint. Those of Python distributions are in a large file, which a mistyped name is no reason to fetch. */
+  #namesLike(name: string): readonly string[] {
+    const others = [...Object.keys(aliases), ...this.#facts.names()];
+    if (!name.startsWith('python')) return others;
+    try {
+      return [...this.#facts.pythonNames().map((distribution) => `python-${distribution}`), ...others];
+    } catch (error) {
+      if (isTrimaranError(error)) return others;
+      throw error;
+    }
   }
 
   #lookUp(name: string): ChannelPackage | undefined {
