@@ -1,6 +1,6 @@
 // Evaluation against real Nix, as ratios of processes run in turn on one tree.
 //
-//   node scripts/run-ts.mjs bench/nix.ts NIXPKGS [RUNS]      (after npm run build; needs nix-instantiate)
+//   npm run bench -- nix NIXPKGS [RUNS]      (needs nix-instantiate and GNU time)
 //
 // NIXPKGS is a checkout of nixpkgs 20.09 or near. What is evaluated is an image like the example's, to its drvPath. Files
 // are read once before, so the disk is warm; every process is cold. Both sides' drvPaths must be equal.
@@ -12,14 +12,15 @@ import { removeDiskTree } from '../src/store/disk-tree.ts';
 
 const [nixpkgsArgument, runsArgument] = process.argv.slice(2);
 if (nixpkgsArgument === undefined) {
-  console.error('usage: bench/nix.ts NIXPKGS [RUNS]');
-  process.exit(2);
+  console.log('left out: it needs a checkout of nixpkgs (`npm run bench -- nix NIXPKGS [RUNS]`)');
+  process.exit(0);
 }
 const nixpkgs = resolve(nixpkgsArgument);
 const runs = Number(runsArgument ?? 5);
 const work = mkdtempSync(join(tmpdir(), 'trimaran-bench-nix-'));
 const cache = join(work, 'cache');
-const trimaran = resolve('bin/trimaran');
+// A copy, so that a build meanwhile changes nothing.
+const trimaran = join(work, 'trimaran/bin/trimaran');
 
 const image = `
   { nixpkgs }:
@@ -164,6 +165,8 @@ function again(): void {
 }
 
 try {
+  for (const part of ['bin', 'dist', 'package.json'])
+    cpSync(part, join(work, 'trimaran', part), { recursive: true });
   writeFileSync(join(work, 'image.nix'), image);
   compare();
   again();
