@@ -1,7 +1,7 @@
 // `npm test`: sets up, runs every test, and closes with a line that counts them.
 // A test whose tool is missing on this machine is skipped with its reason; with CI=true nothing may be skipped.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuild, ensureDependencies, root } from './set-up.mjs';
@@ -54,17 +54,34 @@ console.log(`${passed} passed, ${failed + broken} failed, ${skipped} skipped`);
 process.exit(vitest.status === 0 && failed + broken === 0 && !forbidden ? 0 : 1);
 
 /**
- * Fetches the packages that the example locks, once, so that tests find them without talking to anybody. Gives the
- * folder they are in, or undefined where no mirror can be reached.
+ * Fetches the packages that the example's recipes install, once, so that tests find them without talking to anybody. Gives
+ * the folder they are in, or undefined where no mirror can be reached.
  */
 function fetchPackages() {
   const cache = join(root, 'node_modules/.cache/trimaran-test');
-  const built = spawnSync(
-    process.execPath,
-    ['bin/trimaran', 'nix', 'build', '--no-link', 'path:examples/areas#docker', 'path:examples/areas#db'],
-    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, XDG_CACHE_HOME: cache } },
-  );
-  if (built.status === 0) return join(cache, 'trimaran/debian');
-  console.error('The packages of the example cannot be fetched; tests that need them are skipped.');
-  return undefined;
+  const host = process.env.TRIMARAN_TEST_DOCKER_HOST;
+  const trimaran = (...args) =>
+    spawnSync(process.execPath, [join(root, 'bin/trimaran'), ...args], {
+      cwd: join(root, 'examples/areas'),
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, XDG_CACHE_HOME: cache, ...(host === undefined ? {} : { DOCKER_HOST: host }) },
+    }).status === 0;
+  const folder = join(cache, 'trimaran/debian');
+  if (!trimaran('nix', 'build', '--no-link', 'path:.#docker', 'path:.#db')) {
+    console.error('The packages of the example cannot be fetched; tests that need them are skipped.');
+    return undefined;
+  }
+  // What apt asks for inside a build is known only by building.
+  if (host !== undefined && !existsSync(join(folder, 'apt'))) {
+    console.error('Fetching what the example’s Dockerfiles install …');
+    const bases = ['debian:bookworm', 'debian:bookworm-slim'].every((name) =>
+      trimaran('base', name, '-o', join(cache, 'base.tar')),
+    );
+    const recipe = ['--recipe', 'dockerfile', '--engine', 'docker', '--no-cache', '--no-load'];
+    if (!bases || !trimaran('build', ...recipe)) {
+      console.error('Those cannot be fetched; tests that build Dockerfiles are skipped.');
+      rmSync(join(folder, 'apt'), { recursive: true, force: true });
+    }
+  }
+  return folder;
 }
