@@ -1,0 +1,214 @@
+// What a build must survive: being killed, interrupted, run twice at once, a full disk, folders that cannot be written,
+// a reader that goes away. Afterwards the same command gives the same bytes.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeDiskTree } from '../../src/store/disk-tree.ts';
+import { flakeText, type ServedArchive, SmallProject, serveArchive } from './small-project.ts';
+
+const isRoot = process.getuid?.() === 0;
+/** Runs what follows as somebody who owns nothing. */
+const asNobody = 'exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"';
+
+let served: ServedArchive;
+/** SHA-256 of the image, built undisturbed. */
+let wanted: string;
+
+async function inProject(work: (project: SmallProject) => Promise<void>, flake?: string): Promise<void> {
+  const project = new SmallProject(served.env, flake);
+  try {
+    await work(project);
+  } finally {
+    project.remove();
+  }
+}
+
+beforeAll(async () => {
+  served = await serveArchive();
+  await inProject(async (project) => {
+    const built = await project.build();
+    expect(built.exitCode, built.stderr).toBe(0);
+    wanted = project.resultHash();
+  });
+});
+afterAll(() => served?.close());
+
+describe('a build', () => {
+  it(
+    'is killed at fifty random moments, and gives the same image each time',
+    () =>
+      inProject(async (project) => {
+        const started = Date.now();
+        expect((await project.build()).exitCode).toBe(0);
+        const whole = Date.now() - started;
+        let killed = 0;
+        // One cache through all of them, so that what is left over adds up; the moments are spread over a whole build.
+        for (let round = 0; round < 50; round++) {
+          if (round % 10 === 0) removeDiskTree(project.cache);
+          const child = project.start(['nix', 'build', '.#docker', '--refresh'], { detached: true });
+          const ended = new Promise<NodeJS.Signals | null>((settle) =>
+            child.on('close', (_code, signal) => settle(signal)),
+          );
+          await new Promise((wake) => setTimeout(wake, Math.random() * whole));
+          if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL');
+          if ((await ended) === 'SIGKILL') killed++;
+          if (round % 5 === 4) {
+            const again = await project.build();
+            expect(again.exitCode, again.stderr).toBe(0);
+            expect(project.resultHash()).toBe(wanted);
+          }
+        }
+        expect(killed).toBeGreaterThan(20);
+      }),
+    180_000,
+  );
+
+  it(
+    'runs four times at once, and with two other images beside',
+    () =>
+      inProject(
+        async (project) => {
+          const results = await Promise.all(
+            ['a', 'a', 'b', 'c'].map((name, index) =>
+              project.trimaran(['nix', 'build', `.#${name}`, '-o', `result-${index}`]),
+            ),
+          );
+          for (const result of results) expect(result.exitCode, result.stderr).toBe(0);
+          expect(project.resultHash('result-0')).toBe(project.resultHash('result-1'));
+          const before = [0, 2, 3].map((index) => project.resultHash(`result-${index}`));
+          expect(new Set(before).size).toBe(3);
+          removeDiskTree(project.cache);
+          for (const [index, name] of [
+            [0, 'a'],
+            [2, 'b'],
+            [3, 'c'],
+          ] as const)
+            expect(
+              (await project.trimaran(['nix', 'build', `.#${name}`, '-o', `result-${index}`])).exitCode,
+            ).toBe(0);
+          expect([0, 2, 3].map((index) => project.resultHash(`result-${index}`))).toEqual(before);
+        },
+        flakeText().replace(
+          /docker = .*\n/,
+          ['a', 'b', 'c']
+            .map(
+              (name) =>
+                `${name} = pkgs.dockerTools.buildImage { name = "${name}"; copyToRoot = pkgs.hello; };`,
+            )
+            .join('\n'),
+        ),
+      ),
+    60_000,
+  );
+
+  it('ends with 130 when interrupted, and is done the next time', () =>
+    inProject(async (project) => {
+      for (const delay of [250, 450]) {
+        const child = project.start(['nix', 'build', '.#docker']);
+        const ended = new Promise<number | null>((settle) => child.on('close', settle));
+        await new Promise((wake) => setTimeout(wake, delay));
+        child.kill('SIGINT');
+        expect(await ended).toBe(130);
+      }
+      const built = await project.build();
+      expect(built.exitCode, built.stderr).toBe(0);
+      expect(project.resultHash()).toBe(wanted);
+    }));
+
+  it.skipIf(!isRoot)(
+    'meets a full disk, says so, leaves nothing half-made, and is done when there is room',
+    () =>
+      inProject(async (project) => {
+        mkdirSync(project.cache);
+        for (const size of ['200k', '1500k']) {
+          expect(
+            spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', project.cache]).status,
+          ).toBe(0);
+          try {
+            const failed = await project.build();
+            expect(failed.exitCode, failed.stderr).toBe(4);
+            expect(failed.stderr).toMatch(/\[[a-z]+\/no-space\]/);
+            expect(failed.stderr).toMatch(/next: \S/);
+            expect(existsSync(project.file('result'))).toBe(false);
+            expect(existsSync(project.file('trimaran.lock'))).toBe(false);
+            spawnSync('mount', ['-o', 'remount,size=100m', project.cache]);
+            const built = await project.build();
+            expect(built.exitCode, built.stderr).toBe(0);
+            expect(project.resultHash()).toBe(wanted);
+          } finally {
+            spawnSync('umount', [project.cache]);
+          }
+          spawnSync('rm', [project.file('result'), project.file('trimaran.lock')]);
+        }
+      }),
+    60_000,
+  );
+
+  it('meets a limit on the size of files', () =>
+    inProject(async (project) => {
+      for (const blocks of [4, 100, 600]) {
+        const failed = await project.build({ shell: `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"` });
+        expect(failed.exitCode, failed.stderr).toBe(4);
+        expect(failed.stderr).toMatch(/\[[a-z]+\/no-space\]/);
+        expect(existsSync(project.file('result'))).toBe(false);
+      }
+      expect((await project.build()).exitCode).toBe(0);
+      expect(project.resultHash()).toBe(wanted);
+    }));
+});
+
+describe('surroundings that refuse', () => {
+  it.skipIf(!isRoot)('a project that cannot be written to', () =>
+    inProject(async (project) => {
+      mkdirSync(project.cache, { mode: 0o777 });
+      chmodSync(project.cache, 0o777);
+      chmodSync(project.root, 0o755);
+      const locked = await project.build({ shell: asNobody });
+      expect(locked.exitCode, locked.stderr).toBe(4);
+      expect(locked.stderr).toContain('[flake/lock-not-writable]');
+      const linked = await project.trimaran(['nix', 'build', '.#docker', '--no-write-lock-file'], {
+        shell: asNobody,
+      });
+      expect(linked.exitCode, linked.stderr).toBe(4);
+      expect(linked.stderr).toMatch(/\/link-not-writable\][\s\S]*next: \S/);
+      expect(readdirSync(project.directory)).toEqual(['flake.nix']);
+    }),
+  );
+
+  it.skipIf(!isRoot)('a home without permissions', () =>
+    inProject(async (project) => {
+      chmodSync(project.root, 0o755);
+      mkdirSync(join(project.root, 'home'), { mode: 0o700 });
+      const failed = await project.build({
+        shell: `unset XDG_CACHE_HOME; ${asNobody}`,
+        env: { HOME: join(project.root, 'home') },
+      });
+      expect(failed.exitCode, failed.stderr).toBe(4);
+      expect(failed.stderr).toMatch(/permission denied \[cache\/unusable\][\s\S]*next: set XDG_CACHE_HOME/);
+    }),
+  );
+
+  it('a cache that is a file, or where no folder can be', () =>
+    inProject(async (project) => {
+      writeFileSync(project.cache, '');
+      for (const cache of [project.cache, '/proc/nosuch/cache']) {
+        const failed = await project.build({ env: { XDG_CACHE_HOME: cache } });
+        expect(failed.exitCode, failed.stderr).toBe(4);
+        expect(failed.stderr).toContain('[cache/unusable]');
+      }
+      spawnSync('rm', [project.cache]);
+    }));
+
+  it('a reader that goes away, and an output that is full', () =>
+    inProject(async (project) => {
+      const long = ['nix', 'eval', '--json', '--expr', 'builtins.genList (x: x) 100000'];
+      for (const reader of ['head -c 10', 'true']) {
+        const ended = await project.trimaran(long, { shell: `"$@" | ${reader}; exit "\${PIPESTATUS[0]}"` });
+        expect(ended).toMatchObject({ exitCode: 0, stderr: '' });
+      }
+      const full = await project.trimaran(long, { shell: 'exec "$@" > /dev/full' });
+      expect(full.exitCode).toBe(4);
+      expect(full.stderr).toContain('[system/no-space]');
+    }));
+});
