@@ -93,7 +93,7 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
     const described = await workspace.trimaran([
       ...['guix', 'time-machine', '-C', 'channels.scm', '--', 'describe', '-f', 'channels'],
     ]);
-    expect(described.stdout).toMatch(/\(url "debian:bookworm"\)[^]*\(commit\s+"\d{8}T\d{6}Z"\)/);
+    expect(described.stdout).toMatch(/\(url "debian:bookworm"\)[\s\S]*\(commit\s+"\d{8}T\d{6}Z"\)/);
     writeFileSync(join(workspace.example, 'pinned.scm'), described.stdout);
     const derivation = async (channels: string) => {
       const words = pack.map((word) => (word === 'channels.scm' ? channels : word));
@@ -121,6 +121,51 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
     expect(packed.stderr).toContain(message);
     expect(packed.stderr).not.toMatch(/^\s+at .*\.js:\d+/m);
     expect(packed.exitCode).toBe(3);
+  });
+
+  it('fetches git origins, and says both hashes where they differ', async () => {
+    const repository = join(workspace.root, 'repository');
+    const script = `git init -q ${repository} && cd ${repository} && echo hi > file && git add . &&
+      git -c user.name=a -c user.email=a@example.org commit -qm first && git tag v1`;
+    expect(spawnSync('sh', ['-c', script]).status).toBe(0);
+    const hashed = await workspace.trimaran(['guix', 'hash', '-rx', repository]);
+    const hash = hashed.stdout.trim();
+    const packageFile = (digest: string) => {
+      const file = join(workspace.root, 'fetched.scm');
+      writeFileSync(
+        file,
+        `(use-modules (guix packages) (guix git-download) (guix build-system copy) (guix licenses))
+         (package (name "fetched") (version "1")
+           (source (origin (method git-fetch)
+                     (uri (git-reference (url "file://${repository}") (commit (string-append "v" version))))
+                     (sha256 (base32 "${digest}"))))
+           (build-system copy-build-system) (arguments '(#:install-plan '(("file" "share/"))))
+           (synopsis "") (description "") (home-page "") (license agpl3))`,
+      );
+      return file;
+    };
+    const built = await workspace.trimaran(['guix', 'build', '--file', packageFile(hash)]);
+    expect(built.exitCode, built.stderr).toBe(0);
+    expect(readFileSync(join(built.stdout.trim(), 'share/file'), 'utf8')).toBe('hi\n');
+    const other = `${hash.slice(0, -1)}${hash.endsWith('0') ? '1' : '0'}`;
+    const differing = await workspace.trimaran(['guix', 'build', '--file', packageFile(other)]);
+    expect(differing.exitCode).toBe(3);
+    expect(differing.stderr).toContain('sha256 hash mismatch for /gnu/store/');
+    expect(differing.stderr).toContain(`expected hash: ${other}`);
+    expect(differing.stderr).toContain(`actual hash:   ${hash}`);
+  }, 60_000);
+
+  it.each([
+    ['(call-with-output-file "/etc/trimaran" (lambda (port) (display 1 port)))', 'Permission denied'],
+    ['(open-input-file "/etc/hostname")', 'No such file or directory'],
+    ['(socket AF_INET SOCK_STREAM 0)', 'not supported: the procedure socket'],
+    ['(system* "true")', 'not supported: the procedure system*'],
+    ['(begin (display "before") (newline) (error "no luck:" 7))', 'no luck: 7'],
+  ])('lets a builder reach nothing but its inputs and outputs: %s', async (builder, message) => {
+    const built = await workspace.trimaran(['guix', 'build', '-e', `(computed-file "x" #~${builder})`]);
+    expect(built.exitCode).toBe(3);
+    expect(built.stderr).toContain('[store/build-failed]');
+    expect(built.stderr).toContain(message);
   });
 
   it('refuses channels that are not of Debian, and says what to write', async () => {

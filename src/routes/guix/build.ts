@@ -2,7 +2,7 @@
 import type { StorePath } from '../../formats/store-path.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { GuixSettings } from './evaluate.ts';
-import type { GuixAction, GuixSources, PackSettings } from './evaluation-request.ts';
+import type { GuixAction, GuixSources } from './evaluation-request.ts';
 import { isMemorable, lockStates, recallResult, rememberResult } from './result-memo.ts';
 
 export interface GuixBuildRequest {
@@ -14,7 +14,7 @@ export interface GuixBuildRequest {
   readonly log?: ((line: string) => void) | undefined;
 }
 
-export interface GuixOutput {
+interface GuixOutput {
   readonly name: string;
   /** `/gnu/store/…` */
   readonly path: StorePath;
@@ -31,7 +31,7 @@ export interface GuixBuildResult {
   readonly wasThere: boolean;
 }
 
-export type { GuixSources, PackSettings };
+export type { GuixSources };
 
 /**
  * Evaluates and builds; what was built before and depends on nothing that changed is only looked up. Rejects with the

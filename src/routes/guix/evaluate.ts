@@ -43,7 +43,7 @@ export async function withEvaluated<Result>(
 }
 
 /** The folder whose trimaran.lock counts: that of the first manifest or file, else the current one. */
-export function projectDirectory(host: Pick<Host, 'cwd'>, action: GuixAction): string {
+function projectDirectory(host: Pick<Host, 'cwd'>, action: GuixAction): string {
   if (action.kind !== 'pack' && action.kind !== 'build') return host.cwd;
   const [file] = [...action.sources.manifests, ...action.sources.files];
   return file === undefined ? host.cwd : dirname(file);

@@ -86,7 +86,7 @@ export type GuixResult =
   | { readonly kind: 'channels'; readonly channels: readonly GuixChannel[] }
   | { readonly kind: 'packages'; readonly packages: readonly ShownPackage[] };
 
-export interface EvaluatedDerivation {
+interface EvaluatedDerivation {
   readonly drvPath: StorePath;
   readonly outputs: readonly string[];
 }

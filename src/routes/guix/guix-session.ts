@@ -26,7 +26,7 @@ const stackSizeMb = 256;
 const timeLimit = 60_000;
 
 /** The suite that recipes get when they name no channel. */
-export const defaultSuite = 'bookworm';
+const defaultSuite = 'bookworm';
 
 export interface GuixSessionOptions {
   readonly host: Host;

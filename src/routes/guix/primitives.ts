@@ -51,7 +51,7 @@ const derivationType = new RecordType({
 });
 
 /** A derivation as a Scheme value. */
-export function derivationValue(made: MadeDerivation): Value {
+function derivationValue(made: MadeDerivation): Value {
   return new Rec(derivationType, [str(made.drvPath), made]);
 }
 

@@ -9,9 +9,9 @@ import type { BuildContext } from '../../store/builder.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 
 /** Where in a profile its search paths lie, for whoever makes an image of it. */
-export const searchPathFile = 'etc/search-paths.json';
+const searchPathFile = 'etc/search-paths.json';
 
-export interface SearchPath {
+interface SearchPath {
   readonly variable: string;
   readonly files: readonly string[];
   /** False when the first that exists is the value. */

@@ -6,7 +6,7 @@ import { systemErrorCode } from '../../foundation/error.ts';
 import type { SchemeHost } from '../../languages/scheme/host.ts';
 
 /** Where package modules are that no file holds. */
-export const packageModuleFolder = '/trimaran/package-modules';
+const packageModuleFolder = '/trimaran/package-modules';
 
 export interface SchemeHostOptions {
   readonly cwd: string;
