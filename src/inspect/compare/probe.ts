@@ -57,7 +57,6 @@ export async function probeImage(
   const { overrides } = service;
   const published = overrides.ports.find(({ value }) => value.published === String(target.port));
   const container = published?.value.target ?? target.port;
-  const started = performance.now();
   let stop: (() => Promise<void>) | undefined;
   try {
     const running = await runImage({
@@ -74,6 +73,8 @@ export async function probeImage(
       output: 'ignore',
     });
     stop = () => running.stop();
+    // Unpacking the image is no part of starting it.
+    const started = performance.now();
     let exitCode: number | undefined;
     void running.exited.then((code) => {
       exitCode = code;

@@ -69,7 +69,7 @@ export async function resolveNames(
 ): Promise<ResolvedNames> {
   if (!set.startsWith('debian:')) {
     return {
-      names: requirements.map((requirement) => byRule(requirement)),
+      names: requirements.map((requirement) => byRule(requirement, set)),
       python: undefined,
       missing: [],
       unchecked: `names follow ${set}'s rules and were not looked up; only a \`debian:\` set can be asked here`,
@@ -96,7 +96,7 @@ export async function resolveNames(
   } catch (error) {
     if (!isTrimaranError(error)) throw error;
     return {
-      names: requirements.map((requirement) => byRule(requirement)),
+      names: requirements.map((requirement) => byRule(requirement, set)),
       python: undefined,
       missing: [],
       unchecked: `${set} could not be asked (${error.message}); names follow rules`,
@@ -134,8 +134,10 @@ function candidates({ from, name }: Requirement) {
 }
 
 /** What nixpkgs and Guix mostly call it. */
-function byRule(requirement: Requirement): ResolvedName {
+function byRule(requirement: Requirement, set: string): ResolvedName {
   const { from, name } = requirement;
+  if (from === 'debian' && set.startsWith('debian:'))
+    return { requirement, python: undefined, plain: name, debian: [name], version: undefined };
   const [, debianPython] = from === 'debian' ? (/^python3-(.+)$/.exec(name) ?? []) : [];
   const [, guixPython] = from === 'guix' ? (/^python-(.+)$/.exec(name) ?? []) : [];
   const python = debianPython ?? guixPython ?? (from === 'python' ? name : undefined);
