@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import pc from 'picocolors';
 import {
+  columnName,
   compareRecipes,
   comparisonHtml,
   comparisonMarkdown,
   comparisonTables,
-  kindNames,
   packageTable,
   parseProbe,
   projectHere,
@@ -34,6 +34,7 @@ export async function run(
     measure: options.measure === true,
     verify: options.verify === true,
     probe,
+    sets: ((options.sets as string | undefined) ?? '').split(',').filter((set) => set !== ''),
   });
   const page = options.html as string | undefined;
   if (page !== undefined) {
@@ -59,7 +60,7 @@ function exitCodeOf(comparisons: readonly ServiceComparison[]): number {
 }
 
 function printComparison(context: CommandContext, comparison: ServiceComparison, all: boolean): void {
-  const names = comparison.columns.map((column) => `${kindNames[column.kind]} (${column.file})`);
+  const names = comparison.columns.map((column) => `${columnName(column)} (${column.file})`);
   const packages = packageTable(comparison);
   const differing = packages.rows.filter((row) => row.differs);
   const tables: Table[] = [

@@ -166,6 +166,7 @@ projectOptions(
 )
   .option('--markdown', 'print Markdown')
   .option('--html <file>', 'write a report to look at')
+  .option('--sets <references>', 'the flake over package sets instead: debian:bookworm,debian:trixie')
   .option('--packages', 'list every package, not only those that differ')
   .option('--measure', 'build from nothing, again, and after one file changed; in a copy')
   .option('--verify', 'build twice and compare the bits')

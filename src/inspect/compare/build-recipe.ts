@@ -49,14 +49,16 @@ export interface RecipeChoice {
   readonly project: ComposeProject;
   readonly service: Service;
   readonly kind: RecipeKind;
+  /** In place of the flake's own `nixpkgs`: `debian:trixie`. */
+  readonly set?: string | undefined;
 }
 
 /** Builds a recipe, or says why that cannot be done here. */
 export async function buildRecipe(
   host: Host,
-  { project, service, kind }: RecipeChoice,
+  { project, service, kind, set }: RecipeChoice,
 ): Promise<BuiltRecipe | BuildProblem> {
-  const file = memoFile(host, { project, service, kind });
+  const file = memoFile(host, { project, service, kind, set });
   const known = recall(host, file, project);
   if (known !== undefined) return known;
   try {
@@ -65,22 +67,26 @@ export async function buildRecipe(
       project,
       services: [service.name],
       kind,
-      settings: defaultNixSettings,
+      settings:
+        set === undefined
+          ? defaultNixSettings
+          : { ...defaultNixSettings, overrideInputs: new Map([['nixpkgs', set]]) },
     });
     const { image, archive, recipe } = built!;
     const { facts } = await examineImage(host, image);
     const packed = await packedSize(host, image);
+    const command = set === undefined ? recipe.command : `${recipe.command} --override-input nixpkgs ${set}`;
     const memo: Memo = {
       // After the build, since that may have written locks.
       state: stateOfProject(project),
-      command: recipe.command,
+      command,
       archive,
       configDigest: image.configDigest,
       packed,
     };
     mkdirSync(dirname(file), { recursive: true });
     await writeFileAtomically(file, JSON.stringify(memo));
-    return { command: recipe.command, archive, facts, packed, open: () => Promise.resolve(image) };
+    return { command, archive, facts, packed, open: () => Promise.resolve(image) };
   } catch (error) {
     if (!isTrimaranError(error)) throw error;
     const { code, message, hint, exitCode } = error;
@@ -88,8 +94,8 @@ export async function buildRecipe(
   }
 }
 
-function memoFile(host: Host, { project, service, kind }: RecipeChoice): string {
-  const key = JSON.stringify([memoFormat, project.directory, project.files, service.name, kind]);
+function memoFile(host: Host, { project, service, kind, set }: RecipeChoice): string {
+  const key = JSON.stringify([memoFormat, project.directory, project.files, service.name, kind, set ?? '']);
   return join(trimaranRoot(host), 'facts', 'recipes', `${sha256Hex(Buffer.from(key))}.json`);
 }
 

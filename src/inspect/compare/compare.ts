@@ -35,6 +35,8 @@ export interface ColumnImage {
 
 export interface Column {
   readonly kind: RecipeKind;
+  /** The package set that it was built over, where that is what is compared. */
+  readonly set: string | undefined;
   /** As the user would name it. */
   readonly file: string;
   /** Files of the recipe with their texts, the first the recipe itself. */
@@ -75,6 +77,8 @@ export interface CompareRequest {
   readonly measure: boolean;
   readonly verify: boolean;
   readonly probe: ProbeTarget | undefined;
+  /** Package sets to build the flake over, in place of comparing recipes; none by default. */
+  readonly sets: readonly string[];
 }
 
 /**
@@ -96,7 +100,13 @@ export async function compareRecipes(request: CompareRequest): Promise<ServiceCo
   const comparisons: ServiceComparison[] = [];
   for (const service of project.services) {
     if (request.services.length === 0 ? !service.enabled : !request.services.includes(service.name)) continue;
-    const kinds = await usableKinds(request, service);
+    const recipes = await usableKinds(request, service);
+    const kinds =
+      request.sets.length === 0
+        ? recipes
+        : recipes
+            .filter(({ kind }) => kind === 'nix')
+            .flatMap((recipe) => request.sets.map((set) => ({ ...recipe, set })));
     if (kinds.length > 0) comparisons.push(await compareService(request, { service, kinds, audit }));
     else if (request.services.length > 0) throw noRecipe(service);
   }
@@ -116,6 +126,7 @@ function noRecipe(service: Service | undefined): TrimaranError {
 
 interface UsableRecipe {
   readonly kind: RecipeKind;
+  readonly set?: string;
   readonly needs: ImageNeeds | undefined;
 }
 
@@ -160,14 +171,14 @@ async function compareService(
   const { host, project } = request;
   const { service, kinds, audit } = given;
   const built: (BuiltRecipe | BuildProblem)[] = [];
-  for (const { kind } of kinds) built.push(await buildRecipe(host, { project, service, kind }));
+  for (const { kind, set } of kinds) built.push(await buildRecipe(host, { project, service, kind, set }));
   const facts = built.map((one) => ('facts' in one ? one.facts : undefined));
   const shared = sharedLayers(facts);
   const only = filesOnlyIn(
     facts.map((one) => (one === undefined ? undefined : imagePaths(host, one.configDigest))),
   );
   const columns: Column[] = [];
-  for (const [index, { kind, needs }] of kinds.entries()) {
+  for (const [index, { kind, needs, set }] of kinds.entries()) {
     const one = built[index]!;
     const texts = recipeTexts(project, service, kind);
     const linesOf = (file: string) => (texts.find((text) => text.file === file)?.text ?? '').split('\n');
@@ -183,6 +194,7 @@ async function compareService(
         : undefined;
     columns.push({
       kind,
+      set,
       file: texts[0]?.file ?? kind,
       texts,
       says: needs === undefined ? undefined : recipeStatements(needs, linesOf),

@@ -25,7 +25,12 @@ export interface Table {
   readonly rows: readonly Row[];
 }
 
-export const kindNames = { dockerfile: 'Dockerfile', nix: 'Nix flake', guix: 'Guix manifest' } as const;
+const kindNames = { dockerfile: 'Dockerfile', nix: 'Nix flake', guix: 'Guix manifest' } as const;
+
+/** What a column is headed. */
+export function columnName(column: Pick<Column, 'kind' | 'set'>): string {
+  return column.set ?? kindNames[column.kind];
+}
 
 /** Every table of a comparison, in the order in which people ask. */
 export function comparisonTables(comparison: ServiceComparison): Table[] {

@@ -67,7 +67,7 @@ const reserved = new Set([
   'version',
 ]);
 
-export function sameSource(a: Source, b: Source): boolean {
+function sameSource(a: Source, b: Source): boolean {
   return a.kind === 'git'
     ? b.kind === 'git' && a.url === b.url && a.ref === b.ref
     : b.kind === 'local' && a.path === b.path;

@@ -5,8 +5,8 @@ import type { ExaminedImage, ImageFacts } from '../compare/image-facts.ts';
 import { topics } from '../compare/recipe-statements.ts';
 import {
   type Cell,
+  columnName,
   comparisonTables,
-  kindNames,
   megabytes,
   packageTable,
   seconds,
@@ -90,7 +90,7 @@ ${parts.body}
 function serviceSection(comparison: ServiceComparison): string {
   const { service, columns } = comparison;
   const id = slug(service);
-  const names = columns.map((column) => kindNames[column.kind]);
+  const names = columns.map((column) => columnName(column));
   const lines = [`<section aria-labelledby="${id}">`, `<h2 id="${id}">${text(service)}</h2>`];
   for (const table of comparisonTables(comparison)) {
     lines.push(
@@ -99,13 +99,15 @@ function serviceSection(comparison: ServiceComparison): string {
     );
   }
   lines.push('<h3>Sizes and times</h3>', bars(columns));
-  for (const { kind, image } of columns) {
+  for (const column of columns) {
+    const { image } = column;
     if (image === undefined) continue;
-    const columnId = `${id}-${kind}`;
+    const columnId = slug(`${id}-${columnName(column)}`);
+    const name = text(columnName(column));
     lines.push(
-      `<h3>${kindNames[kind]}: where the image’s bytes are</h3>`,
+      `<h3>${name}: where the image’s bytes are</h3>`,
       treemapSection(image.facts),
-      `<h3>${kindNames[kind]}: why each package is there</h3>`,
+      `<h3>${name}: why each package is there</h3>`,
       closureSection(image.facts, columnId),
     );
   }
@@ -162,7 +164,7 @@ function cellHtml(cell: Cell, column: Column, id: string): string {
   const [said] = cell.text.split('\n');
   const line = place.lines[0] ?? 1;
   const short = place.file.replace(/^.*\/(?=[^/]*\/)/, '');
-  return `${text(said!)}<a class="place" href="#${lineId({ id, kind: column.kind, file, line })}">${text(`${short}:${line}`)}</a>`;
+  return `${text(said!)}<a class="place" href="#${lineId({ id, kind: column.set ?? column.kind, file, line })}">${text(`${short}:${line}`)}</a>`;
 }
 
 function lineId(at: {
@@ -171,14 +173,14 @@ function lineId(at: {
   readonly file: number;
   readonly line: number;
 }): string {
-  return `${at.id}-${at.kind}-${at.file}-L${at.line}`;
+  return `${at.id}-${slug(at.kind)}-${at.file}-L${at.line}`;
 }
 
 /** A recipe's text by line; those that say something are marked, and lead to those of the other recipes. */
 function recipeSection(column: Column, columns: readonly Column[], id: string): string {
   const lines = [
-    `<section aria-label="${text(`${id}, ${kindNames[column.kind]}`)}">`,
-    `<h4>${kindNames[column.kind]}</h4>`,
+    `<section aria-label="${text(`${id}, ${columnName(column)}`)}">`,
+    `<h4>${columnName(column)}</h4>`,
   ];
   for (const [file, { file: name, text: source }] of column.texts.entries()) {
     const topicsAt = new Map<number, string[]>();
@@ -194,13 +196,13 @@ function recipeSection(column: Column, columns: readonly Column[], id: string): 
     const shown = name.replace(/^.*\/(?=[^/]*\/)/, '');
     lines.push(
       `<p class="mono soft">${text(shown)}</p>`,
-      `<div class="scroll" tabindex="0" role="region" aria-label="${text(`${id}, ${kindNames[column.kind]}: ${shown}`)}"><ol class="lines mono">`,
+      `<div class="scroll" tabindex="0" role="region" aria-label="${text(`${id}, ${columnName(column)}: ${shown}`)}"><ol class="lines mono">`,
     );
     for (const [index, line] of source.replace(/\n$/, '').split('\n').entries()) {
       const said = topicsAt.get(index + 1);
       const links =
         said === undefined || said.length === 0 ? '' : `<span class="links">${said.join('; ')}</span>`;
-      const place = lineId({ id, kind: column.kind, file, line: index + 1 });
+      const place = lineId({ id, kind: column.set ?? column.kind, file, line: index + 1 });
       lines.push(
         said === undefined
           ? `<li>${text(line)}</li>`
@@ -224,34 +226,42 @@ function otherRecipes(at: {
     if (other === at.column || says?.kind !== 'says') return [];
     const file = other.texts.findIndex((one) => one.file === says.file);
     if (file < 0) return [];
-    const place = lineId({ id: at.id, kind: other.kind, file, line: says.lines[0] ?? 1 });
-    return [`<a href="#${place}">${kindNames[other.kind]}</a>`];
+    const place = lineId({ id: at.id, kind: other.set ?? other.kind, file, line: says.lines[0] ?? 1 });
+    return [`<a href="#${place}">${columnName(other)}</a>`];
   });
   return links.length === 0 ? '' : ` → ${links.join(', ')}`;
 }
 
 /** Sizes, and times where they were measured, each against the greatest of its kind. */
 function bars(columns: readonly Column[]): string {
-  const sizes = columns.flatMap(({ kind, image }) =>
+  const sizes = columns.flatMap(({ kind, set, image }) =>
     image === undefined
       ? []
       : [
-          { label: `${kindNames[kind]}, size`, value: image.facts.size, shown: megabytes(image.facts.size) },
-          { label: `${kindNames[kind]}, packed`, value: image.packed, shown: megabytes(image.packed) },
+          {
+            label: `${columnName({ kind, set })}, size`,
+            value: image.facts.size,
+            shown: megabytes(image.facts.size),
+          },
+          {
+            label: `${columnName({ kind, set })}, packed`,
+            value: image.packed,
+            shown: megabytes(image.packed),
+          },
         ],
   );
-  const times = columns.flatMap(({ kind, times: found, probe }) => [
+  const times = columns.flatMap(({ kind, set, times: found, probe }) => [
     ...(found === undefined
       ? []
       : [
-          { label: `${kindNames[kind]}, from nothing`, value: found.cold },
-          { label: `${kindNames[kind]}, again`, value: found.warm },
+          { label: `${columnName({ kind, set })}, from nothing`, value: found.cold },
+          { label: `${columnName({ kind, set })}, again`, value: found.warm },
           ...(found.changed === undefined
             ? []
-            : [{ label: `${kindNames[kind]}, one file changed`, value: found.changed }]),
+            : [{ label: `${columnName({ kind, set })}, one file changed`, value: found.changed }]),
         ]),
     ...(probe?.answers === true
-      ? [{ label: `${kindNames[kind]}, first answer`, value: probe.milliseconds }]
+      ? [{ label: `${columnName({ kind, set })}, first answer`, value: probe.milliseconds }]
       : []),
   ]);
   const groups = [sizes, times.map((time) => ({ ...time, shown: seconds(time.value) }))].filter(

@@ -1,12 +1,12 @@
 // A comparison as Markdown: tables that forges render.
 import type { ServiceComparison } from '../compare/compare.ts';
-import { comparisonTables, kindNames, packageTable, type Table } from '../compare/table.ts';
+import { columnName, comparisonTables, packageTable, type Table } from '../compare/table.ts';
 
 /** The whole text, ending in a line break. */
 export function comparisonMarkdown(comparisons: readonly ServiceComparison[]): string {
   const lines: string[] = [];
   for (const comparison of comparisons) {
-    const names = comparison.columns.map((column) => kindNames[column.kind]);
+    const names = comparison.columns.map((column) => columnName(column));
     lines.push(`# ${escapeText(comparison.service)}`, '');
     const tables = [...comparisonTables(comparison), packageTable(comparison)].filter(
       (table) => table.rows.length > 0,
