@@ -66,7 +66,8 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
   await mkdir(dirname(options.target), { recursive: true });
   let failure: TrimaranError | undefined;
   for (const url of options.urls) {
-    for (let attempt = 1; attempt <= (options.attempts ?? 3); attempt++) {
+    const attempts = options.attempts ?? 3;
+    for (let attempt = 1; attempt <= attempts; attempt++) {
       try {
         return await attemptDownload(url, options);
       } catch (error) {
@@ -75,7 +76,7 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
         // What a later address says matters less than that an earlier one had wrong bytes.
         if (failure === undefined || rank(error) >= rank(failure)) failure = error;
         if (error.code !== 'download/unreachable' && error.code !== 'download/busy') break;
-        await new Promise((resolve) => setTimeout(resolve, 200 * 4 ** (attempt - 1)));
+        if (attempt < attempts) await new Promise((resolve) => setTimeout(resolve, 200 * 4 ** (attempt - 1)));
       }
     }
   }

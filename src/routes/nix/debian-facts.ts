@@ -130,7 +130,6 @@ function nixRecord(record: PackageRecord, depends: readonly string[]) {
     path: toByteString(record.filename),
     size: record.size,
     sha256: record.sha256,
-    installedSize: record.installedSize ?? 0,
     description: toByteString(record.description ?? ''),
     homepage: toByteString(record.homepage ?? ''),
     depends,

@@ -13,7 +13,7 @@ import {
   prepareRelease,
   type ReleaseRequest,
 } from '../../sets/debian/prepared-release.ts';
-import { debBuilder, realisePackages } from '../../sets/debian/unpacked-packages.ts';
+import { realisePackagesOf } from '../../sets/debian/unpacked-packages.ts';
 import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
 import { EvaluationThread } from '../../sets/evaluation-thread.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
@@ -102,7 +102,7 @@ export class NixSession {
 
   /** Makes outputs of a derivation exist; Debian packages first and together. Rejects as `Realiser.realise`. */
   async realise(drvPath: StorePath, outputs?: readonly string[]): Promise<ReadonlyMap<string, StorePath>> {
-    await this.#realisePackagesOf(drvPath);
+    await realisePackagesOf({ host: this.host, store: this.store, lock: this.#lock }, drvPath);
     return this.#realiser.realise(drvPath, outputs);
   }
 
@@ -201,27 +201,6 @@ export class NixSession {
       debianArchitecture(this.system),
     );
     return { ...input, timestamp: release.timestamp, release: release.sha256 };
-  }
-
-  /** Fetching and unpacking many packages at once is quicker than one by one as their turn comes. */
-  async #realisePackagesOf(drvPath: StorePath): Promise<void> {
-    const seen = new Set<StorePath>();
-    const packages = [];
-    const pending = [drvPath];
-    for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
-      if (seen.has(path)) continue;
-      seen.add(path);
-      const derivation = this.store.readDerivation(path);
-      if (
-        [...derivation.outputs.values()].every(
-          (output) => output.path !== '' && this.store.isValid(output.path),
-        )
-      )
-        continue;
-      if (derivation.builder === debBuilder) packages.push(derivation);
-      pending.push(...derivation.inputDrvs.keys());
-    }
-    await realisePackages({ host: this.host, store: this.store }, packages);
   }
 }
 

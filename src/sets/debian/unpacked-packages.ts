@@ -11,6 +11,7 @@ import type { StorePath } from '../../formats/store-path.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { LocalStore } from '../../store/local-store.ts';
+import type { LockFile } from '../lock-file.ts';
 import { linkShared, noteShared } from '../shared-objects.ts';
 
 /** The builder of derivations that this file realises. */
@@ -19,8 +20,8 @@ export const debBuilder = 'builtin:deb';
 export interface PackageSource {
   readonly host: Host;
   readonly store: LocalStore;
-  /** Mirror that the project's lock or a flag names; the host's own otherwise. */
-  readonly mirrors?: readonly string[] | undefined;
+  /** The project's lock, which may fix a mirror. */
+  readonly lock?: LockFile | undefined;
 }
 
 /**
@@ -45,7 +46,7 @@ export async function realisePackages(
       host,
       cacheDirectory: store.root,
       packages: items.map((item) => item.record),
-      mirrors: source.mirrors ?? (await findMirrors({ env: host.env, suite })),
+      mirrors: await findMirrors({ env: host.env, suite, ...lockedMirror(source.lock, suite) }),
       timestamp: items[0]!.timestamp,
       snapshot: findSnapshot(host.env),
     });
@@ -68,7 +69,6 @@ export async function realisePackages(
         expected: record,
         shown: `${record.name} ${record.version}`,
         target: stages[index]!.out.tar,
-        ...(record.installedSize === undefined ? {} : { installedSize: record.installedSize }),
       })),
     });
     for (const [index, made] of unpacked.entries()) {
@@ -133,6 +133,11 @@ export async function realisePackagesOf(source: PackageSource, drvPath: StorePat
   await realisePackages(source, packages);
 }
 
+function lockedMirror(lock: LockFile | undefined, suite: string): { readonly locked?: readonly string[] } {
+  const mirror = lock?.debian.get(suite)?.mirror;
+  return mirror === undefined ? {} : { locked: [mirror] };
+}
+
 /** What the store keeps of a package beside its files: the `control` output of its derivation. */
 export function readControl(store: LocalStore, path: StorePath): DebControl {
   return JSON.parse(store.readFile(path).toString('utf8')) as DebControl;
@@ -156,7 +161,6 @@ function recordOfDerivation(derivation: Derivation): {
     if (value === undefined) throw badDerivation(`it has no \`${name}\``);
     return value;
   };
-  const installedSize = Number(derivation.env.get('installedSize') ?? 0);
   return {
     suite: field('suite'),
     timestamp: field('timestamp'),
@@ -167,7 +171,6 @@ function recordOfDerivation(derivation: Derivation): {
       filename: field('path'),
       size: Number(field('size')),
       sha256: field('sha256'),
-      ...(installedSize > 0 ? { installedSize } : {}),
     },
   };
 }

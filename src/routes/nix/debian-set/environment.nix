@@ -9,7 +9,7 @@ let
     builder = "builtin:deb";
     outputs = [ "out" "control" ];
     package = record.name;
-    inherit (record) version architecture path size sha256 installedSize;
+    inherit (record) version architecture path size sha256;
     inherit (debian) suite timestamp;
   };
 

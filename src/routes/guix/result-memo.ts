@@ -1,0 +1,81 @@
+// What a guix command came to, kept with the state of every file that it looked at, so that doing it again with nothing
+// changed is a look and no more. Light on purpose: this is the path of a build with nothing to do.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { temporaryNameFor } from '../../foundation/atomic-file.ts';
+import { sha256Hex } from '../../foundation/digest.ts';
+import { trimaranRoot } from '../../sets/cache-root.ts';
+import { sourceState, stateOf } from '../../sets/source-state.ts';
+import type { GuixBuildRequest, GuixBuildResult } from './build.ts';
+import type { ReadState } from './evaluation-request.ts';
+
+/** Raised whenever evaluation or building may give something else for the same input. */
+const memoFormat = 1;
+
+interface Memo {
+  readonly read: ReadState;
+  readonly results: readonly GuixBuildResult[];
+}
+
+/** Whether a result may be kept at all. */
+export function isMemorable(request: GuixBuildRequest): boolean {
+  return request.dryRun !== true;
+}
+
+/** The result of the same request, when nothing it depended on has changed. */
+export function recallResult(request: GuixBuildRequest): readonly GuixBuildResult[] | undefined {
+  try {
+    const memo = JSON.parse(readFileSync(memoFile(request), 'utf8')) as Memo;
+    const root = trimaranRoot(request.host);
+    const isThere = ({ path, physicalPath }: GuixBuildResult['outputs'][number]) =>
+      existsSync(join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`)) && existsSync(physicalPath);
+    if (!memo.results.every((result) => result.outputs.every(isThere))) return undefined;
+    return isUnchanged(memo.read) ? memo.results : undefined;
+  } catch {
+    // No memo, or a file that it names is gone: the request is carried out as if for the first time.
+    return undefined;
+  }
+}
+
+/** Remembers results. `read` is what they were made from, with its state at that time. */
+export function rememberResult(
+  request: GuixBuildRequest,
+  read: ReadState,
+  results: readonly GuixBuildResult[],
+): void {
+  const file = memoFile(request);
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = temporaryNameFor(file);
+  writeFileSync(temporary, JSON.stringify({ read, results } satisfies Memo));
+  renameSync(temporary, file);
+}
+
+/** The state of the locks that a request may read: beside its recipe and above it. */
+export function lockStates(request: GuixBuildRequest): Readonly<Record<string, string>> {
+  return Object.fromEntries(lockFiles(request).map((file) => [file, stateOf(file)]));
+}
+
+function isUnchanged({ files, folders }: ReadState): boolean {
+  return (
+    Object.entries(files).every(([file, state]) => stateOf(file) === state) &&
+    Object.entries(folders).every(
+      ([directory, state]) => sourceState({ directory, tracked: undefined }, []) === state,
+    )
+  );
+}
+
+/** Where the project's lock is or may come to be: beside a recipe or above it. */
+function lockFiles({ host, action }: GuixBuildRequest): string[] {
+  const { manifests, files } = action.sources;
+  const start = [...manifests, ...files][0];
+  const result: string[] = [];
+  for (let folder = start === undefined ? host.cwd : dirname(resolve(start)); ; folder = dirname(folder)) {
+    result.push(join(folder, 'trimaran.lock'));
+    if (existsSync(join(folder, '.git')) || dirname(folder) === folder) return result;
+  }
+}
+
+function memoFile({ host, action, settings }: GuixBuildRequest): string {
+  const words = [memoFormat, process.arch, host.cwd, action, settings];
+  return join(trimaranRoot(host), 'builds', `guix-${sha256Hex(Buffer.from(JSON.stringify(words)))}.json`);
+}
