@@ -1,10 +1,10 @@
 // How long building a recipe takes with nothing, with everything, and after one file changed, and whether it gives the
 // same image twice. All of it happens in a copy of the project with a cache of its own; the project is not touched.
-import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { buildProject } from '../../compose/build-project.ts';
 import { loadComposeProject } from '../../compose/load.ts';
-import { isTrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { defaultNixSettings } from '../../routes/nix/settings.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
@@ -82,8 +82,18 @@ export async function measureRecipe(
     if (!isTrimaranError(error)) throw error;
     return { reason: error.message };
   } finally {
-    if (existsSync(cache)) removeDiskTree(cache);
-    rmSync(root, { recursive: true, force: true });
+    removeCopy(root);
+  }
+}
+
+/** Removes the copy while a build that failed may still be tidying up in there. */
+function removeCopy(root: string): void {
+  for (let attempt = 1; existsSync(root); attempt++) {
+    try {
+      removeDiskTree(root);
+    } catch (error) {
+      if (systemErrorCode(error) === undefined || attempt >= 5) throw error;
+    }
   }
 }
 
