@@ -12,7 +12,7 @@ import type { NixBuildResult } from './build.ts';
 import type { NixSettings } from './settings.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
-const memoFormat = 1;
+const memoFormat = 2;
 
 interface Memo {
   readonly source: LocalSource;
