@@ -229,7 +229,7 @@ export function numbersEqv(a: Value, b: Value): boolean {
   return a === b;
 }
 
-function isReal(x: Value): boolean {
+function _isReal(x: Value): boolean {
   return isNumber(x);
 }
 

@@ -28,7 +28,8 @@ export function recallResult(request: GuixBuildRequest): readonly GuixBuildResul
     const memo = JSON.parse(readFileSync(memoFile(request), 'utf8')) as Memo;
     const root = trimaranRoot(request.host);
     const isThere = ({ path, physicalPath }: GuixBuildResult['outputs'][number]) =>
-      existsSync(join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`)) && existsSync(physicalPath);
+      existsSync(join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`)) &&
+      existsSync(physicalPath);
     if (!memo.results.every((result) => result.outputs.every(isThere))) return undefined;
     return isUnchanged(memo.read) ? memo.results : undefined;
   } catch {

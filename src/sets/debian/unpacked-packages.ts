@@ -15,7 +15,7 @@ import type { LockFile } from '../lock-file.ts';
 import { linkShared, noteShared } from '../shared-objects.ts';
 
 /** The builder of derivations that this file realises. */
-export const debBuilder = 'builtin:deb';
+const debBuilder = 'builtin:deb';
 
 export interface PackageSource {
   readonly host: Host;
