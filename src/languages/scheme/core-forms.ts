@@ -771,8 +771,3 @@ export const coreForms: Readonly<Record<string, CoreForm>> = {
     }
   }),
 };
-
-/** A form made of core names and given pieces, for macros written in TypeScript. */
-function _coreCall(expander: Expander, name: string, ...items: Value[]): Value {
-  return new Syntax(new Pair(expander.coreId(name), arrayToList(items)), EMPTY_WRAP, undefined);
-}

@@ -229,10 +229,6 @@ export function numbersEqv(a: Value, b: Value): boolean {
   return a === b;
 }
 
-function _isReal(x: Value): boolean {
-  return isNumber(x);
-}
-
 export function numberSign(x: Value): number {
   if (typeof x === 'number') return x;
   if (typeof x === 'bigint') return x < 0n ? -1 : x > 0n ? 1 : 0;

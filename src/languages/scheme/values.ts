@@ -81,8 +81,6 @@ export class Singleton {
 export const NIL = new Singleton('()');
 export const UNSPECIFIED = new Singleton('#<unspecified>');
 export const EOF = new Singleton('#<eof>');
-/** Guile's mark for an argument that was not given. */
-const _UNDEFINED = new Singleton('#<undefined>');
 
 /** A character: a Unicode code point. Equal characters are one object. */
 export class Char {
