@@ -3,7 +3,6 @@
 import { type Binding, type CoreForm, duplicateOf, type Expander, named, syntaxError } from './expand.ts';
 import { type Clause, constant, type IR, LocalVariable } from './ir.ts';
 import {
-  EMPTY_WRAP,
   isIdentifier,
   isStxPair,
   placeOf,
@@ -16,17 +15,7 @@ import {
   stxList,
   wrapValue,
 } from './syntax.ts';
-import {
-  arrayToList,
-  Keyword,
-  keyword,
-  MString,
-  NIL,
-  Pair,
-  SPromise,
-  UNSPECIFIED,
-  type Value,
-} from './values.ts';
+import { arrayToList, Keyword, keyword, MString, NIL, SPromise, UNSPECIFIED, type Value } from './values.ts';
 
 const bad = (form: Value, subform?: Value) =>
   syntaxError({ message: 'source expression failed to match any pattern', form, subform });
