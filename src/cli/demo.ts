@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import pc from 'picocolors';
 import {
   buildNix,
+  buildProject,
   connectEngine,
   defaultNixSettings,
   type Engine,
   isTrimaranError,
   linkResults,
+  loadComposeProject,
   loadImages,
   openImage,
   plainRuntimes,
@@ -43,6 +45,7 @@ export async function run(context: CommandContext): Promise<number> {
       `  ${image.names.map((name) => name.path).join(', ')}  ${(size / 1e6).toFixed(1)} MB in ${image.layers.length} layers, ${image.configDigest}`,
     );
   }
+  await showGuix({ ...context, host });
   const ok =
     engine !== undefined && compose !== undefined
       ? await demoWithEngine(context, { engine, compose, archives, example })
@@ -58,6 +61,23 @@ export async function run(context: CommandContext): Promise<number> {
     context.print(`  ${line}`);
   }
   return 0;
+}
+
+/** The same service from the other recipe that needs no engine. */
+async function showGuix(context: CommandContext): Promise<void> {
+  const { host } = context;
+  step(context, 'trimaran guix time-machine -C channels.scm -- pack -m manifest.scm -f docker …');
+  const project = await loadComposeProject({ directory: host.cwd, environment: host.env });
+  const [built] = await buildProject({
+    host,
+    project,
+    services: ['api'],
+    kind: 'guix',
+    settings: defaultNixSettings,
+  });
+  const { image } = built!;
+  const size = image.layers.reduce((sum, layer) => sum + layer.size, 0);
+  context.print(`  ${(size / 1e6).toFixed(1)} MB in ${image.layers.length} layers, ${image.configDigest}`);
 }
 
 function exampleDirectory(): string {
