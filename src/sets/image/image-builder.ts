@@ -9,6 +9,7 @@ import type { ContainerConfig, Image } from '../../oci/image.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import { declaredRootOf } from '../debian/declared-root.ts';
 import { assembleImage } from './assemble-image.ts';
+import { checkConfig } from './check-config.ts';
 import { runImageCommands } from './image-commands.ts';
 import { collectImageContents } from './image-contents.ts';
 
@@ -37,6 +38,7 @@ export async function buildImageArchive(context: BuildContext): Promise<void> {
   const { store } = context;
   const attributes = context.attributes as unknown as ImageAttributes;
   const output = context.outputs.get('out')!;
+  checkConfig(attributes.config);
   const collected = collectImageContents({
     store,
     contents: attributes.contents,

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { checkConfig } from './check-config.ts';
+
+function codeOf(config: Record<string, unknown>): string | undefined {
+  try {
+    checkConfig(config);
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+}
+
+describe('the config of an image', () => {
+  it('takes what engines take, whatever the case of its keys', () => {
+    expect(
+      codeOf({
+        Cmd: ['a'],
+        cmd: ['a'],
+        Env: ['A=b'],
+        ExposedPorts: { '80/tcp': {} },
+        Labels: { a: 'b' },
+        Entrypoint: null,
+        StopTimeout: 3,
+      }),
+    ).toBeUndefined();
+  });
+
+  it('refuses unknown keys with the nearest', () => {
+    expect(codeOf({ Entrypiont: ['a'] })).toBe('image/unknown-config');
+    expect(() => checkConfig({ WorkDir: '/' })).toThrow(/no `WorkDir`/);
+  });
+
+  it('refuses wrong types', () => {
+    for (const config of [
+      { Cmd: 'a' },
+      { Cmd: [1] },
+      { Env: { A: 'b' } },
+      { WorkingDir: [] },
+      { ExposedPorts: ['80/tcp'] },
+      { Labels: { a: 1 } },
+    ]) {
+      expect(codeOf(config)).toBe('image/bad-config');
+    }
+  });
+});

@@ -1,0 +1,91 @@
+// The `config` of a recipe, checked before an image is made of it: engines ignore what they do not know, and refuse a
+// wrong type only when the image is loaded. Keys are those of https://github.com/moby/docker-image-spec and of Docker's
+// own additions; engines compare them without regard to case.
+import { TrimaranError } from '../../foundation/error.ts';
+import { didYouMean } from '../../foundation/nearest.ts';
+
+type Shape = 'text' | 'texts' | 'switch' | 'number' | 'names' | 'labels' | 'anything';
+
+const keys: Readonly<Record<string, Shape>> = {
+  Hostname: 'text',
+  Domainname: 'text',
+  User: 'text',
+  AttachStdin: 'switch',
+  AttachStdout: 'switch',
+  AttachStderr: 'switch',
+  ExposedPorts: 'names',
+  Tty: 'switch',
+  OpenStdin: 'switch',
+  StdinOnce: 'switch',
+  Env: 'texts',
+  Cmd: 'texts',
+  Healthcheck: 'anything',
+  ArgsEscaped: 'switch',
+  Image: 'text',
+  Volumes: 'names',
+  WorkingDir: 'text',
+  Entrypoint: 'texts',
+  NetworkDisabled: 'switch',
+  MacAddress: 'text',
+  OnBuild: 'texts',
+  Labels: 'labels',
+  StopSignal: 'text',
+  StopTimeout: 'number',
+  Shell: 'texts',
+  Memory: 'number',
+  MemorySwap: 'number',
+  CpuShares: 'number',
+};
+
+const descriptions: Readonly<Record<Shape, string>> = {
+  text: 'a string',
+  texts: 'a list of strings',
+  switch: 'true or false',
+  number: 'a number',
+  names: 'a set whose values are empty sets, such as { "80/tcp" = { }; }',
+  labels: 'a set of strings',
+  anything: 'a set',
+};
+
+/** Throws `image/unknown-config` (with the nearest key) and `image/bad-config`. */
+export function checkConfig(config: Readonly<Record<string, unknown>>): void {
+  const known = new Map(Object.entries(keys).map(([name, shape]) => [name.toLowerCase(), shape]));
+  for (const [name, value] of Object.entries(config)) {
+    const shape = known.get(name.toLowerCase());
+    if (shape === undefined) {
+      throw new TrimaranError({
+        code: 'image/unknown-config',
+        message: `an image’s config has no \`${name}\``,
+        hint: didYouMean(name, Object.keys(keys)) ?? `it has ${Object.keys(keys).join(', ')}`,
+      });
+    }
+    if (value !== null && !hasShape(value, shape)) {
+      throw new TrimaranError({
+        code: 'image/bad-config',
+        message: `config.${name} is ${JSON.stringify(value)}, where ${descriptions[shape]} is needed`,
+        hint: `write ${descriptions[shape]}`,
+      });
+    }
+  }
+}
+
+function hasShape(value: unknown, shape: Shape): boolean {
+  const isText = (item: unknown) => typeof item === 'string';
+  const isSet = typeof value === 'object' && value !== null && !Array.isArray(value);
+  switch (shape) {
+    case 'text':
+      return isText(value);
+    case 'texts':
+      return Array.isArray(value) && value.every(isText);
+    case 'switch':
+      return typeof value === 'boolean';
+    case 'number':
+      return typeof value === 'number';
+    case 'names':
+      return isSet && Object.values(value).every((item) => typeof item === 'object');
+    case 'labels':
+      return isSet && Object.values(value).every(isText);
+    case 'anything':
+      return isSet;
+  }
+}
