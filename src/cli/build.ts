@@ -9,12 +9,12 @@ import {
   connectEngine,
   defaultNixSettings,
   isTrimaranError,
-  loadComposeProject,
   loadImages,
   type RecipeKind,
   TrimaranError,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
+import { projectOf } from './project.ts';
 
 export async function run(
   context: CommandContext,
@@ -22,12 +22,7 @@ export async function run(
   options: Record<string, unknown>,
 ): Promise<number> {
   const { host } = context;
-  const project = await loadComposeProject({
-    directory: host.cwd,
-    environment: host.env,
-    ...(options.file === undefined ? {} : { files: options.file as string[] }),
-    ...(options.projectName === undefined ? {} : { projectName: options.projectName as string }),
-  });
+  const project = await projectOf(context, options);
   const output = options.output as string | undefined;
   if (output !== undefined && args.length !== 1) {
     throw new TrimaranError({

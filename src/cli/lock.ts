@@ -1,6 +1,7 @@
 // `trimaran lock`: pins what the project's recipes leave open.
-import { defaultNixSettings, loadComposeProject, lockProject } from '../index.ts';
+import { defaultNixSettings, lockProject } from '../index.ts';
 import type { CommandContext } from './context.ts';
+import { projectOf } from './project.ts';
 
 export async function run(
   context: CommandContext,
@@ -8,12 +9,7 @@ export async function run(
   options: Record<string, unknown>,
 ): Promise<number> {
   const { host } = context;
-  const project = await loadComposeProject({
-    directory: host.cwd,
-    environment: host.env,
-    ...(options.file === undefined ? {} : { files: options.file as string[] }),
-    ...(options.projectName === undefined ? {} : { projectName: options.projectName as string }),
-  });
+  const project = await projectOf(context, options);
   const { update } = options;
   const locked = await lockProject({
     host,

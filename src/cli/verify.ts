@@ -1,7 +1,8 @@
 // `trimaran verify`: builds each recipe again and says what differs.
-import { defaultNixSettings, type ImageDifference, loadComposeProject, verifyProject } from '../index.ts';
+import { defaultNixSettings, type ImageDifference, verifyProject } from '../index.ts';
 import { recipeKind } from './build.ts';
 import type { CommandContext } from './context.ts';
+import { projectOf } from './project.ts';
 
 export async function run(
   context: CommandContext,
@@ -9,12 +10,7 @@ export async function run(
   options: Record<string, unknown>,
 ): Promise<number> {
   const { host } = context;
-  const project = await loadComposeProject({
-    directory: host.cwd,
-    environment: host.env,
-    ...(options.file === undefined ? {} : { files: options.file as string[] }),
-    ...(options.projectName === undefined ? {} : { projectName: options.projectName as string }),
-  });
+  const project = await projectOf(context, options);
   const results = await verifyProject({
     host,
     project,
