@@ -10,11 +10,11 @@ import {
   comparisonTables,
   packageTable,
   parseProbe,
-  projectHere,
   type ServiceComparison,
   type Table,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
+import { projectOf } from './project.ts';
 
 export async function run(
   context: CommandContext,
@@ -23,10 +23,7 @@ export async function run(
 ): Promise<number> {
   const { host } = context;
   const probe = options.probe === undefined ? undefined : parseProbe(options.probe as string);
-  const project = await projectHere(host, {
-    files: options.file as string[] | undefined,
-    projectName: options.projectName as string | undefined,
-  });
+  const project = await projectOf(context, options);
   const comparisons = await compareRecipes({
     host,
     project,

@@ -2,8 +2,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import pc from 'picocolors';
-import { convertRecipe, projectHere, TrimaranError } from '../index.ts';
+import { convertRecipe, TrimaranError } from '../index.ts';
 import type { CommandContext } from './context.ts';
+import { projectOf } from './project.ts';
 import { recipeKind } from './recipe-kind.ts';
 
 export async function run(
@@ -21,10 +22,7 @@ export async function run(
       exitCode: 2,
     });
   }
-  const project = await projectHere(host, {
-    files: options.file as string[] | undefined,
-    projectName: options.projectName as string | undefined,
-  });
+  const project = await projectOf(context, options);
   const result = await convertRecipe({
     host,
     project,
