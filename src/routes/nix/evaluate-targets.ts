@@ -42,6 +42,8 @@ export async function evaluateTargets<Result>(
     try {
       const { target, outputs } = await targetOf(session, { ...request, lock: lockPlace }, text);
       answer = await session.evaluate({ target, action: request.action });
+      // What evaluation took up is free for building.
+      session.endEvaluation();
       results.push(await use(session, text, selectOutputs(answer, outputs)));
       // Last, so that what failed leaves the lock as it was.
       if (settings.writeLockFile && settings.overrideInputs.size === 0)

@@ -95,6 +95,11 @@ export class NixSession {
     });
   }
 
+  /** Ends the evaluating thread, whose memory is then free; nothing more can be evaluated. */
+  endEvaluation(): void {
+    this.#thread.close();
+  }
+
   close(): void {
     this.#thread.close();
     this.#setBuilders.close();
