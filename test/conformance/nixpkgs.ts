@@ -1,12 +1,13 @@
 // Evaluates packages of a nixpkgs tree with Trimaran and with a real nix-instantiate, and compares their derivations.
-// Usage: npm run conformance:nixpkgs -- NIXPKGS [--attrs FILE | --sample N --seed S | --all] [--batch N]
+// Usage: npm run conformance:nixpkgs -- NIXPKGS [--attrs FILE | --sample N --seed S | --all] [--batch N] [--journal FILE]
 //   NIXPKGS is a checkout. Attributes are taken from `pkgs` and `pkgs.python3Packages`, or from FILE, one path a line.
-//   Without a choice, a sample of 200 is taken.
+//   Without a choice, a sample of 200 is taken. What is done is written to the journal, when there is one, and a run
+//   with the same choice that finds it goes on from there.
 // An attribute that real Nix evaluates must give the same drvPath, and every .drv file of its closure must be the same
 // byte for byte. What real Nix refuses may fail here too, but must not crash.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -159,11 +160,98 @@ function option(args: readonly string[], name: string): string | undefined {
   return index < 0 ? undefined : args[index + 1];
 }
 
+/** What comparing a run of attributes gave; one line of the journal. */
+interface Chunk {
+  readonly start: number;
+  readonly end: number;
+  readonly identical: number;
+  readonly notDerivations: number;
+  readonly failBoth: number;
+  readonly onlyHere: number;
+  readonly crashed: number;
+  readonly differing: number;
+  readonly failHere: number;
+  readonly problems: readonly string[];
+  /** Names of the .drv files that both wrote. */
+  readonly compared: readonly string[];
+  readonly differentFiles: readonly string[];
+}
+
+interface ChunkRequest {
+  readonly nixpkgs: string;
+  readonly store: string;
+  readonly attributes: readonly string[];
+  readonly start: number;
+  readonly batch: number;
+  /** .drv files that earlier chunks have compared. */
+  readonly known: ReadonlySet<string>;
+}
+
+async function compareChunk(request: ChunkRequest): Promise<Chunk> {
+  const { nixpkgs, store, attributes, start, batch, known } = request;
+  const ours = await inWorker<Ours>({ kind: 'evaluate', nixpkgs, attributes });
+  const theirs: (string | null | undefined)[] = [];
+  for (let i = 0; i < attributes.length; i += batch) {
+    theirs.push(...evaluateThere(nixpkgs, store, attributes.slice(i, i + batch)));
+  }
+  const counts = {
+    identical: 0,
+    notDerivations: 0,
+    failBoth: 0,
+    onlyHere: 0,
+    crashed: 0,
+    differing: 0,
+    failHere: 0,
+  };
+  const problems: string[] = [];
+  for (const [index, path] of attributes.entries()) {
+    const here = ours.results[index]!;
+    const there = theirs[index];
+    if ('error' in here) {
+      if (here.crashed) {
+        counts.crashed++;
+        problems.push(`${path}: crashed: ${here.error}`);
+      } else if (there === undefined) counts.failBoth++;
+      else {
+        counts.failHere++;
+        problems.push(`${path}: real Nix gives ${there}, Trimaran fails: ${here.error}`);
+      }
+    } else if (there === undefined) counts.onlyHere++;
+    else if (here.drvPath !== there) {
+      counts.differing++;
+      problems.push(`${path}: ${here.drvPath} is not ${there}`);
+    } else if (there === null) counts.notDerivations++;
+    else counts.identical++;
+  }
+  const compared: string[] = [];
+  const differentFiles: string[] = [];
+  const directory = join(store, 'nix/store');
+  for (const file of readdirSync(directory)) {
+    if (!file.endsWith('.drv') || known.has(file)) continue;
+    const hash = ours.files.get(file);
+    if (hash === undefined) continue;
+    compared.push(file);
+    const real = createHash('sha256')
+      .update(readFileSync(join(directory, file)))
+      .digest('hex');
+    if (real !== hash) differentFiles.push(file);
+  }
+  return { start, end: start + attributes.length, ...counts, problems, compared, differentFiles };
+}
+
+function readJournal(journal: string | undefined): Chunk[] {
+  if (journal === undefined || !existsSync(journal)) return [];
+  return readFileSync(journal, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Chunk);
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const given = args[0];
   if (given === undefined || given.startsWith('-')) {
     console.error(
-      'usage: npm run conformance:nixpkgs -- NIXPKGS [--attrs FILE | --sample N --seed S | --all] [--batch N]',
+      'usage: npm run conformance:nixpkgs -- NIXPKGS [--attrs FILE | --sample N --seed S | --all] [--batch N] [--journal FILE]',
     );
     return 2;
   }
@@ -181,59 +269,40 @@ async function main(args: readonly string[]): Promise<number> {
       ? names
       : sample(names, Number(option(args, '--sample') ?? 200), seed);
   const batch = Number(option(args, '--batch') ?? 50);
+  const journal = option(args, '--journal');
   console.log(`${chosen.length} of ${names.length} attributes`);
 
-  const counts = { identical: 0, notDerivations: 0, failBoth: 0, onlyHere: 0 };
-  const problems: string[] = [];
+  const chunks = readJournal(journal);
+  const known = new Set(chunks.flatMap(({ compared }) => compared));
+  const sum = (count: (chunk: Chunk) => number) => chunks.reduce((all, chunk) => all + count(chunk), 0);
   const store = mkdtempSync(join(tmpdir(), 'trimaran-nixpkgs-'));
-  const compared = new Set<string>();
-  let differentFiles = 0;
   try {
     for (let start = 0; start < chosen.length; start += evaluatorLoad) {
+      if (chunks.some((chunk) => chunk.start === start)) continue;
       const attributes = chosen.slice(start, start + evaluatorLoad);
-      const ours = await inWorker<Ours>({ kind: 'evaluate', nixpkgs, attributes });
-      const theirs: (string | null | undefined)[] = [];
-      for (let i = 0; i < attributes.length; i += batch) {
-        theirs.push(...evaluateThere(nixpkgs, store, attributes.slice(i, i + batch)));
-      }
-      for (const [index, path] of attributes.entries()) {
-        const here = ours.results[index]!;
-        const there = theirs[index];
-        if ('error' in here) {
-          if (here.crashed) problems.push(`${path}: crashed: ${here.error}`);
-          else if (there === undefined) counts.failBoth++;
-          else problems.push(`${path}: real Nix gives ${there}, Trimaran fails: ${here.error}`);
-        } else if (there === undefined) counts.onlyHere++;
-        else if (here.drvPath !== there) problems.push(`${path}: ${here.drvPath} is not ${there}`);
-        else if (there === null) counts.notDerivations++;
-        else counts.identical++;
-      }
-      const directory = join(store, 'nix/store');
-      for (const file of readdirSync(directory)) {
-        if (!file.endsWith('.drv') || compared.has(file)) continue;
-        const hash = ours.files.get(file);
-        if (hash === undefined) continue;
-        compared.add(file);
-        const real = createHash('sha256')
-          .update(readFileSync(join(directory, file)))
-          .digest('hex');
-        if (real !== hash) {
-          differentFiles++;
-          problems.push(`${file}: another text`);
-        }
-      }
-      console.log(
-        `${start + attributes.length} done, ${counts.identical} identical, ${problems.length} problems`,
-      );
+      const chunk = await compareChunk({ nixpkgs, store, attributes, start, batch, known });
+      chunks.push(chunk);
+      for (const file of chunk.compared) known.add(file);
+      if (journal !== undefined) appendFileSync(journal, `${JSON.stringify(chunk)}\n`);
+      const problems = sum((each) => each.problems.length + each.differentFiles.length);
+      console.log(`${chunk.end} done, ${sum((each) => each.identical)} identical, ${problems} problems`);
     }
   } finally {
     spawnSync('chmod', ['-R', 'u+w', store]);
     rmSync(store, { recursive: true, force: true });
   }
+  const different = chunks.flatMap(({ differentFiles }) => differentFiles);
+  const problems = [
+    ...chunks.flatMap((chunk) => chunk.problems),
+    ...different.map((file) => `${file}: another text`),
+  ];
   for (const problem of problems) console.log(fromByteString(toByteString(problem)));
   console.log(
-    `${counts.identical} identical, ${problems.length} problems; ${compared.size} .drv files compared, ${differentFiles} differ; ` +
-      `${counts.notDerivations} are no derivations, ${counts.failBoth} fail in both, ${counts.onlyHere} evaluate only here`,
+    `${sum((each) => each.identical)} identical, ${sum((each) => each.differing)} differing, ` +
+      `${sum((each) => each.crashed)} crashing, ${sum((each) => each.failHere)} fail only here; ` +
+      `${known.size} .drv files compared, ${different.length} differ; ` +
+      `${sum((each) => each.notDerivations)} are no derivations, ${sum((each) => each.failBoth)} fail in both, ` +
+      `${sum((each) => each.onlyHere)} evaluate only here`,
   );
   return problems.length === 0 ? 0 : 1;
 }
