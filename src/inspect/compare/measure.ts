@@ -1,6 +1,6 @@
 // How long building a recipe takes with nothing, with everything, and after one file changed, and whether it gives the
 // same image twice. All of it happens in a copy of the project with a cache of its own; the project is not touched.
-import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, statSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { buildProject } from '../../compose/build-project.ts';
 import { loadComposeProject } from '../../compose/load.ts';
@@ -9,6 +9,7 @@ import type { Host } from '../../foundation/host.ts';
 import { defaultNixSettings } from '../../routes/nix/settings.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { removeDiskTree } from '../../store/disk-tree.ts';
+import { StagingArea } from '../../store/stage.ts';
 import type { RecipeChoice } from './build-recipe.ts';
 
 export interface Measurement {
@@ -34,9 +35,7 @@ export async function measureRecipe(
   options: MeasureOptions,
 ): Promise<Measurement | { readonly reason: string }> {
   const { project, service, kind, purpose, changes } = options;
-  const parent = join(trimaranRoot(host), 'staging');
-  mkdirSync(parent, { recursive: true });
-  const root = mkdtempSync(join(parent, 'compare-'));
+  const root = new StagingArea(join(trimaranRoot(host), 'staging')).freshPath();
   const cache = join(root, 'cache');
   try {
     const directory = join(root, 'project');

@@ -1,9 +1,10 @@
 // Files of the repositories that recipes name: cloned for a conversion, and removed after it.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Host } from '../../foundation/host.ts';
 import { hashFiles } from '../../routes/nix/hash-command.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
+import { StagingArea } from '../../store/stage.ts';
 import type { Source } from './image-needs.ts';
 
 /** Repositories that sources name, cloned when somebody asks for a file of theirs; bounded in time. */
@@ -61,9 +62,8 @@ export class Clones {
   private async clone(url: string, ref: string | undefined): Promise<string | undefined> {
     const git = this.host.which('git');
     if (git === undefined || url.startsWith('-') || ref?.startsWith('-') === true) return undefined;
-    const parent = join(trimaranRoot(this.host), 'staging');
-    mkdirSync(parent, { recursive: true });
-    this.root ??= mkdtempSync(join(parent, 'convert-'));
+    this.root ??= new StagingArea(join(trimaranRoot(this.host), 'staging')).freshPath();
+    mkdirSync(this.root, { recursive: true });
     const folder = join(this.root, String(this.folders.size));
     const { exitCode } = await this.host.run({
       command: git,

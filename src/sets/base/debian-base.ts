@@ -15,12 +15,13 @@ import { readScript } from '../../debian/script-reader.ts';
 import { uniteTrees } from '../../debian/unite-trees.ts';
 import { unpackDebs } from '../../debian/unpack.ts';
 import type { UnpackedDeb } from '../../debian/unpack-deb.ts';
-import { temporaryNameFor, writeFileAtomically } from '../../foundation/atomic-file.ts';
+import { writeFileAtomically } from '../../foundation/atomic-file.ts';
 import { mapConcurrently } from '../../foundation/concurrency.ts';
 import { systemErrorCode } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { Host } from '../../foundation/host.ts';
 import { createImage, type Image } from '../../oci/image.ts';
+import { StagingArea } from '../../store/stage.ts';
 import { cachedLayer } from '../image/layer-cache.ts';
 import { configuredFiles } from './configured-files.ts';
 import { readInstalledRecord } from './deb-records.ts';
@@ -54,7 +55,7 @@ export async function buildDebianBase(options: DebianBaseOptions): Promise<Debia
   const { cacheDirectory, archive, variant } = options;
   const packages = await basePackages(options);
   const { release, suite, architecture } = archive;
-  const scratch = temporaryNameFor(join(cacheDirectory, 'staging', 'base'));
+  const scratch = new StagingArea(join(cacheDirectory, 'staging')).freshPath();
   const layer = await cachedLayer({
     directory: join(cacheDirectory, 'layers'),
     ingredients: [
