@@ -1,6 +1,4 @@
 // `trimaran compare`: every recipe of a service side by side.
-import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import pc from 'picocolors';
 import {
   columnName,
@@ -15,6 +13,7 @@ import {
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
 import { projectOf } from './project.ts';
+import { writePage } from './write-page.ts';
 
 export async function run(
   context: CommandContext,
@@ -35,8 +34,7 @@ export async function run(
   });
   const page = options.html as string | undefined;
   if (page !== undefined) {
-    writeFileSync(resolve(host.cwd, page), comparisonHtml(comparisons, project.name));
-    context.say(`wrote ${page}`);
+    writePage(context, page, comparisonHtml(comparisons, project.name));
   }
   if (context.json) context.print(JSON.stringify(comparisons, null, 2));
   else if (options.markdown === true) context.print(comparisonMarkdown(comparisons).trimEnd());

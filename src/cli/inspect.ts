@@ -1,16 +1,16 @@
 // `trimaran inspect`: configuration, layers and packages of an image; two images by what differs.
-import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import pc from 'picocolors';
 import {
-  describeImage,
   diffImages,
+  type ExaminedImage,
   examineImage,
   type ImageChanges,
   imageHtml,
   openImage,
+  TrimaranError,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
+import { writePage } from './write-page.ts';
 
 export async function run(
   context: CommandContext,
@@ -18,46 +18,49 @@ export async function run(
   options: Record<string, unknown>,
 ): Promise<number> {
   const { host } = context;
-  if (args[1] !== undefined) return compareTwo(context, args[0]!, args[1]);
   const page = options.html as string | undefined;
-  if (page !== undefined) {
-    writeFileSync(
-      resolve(host.cwd, page),
-      imageHtml(await examineImage(host, await openImage(host, args[0]!))),
-    );
-    context.say(`wrote ${page}`);
-    return 0;
+  if (args[1] !== undefined) {
+    if (page === undefined) return compareTwo(context, args[0]!, args[1]);
+    throw new TrimaranError({
+      code: 'cli/conflicting-options',
+      message: 'a page of two images is not made',
+      hint: 'leave --html away, or name one image',
+      exitCode: 2,
+    });
   }
-  const description = await describeImage(await openImage(context.host, args[0]!));
-  if (context.json) {
-    context.print(JSON.stringify(description, null, 2));
-    return 0;
-  }
-  const { config } = description;
+  const examined = await examineImage(host, await openImage(host, args[0]!));
+  if (page !== undefined) writePage(context, page, imageHtml(examined));
+  const { format: _, ...facts } = examined.facts;
+  if (context.json) context.print(JSON.stringify({ names: examined.names, ...facts }, null, 2));
+  else if (page === undefined) printImage(context, examined);
+  return 0;
+}
+
+function printImage(context: CommandContext, { names, facts }: ExaminedImage): void {
+  const { config } = facts;
   const say = (label: string, value: string | undefined) => {
     if (value !== undefined && value !== '') context.print(`${pc.dim(label.padEnd(14))} ${value}`);
   };
-  say('image', description.names.join(', '));
-  say('id', description.configDigest);
-  say('platform', description.platform);
-  say('created', description.created);
+  say('image', names.join(', '));
+  say('id', facts.configDigest);
+  say('platform', facts.platform);
+  say('created', facts.created);
   say('entry point', config.Entrypoint?.join(' '));
   say('command', config.Cmd?.join(' '));
   say('folder', config.WorkingDir);
   say('user', config.User);
   say('environment', config.Env?.join(' '));
   say('ports', Object.keys(config.ExposedPorts ?? {}).join(' '));
-  say('size', `${megabytes(description.size)} in ${description.layers.length} layers`);
-  for (const layer of description.layers) {
+  say('size', `${megabytes(facts.size)} in ${facts.layers.length} layers`);
+  for (const layer of facts.layers) {
     context.print(
-      `  ${pc.dim(layer.diffId.slice(7, 19))} ${megabytes(layer.size).padStart(9)}  ${shorten(layer.comment ?? layer.createdBy ?? '')}`,
+      `  ${pc.dim(layer.diffId.slice(7, 19))} ${megabytes(layer.size).padStart(9)}  ${shorten(layer.label)}`,
     );
   }
-  if (description.packages.length > 0) {
-    context.print(pc.dim(`packages (${description.packages.length})`));
-    for (const item of description.packages) context.print(`  ${item.name.padEnd(32)} ${item.version}`);
+  if (facts.packages.length > 0) {
+    context.print(pc.dim(`packages (${facts.packages.length})`));
+    for (const item of facts.packages) context.print(`  ${item.name.padEnd(32)} ${item.version}`);
   }
-  return 0;
 }
 
 /** Exit code 1 when the images are not the same. */
