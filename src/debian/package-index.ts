@@ -46,8 +46,8 @@ export interface PackageIndex {
   get(name: string): readonly PackageRecord[];
   /** Records that provide `name` without having it, sorted by name. */
   providers(name: string): readonly PackageRecord[];
-  /** All real names, sorted by byte. */
-  names(): Iterable<string>;
+  /** All real names, or those that begin with `prefix`, sorted by byte. */
+  names(prefix?: string): Iterable<string>;
 }
 
 /** An index of plain records, for one architecture. */
@@ -63,7 +63,7 @@ export function indexOfRecords(records: Iterable<PackageRecord>, architecture: s
     architecture,
     get: (name) => byName.get(name) ?? [],
     providers: (name) => [...(provided.get(name) ?? [])].sort().flatMap((provider) => byName.get(provider)!),
-    names: () => [...byName.keys()].sort(),
+    names: (prefix = '') => [...byName.keys()].filter((name) => name.startsWith(prefix)).sort(),
   };
 }
 
@@ -141,8 +141,8 @@ export function openPackageIndex(file: string, architecture: string): PackageInd
     architecture,
     get,
     providers: (name) => (table.get(`~${name}`)?.split(' ') ?? []).flatMap(get),
-    *names() {
-      for (const key of table.keys('=')) yield key.slice(1);
+    *names(prefix = '') {
+      for (const key of table.keys(`=${prefix}`)) yield key.slice(1);
     },
     close: () => table.close(),
   };

@@ -1,7 +1,9 @@
 // Attribute paths of the command line (`-A a.b.0`), and calling what turns out to be a function on the way.
+
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { NixError, nearestAttributes } from './errors.ts';
 import { type Interpreter, showType } from './interpreter.ts';
+import { slotOf } from './lazy-attrs.ts';
 import type { Position } from './positions.ts';
 import type { SymbolId } from './symbols.ts';
 import { Attrs, attrsFromEntries, findAttr, getAttr, Lambda, type Slot, type Value } from './values.ts';
@@ -85,7 +87,7 @@ export function selectAttrPath(
       );
     }
     if (part === '') throw it.error('other', `empty attribute name in selection path '${path}'`);
-    const found = getAttr(value, it.symbols.intern(part));
+    const found = slotOf(value, it.symbols.intern(part));
     if (found === undefined) {
       throw new NixError('other', `attribute '${part}' in selection path '${path}' not found`, {
         suggestions: nearestAttributes(

@@ -1,9 +1,11 @@
 // Attribute sets, `let` bindings and `//`.
+
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { AttrKind, Kind } from './ast.ts';
 import { compileDelay, compileEval, type Delay, lazyCode, type Unit } from './compile.ts';
 import { toNixError } from './errors.ts';
 import type { Interpreter } from './interpreter.ts';
+import { update } from './lazy-attrs.ts';
 import { type Position, showPosition } from './positions.ts';
 import type { SymbolId } from './symbols.ts';
 import { updateAttrs } from './update.ts';
@@ -249,14 +251,14 @@ export function compileUpdate(unit: Unit, node: number): Eval {
     return (env) => {
       const second = right(env) as Attrs;
       const first = left(env) as Attrs;
-      return updateAttrs(first, second, 0);
+      return update(first, second);
     };
   }
   return (env) => {
     const values: Value[] = new Array(count);
     for (let i = 0; i < count; i++) values[i] = operands[i]!(env);
     let result = values[count - 1] as Attrs;
-    for (let i = count - 2; i >= 0; i--) result = updateAttrs(result, values[i] as Attrs, 0);
+    for (let i = count - 2; i >= 0; i--) result = update(result, values[i] as Attrs);
     return result;
   };
 }

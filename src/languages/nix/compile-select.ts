@@ -1,7 +1,9 @@
 // `a.b.c`, `a.b or c` and `a ? b`.
+
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { compileEval, type Unit } from './compile.ts';
 import { NixError, toNixError } from './errors.ts';
+import { LazyAttrs, slotOf } from './lazy-attrs.ts';
 import { derivationFile } from './own-files.ts';
 import type { Position } from './positions.ts';
 import { printSymbol } from './print-names.ts';
@@ -111,6 +113,12 @@ export function compileSelect(unit: Unit, node: number): Eval {
           it.forceAttrs(attrs, position, selecting);
           throw new Error('not reached');
         }
+        if (attrs instanceof LazyAttrs) {
+          const slot = attrs.find(symbol);
+          if (slot === undefined) throw it.missingAttribute(attrs, symbol);
+          selected = 1;
+          return it.force(slot, 0);
+        }
         if (attrs.names === cachedNames) index = cachedIndex;
         else {
           index = findAttr(attrs.names, symbol);
@@ -148,14 +156,14 @@ export function compileSelect(unit: Unit, node: number): Eval {
           attrs = it.force(slot, position);
           if (!(attrs instanceof Attrs)) return fallback(env);
         } else attrs = it.forceAttrs(slot, position, selecting);
-        const found = findAttr(attrs.names, name);
-        if (found < 0) {
+        index = attrs instanceof LazyAttrs ? -1 : findAttr(attrs.names, name);
+        const found = attrs instanceof LazyAttrs ? attrs.find(name) : attrs.values[index];
+        if (found === undefined) {
           if (fallback !== undefined) return fallback(env);
           throw it.missingAttribute(attrs, name);
         }
-        index = found;
-        slot = attrs.values[index]!;
-        from = attrs;
+        slot = found;
+        from = index < 0 ? undefined : attrs;
         selected = i + 1;
       }
       return it.force(slot, 0);
@@ -182,9 +190,9 @@ export function compileHasAttr(unit: Unit, node: number): Eval {
       const attrs = it.force(slot, ofPosition);
       const name = nameOf(unit, part, env);
       if (!(attrs instanceof Attrs)) return false;
-      const index = findAttr(attrs.names, name);
-      if (index < 0) return false;
-      slot = attrs.values[index]!;
+      const found = slotOf(attrs, name);
+      if (found === undefined) return false;
+      slot = found;
     }
     return true;
   };

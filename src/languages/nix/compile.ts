@@ -1,5 +1,6 @@
 // Turns a Program into closures, one small piece at a time: a thunk's or function's code is compiled when it first
 // runs. A piece is compiled twice over, for evaluating it now (`evaluator`) and for putting it off (`delayer`).
+
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { Kind } from './ast.ts';
 import { type CompiledBindings, compileAttrs, compileBindings, compileUpdate } from './compile-attrs.ts';
@@ -9,6 +10,7 @@ import { compileConcatStrings } from './compile-strings.ts';
 import { assertEqualOperands, equalOperands } from './equality.ts';
 import { NixError, nearestAttributes, toNixError } from './errors.ts';
 import type { Interpreter } from './interpreter.ts';
+import { slotOf } from './lazy-attrs.ts';
 import { concatLists } from './lists.ts';
 import { normalisePath } from './paths.ts';
 import type { Position } from './positions.ts';
@@ -341,8 +343,8 @@ function compileWithLookup(unit: Unit, node: number): Delay {
         at[2],
         'while evaluating the first subexpression of a with expression',
       );
-      const index = findAttr(attrs.names, name);
-      if (index >= 0) return attrs.values[index]!;
+      const found = slotOf(attrs, name);
+      if (found !== undefined) return found;
     }
     throw it.error('undefined-variable', `undefined variable '${it.symbols.names[name]}'`, position);
   };

@@ -1,5 +1,6 @@
 // The Nix language for the rest of Trimaran: an evaluator over a host. See docs/decisions/nix-expression-representation.md
 // for how expressions are kept and run. All strings are byte strings; all errors are NixEvaluationErrors.
+
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { autoCall, selectAttrPath } from './attr-path.ts';
 import type { Builtin } from './builtins/builtin.ts';
@@ -13,6 +14,7 @@ import { fromHostValue, toHostValue } from './host-values.ts';
 import { inspectValue } from './inspect.ts';
 import { Interpreter, type InterpreterSettings, type NixFeature } from './interpreter.ts';
 import { valueToJson } from './json.ts';
+import { lazyAttrs, slotOf } from './lazy-attrs.ts';
 import { evaluateMainFile, evaluateSource, importFile, parseText, stringLabel } from './loader.ts';
 import type { Lints } from './parser.ts';
 import { normalisePath } from './paths.ts';
@@ -21,9 +23,8 @@ import { resolveProgram } from './resolve.ts';
 import { findFile } from './search-path.ts';
 import { showNode } from './show-node.ts';
 import {
-  Attrs,
+  type Attrs,
   attrsFromEntries,
-  getAttr,
   makeString,
   NixPath,
   PrimOp,
@@ -158,8 +159,15 @@ export interface Evaluator {
   }): NixValue;
   /** A value computed when first needed. */
   makeLazy(compute: () => NixValue): NixValue;
-  /** A set of many names, each value a call of `make` with the name, made when first needed. Names are unique. */
-  makeLazySet(names: readonly ByteString[], make: NixValue): NixValue;
+  /**
+   * A set of many names, each value a call of `make` with the name, made when first needed. `names` has all of them, none
+   * twice; it is called only when something walks over the set.
+   */
+  makeLazySet(options: {
+    readonly has: (name: ByteString) => boolean;
+    readonly names: () => readonly ByteString[];
+    readonly make: NixValue;
+  }): NixValue;
   /** Adds a builtin (`__name` is only `builtins.name`). Before the first evaluation. */
   definePrimOp(options: {
     readonly name: string;
@@ -244,7 +252,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
         return it.force(value, 0);
       }),
     inspect: (value) => enter(() => inspect(value)),
-    attribute: (value, name) => enter(() => getAttr(it.forceAttrs(value, 0, ''), it.symbols.intern(name))),
+    attribute: (value, name) => enter(() => slotOf(it.forceAttrs(value, 0, ''), it.symbols.intern(name))),
     callFunction: (fn, args) => enter(() => it.call(it.force(fn, 0), args, 0)),
     autoCall: (value, args) => enter(() => autoCall(it, value, setOf(args ?? []))),
     selectAttrPath: (value, path, args) =>
@@ -273,27 +281,11 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     makeString: (text, context) => makeString(text, new Set(context)),
     makeFunction: ({ name, arity, call }) => new PrimOp(name, arity, (args) => it.force(call(args), 0), true),
     makeLazy: (compute) => it.suspendCall(new PrimOp('lazy', 1, () => it.force(compute(), 0), false), null),
-    makeLazySet: (names, make) => enter(() => lazySet(it, names, make)),
+    makeLazySet: ({ has, names, make }) =>
+      lazyAttrs({ has, names, make: (name) => it.suspendCall(make, name) }, it.symbols),
     definePrimOp: ({ name, arity, call }) => {
       if (installed) throw new Error('definePrimOp after the first evaluation');
       extra.push({ name, arity, call: (args) => it.force(call(args), 0) });
     },
   };
-}
-
-/** Tens of thousands of names cost some milliseconds: few objects each, and numbers sorted as numbers. */
-function lazySet(it: Interpreter, names: readonly ByteString[], make: NixValue): Attrs {
-  const count = names.length;
-  const order = new Float64Array(count);
-  for (let i = 0; i < count; i++) order[i] = it.symbols.intern(names[i]!) * 2 ** 24 + i;
-  order.sort();
-  const symbols: number[] = new Array(count);
-  const values: Slot[] = new Array(count);
-  for (let i = 0; i < count; i++) {
-    const key = order[i]!;
-    const symbol = Math.floor(key / 2 ** 24);
-    symbols[i] = symbol;
-    values[i] = it.suspendCall(make, names[key - symbol * 2 ** 24]!);
-  }
-  return new Attrs(symbols, values, new Array<number>(count).fill(0), 0);
 }

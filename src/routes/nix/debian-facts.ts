@@ -60,10 +60,10 @@ export class DebianFacts {
           host(facts.commandPackage(text(name!), text(shippedBy!)) ?? null),
         ),
       ],
-      ['packages', lambda('packages', 1, ([make]) => evaluator.makeLazySet(facts.names(), make!))],
+      ['packages', lambda('packages', 1, ([make]) => evaluator.makeLazySet(packageNames(facts, make!)))],
       [
         'pythonPackages',
-        lambda('pythonPackages', 1, ([make]) => evaluator.makeLazySet(facts.pythonNames(), make!)),
+        lambda('pythonPackages', 1, ([make]) => evaluator.makeLazySet(pythonNames(facts, make!))),
       ],
       [
         'extensions',
@@ -71,7 +71,8 @@ export class DebianFacts {
           const prefix = `${text(server!)}-`;
           const names = facts.withPrefix(prefix).map((name) => name.slice(prefix.length));
           const short = names.map((name) => name.replace(/-\d[\d.]*$/, ''));
-          return evaluator.makeLazySet([...new Set([...names, ...short])].sort(), make!);
+          const all = new Set([...names, ...short]);
+          return evaluator.makeLazySet({ has: (name) => all.has(name), names: () => [...all], make: make! });
         }),
       ],
     ]);
@@ -100,6 +101,16 @@ export class DebianFacts {
     }
     return facts;
   }
+}
+
+/** Packages by name. Names are ASCII, so they are byte strings as they stand. */
+function packageNames(facts: ReleaseFacts, make: NixValue) {
+  return { has: (name: string) => facts.has(name), names: () => facts.names(), make };
+}
+
+/** Python distributions by normalised name. */
+function pythonNames(facts: ReleaseFacts, make: NixValue) {
+  return { has: (name: string) => facts.hasPython(name), names: () => facts.pythonNames(), make };
 }
 
 function resolved(facts: ReleaseFacts, names: readonly string[]) {

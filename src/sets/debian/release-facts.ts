@@ -65,9 +65,14 @@ export class ReleaseFacts {
     return this.#names;
   }
 
+  /** Whether there is a package of that very name. */
+  has(name: string): boolean {
+    return this.#index.get(name).length > 0;
+  }
+
   /** Names that begin with `prefix`, sorted. */
   withPrefix(prefix: string): readonly string[] {
-    return this.names().filter((name) => name.startsWith(prefix));
+    return [...this.#index.names(prefix)];
   }
 
   /** The newest record of a name. */
@@ -112,6 +117,11 @@ export class ReleaseFacts {
   /** Every Python distribution's normalised name, sorted; those that the lock knows where contents cannot be had. */
   pythonNames(): readonly string[] {
     return this.#contentsNames().pythonNames();
+  }
+
+  /** Whether {@link pythonNames} has a name. */
+  hasPython(name: string): boolean {
+    return this.#locked?.python.has(name) === true || this.#contentsNames().pythonPackage(name) !== undefined;
   }
 
   /** The package that ships a Python distribution under any spelling of its name. */

@@ -1,6 +1,8 @@
 // Builtins on attribute sets and on the arguments of functions.
+
 import { positionValue } from '../compile.ts';
 import type { Interpreter } from '../interpreter.ts';
+import { LazyAttrs, slotOf } from '../lazy-attrs.ts';
 import type { Position } from '../positions.ts';
 import type { SymbolId } from '../symbols.ts';
 import {
@@ -56,6 +58,14 @@ function pick(attrs: Attrs, indexes: readonly number[]): Attrs {
 }
 
 function intersect(left: Attrs, right: Attrs): Attrs {
+  if (right instanceof LazyAttrs) {
+    return attrsFromEntries(
+      left.names.flatMap((name): [SymbolId, Slot][] => {
+        const slot = right.find(name);
+        return slot === undefined ? [] : [[name, slot]];
+      }),
+    );
+  }
   const indexes: number[] = [];
   if (left.names.length < right.names.length) {
     for (const name of left.names) {
@@ -163,6 +173,10 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
       call: ([name, set]) => {
         const symbol = nameArg(name!, 'getAttr');
         const attrs = attrsArg(set!, 'second', 'getAttr');
+        if (attrs instanceof LazyAttrs) {
+          const slot = attrs.find(symbol);
+          if (slot !== undefined) return it.force(slot, 0);
+        }
         const index = it.requireAttr(attrs, symbol, 'in the attribute set under consideration');
         return it.force(attrs.values[index]!, 0);
       },
@@ -172,7 +186,7 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
       arity: 2,
       call: ([name, set]) => {
         const symbol = nameArg(name!, 'hasAttr');
-        return findAttr(attrsArg(set!, 'second', 'hasAttr').names, symbol) >= 0;
+        return slotOf(attrsArg(set!, 'second', 'hasAttr'), symbol) !== undefined;
       },
     },
     {
@@ -202,7 +216,7 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
             0,
             'while evaluating the values of the second argument passed to builtins.removeAttrs',
           );
-          removed.add(symbols.find(text));
+          removed.add(symbols.intern(text));
         }
         const kept: number[] = [];
         for (let i = 0; i < attrs.names.length; i++) if (!removed.has(attrs.names[i]!)) kept.push(i);
