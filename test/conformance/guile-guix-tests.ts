@@ -1,10 +1,12 @@
-// Runs Guix's own test files of the pure kind from a checkout of Guix, with its modules loaded from there.
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { createInterpreter } from '../../src/languages/scheme/interpreter.ts';
-import { diskHost } from './guile-disk-host.ts';
+// Runs Guix's own test files as they are, from a checkout of Guix: each in a thread of its own, with Guix's real modules
+// and test machinery loaded from there. What is not in a checkout comes from guile-guix-modules.ts.
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { GuixTestResult } from './guile-guix-file.ts';
 
-const tests = [
+/** Files that need no daemon, no network and no programs of Guix. */
+const pureTests = [
   'base16',
   'base32',
   'base64',
@@ -19,37 +21,77 @@ const tests = [
   'nar',
 ];
 
-/** Prints the outcome of each file; returns how many tests or files failed. */
-export function runGuixTests(checkout: string): number {
-  let failed = 0;
-  for (const name of tests) {
-    const file = join(checkout, 'tests', `${name}.scm`);
-    if (!existsSync(file)) {
-      console.log(`${name}: no such test file`);
-      continue;
-    }
-    const interpreter = createInterpreter({
-      host: diskHost({ stdout: (text) => process.stdout.write(text), loadPath: [checkout] }),
+/** Milliseconds that one file may take. */
+const timeLimit = 300_000;
+
+/** The checkout's root: `directory` may be that or its tests folder. */
+function rootOf(directory: string): string | undefined {
+  return [directory, dirname(directory), ...subfolders(directory)].find(
+    (candidate) => existsSync(join(candidate, 'tests')) && existsSync(join(candidate, 'guix')),
+  );
+}
+
+function subfolders(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(directory, entry.name));
+}
+
+function runInThread(program: string, request: { checkout: string; file: string }): Promise<GuixTestResult> {
+  return new Promise((settle) => {
+    const worker = new Worker(program, {
+      workerData: request,
+      resourceLimits: { stackSizeMb: 256, maxOldGenerationSizeMb: 3500 },
+      stdout: false,
     });
-    let problem = '';
-    try {
-      interpreter.evaluateText(readFileSync(file, 'utf8'), { file });
-    } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
-      const span = (error as { span?: { file: string; line: number } }).span;
-      if (span !== undefined) problem += ` (${span.file}:${span.line})`;
-    }
-    const count = (kind: string) => {
-      const value = interpreter.evaluateText(`((@ (srfi srfi-64) test-runner-${kind}-count) #f)`, {
-        file: 'counts',
-      });
-      return Number(value);
+    let done = false;
+    const finish = (result: GuixTestResult) => {
+      if (done) return;
+      done = true;
+      clearTimeout(timer);
+      void worker.terminate();
+      settle(result);
     };
-    const bad = count('fail') + (problem === '' ? 0 : 1);
-    failed += bad;
-    console.log(`${name}: ${count('pass')} passed, ${bad} failed${problem === '' ? '' : ` — ${problem}`}`);
-    if (count('fail') > 0)
-      console.log(interpreter.write(interpreter.lookup(['srfi', 'srfi-64'], 'failures')).slice(0, 2000));
+    const failed = (problem: string): GuixTestResult => ({ passed: 0, failed: 0, skipped: 0, failures: [], problem });
+    const timer = setTimeout(() => finish(failed(`not done after ${timeLimit / 1000} s`)), timeLimit);
+    worker.on('message', (result: GuixTestResult) => finish(result));
+    worker.on('error', (error) => finish(failed(error.message)));
+    worker.on('exit', (code) => finish(failed(`the thread ended with code ${code}`)));
+  });
+}
+
+/**
+ * Runs test files of a checkout, `names` or those known to be pure, and prints `N passed, N failed` for each. A file
+ * that cannot be loaded counts as one failure. Returns how many failed. `program` is the bundle that its threads run.
+ */
+export async function runGuixTests(options: {
+  readonly directory: string;
+  readonly names: readonly string[];
+  readonly program: string;
+}): Promise<number> {
+  const checkout = rootOf(resolve(options.directory));
+  if (checkout === undefined) {
+    console.error(`${options.directory}: no checkout of Guix: it has no folders tests/ and guix/`);
+    return 1;
   }
-  return failed;
+  const total = { passed: 0, failed: 0 };
+  for (const given of options.names.length > 0 ? options.names : pureTests) {
+    const name = basename(given, '.scm');
+    const file = join(checkout, 'tests', `${name}.scm`);
+    const start = performance.now();
+    const result: GuixTestResult = existsSync(file)
+      ? await runInThread(options.program, { checkout, file })
+      : { passed: 0, failed: 0, skipped: 0, failures: [], problem: 'no such test file' };
+    const failed = result.failed + (result.problem === undefined ? 0 : 1);
+    total.passed += result.passed;
+    total.failed += failed;
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
+    console.log(`${name}: ${result.passed} passed, ${failed} failed${skipped} (${seconds} s)`);
+    if (result.problem !== undefined) console.log(`  ${result.problem.replaceAll('\n', '\n  ')}`);
+    for (const failure of result.failures) console.log(`  FAIL ${failure}`);
+  }
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  return total.failed;
 }

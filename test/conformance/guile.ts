@@ -1,15 +1,19 @@
 // Compares our Scheme with Guile: `npm run conformance:guile` runs the project's own cases and generated programs;
-// `npm run conformance:guile -- DIR` runs Guix's own pure test files from a checkout of Guix.
+// `npm run conformance:guile -- DIR [NAME…]` runs Guix's own pure test files from a checkout of Guix.
 import { resolve } from 'node:path';
 import { caseFiles, caseTexts, compareFile } from './guile-compare.ts';
 import { compareGenerated } from './guile-generated.ts';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { runGuixTestFile } from './guile-guix-file.ts';
 import { runGuixTests } from './guile-guix-tests.ts';
 
 const directory = resolve('test/conformance');
 const args = process.argv.slice(2);
 let failed = 0;
-if (args[0] !== undefined && !args[0].endsWith('.scm')) {
-  failed = runGuixTests(resolve(args[0]));
+if (!isMainThread) {
+  parentPort?.postMessage(runGuixTestFile(workerData as { checkout: string; file: string }));
+} else if (args[0] !== undefined && !args[0].endsWith('.scm')) {
+  failed = await runGuixTests({ directory: args[0], names: args.slice(1), program: process.argv[1]! });
 } else {
   let passed = 0;
   const files = args.length > 0 ? args : caseFiles;

@@ -72,22 +72,31 @@ function isSimple(ir: IR): boolean {
 
 /** A call of any procedure. */
 export function callNode(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): Node {
+  // Operands are compiled once, whoever uses the nodes: twice would be exponential in the depth of nesting.
+  const args = ir.args.map((arg) => compileNode(arg, scope, false));
   const { procedure } = ir;
   if (procedure.kind === 'global') {
-    const opened = openedCall(ir, scope, tail);
+    const opened = openedCall(ir, { scope, tail, args });
     if (opened !== undefined) return opened;
   }
-  return generalCall(ir, scope, tail);
+  return generalCall(ir, { scope, tail, args });
 }
 
-function generalCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): Node {
+interface CallParts {
+  readonly scope: Scope;
+  readonly tail: boolean;
+  readonly args: readonly Node[];
+}
+
+function generalCall(ir: IR & { kind: 'call' }, { scope, tail, args }: CallParts): Node {
+  const { place } = ir;
   const f = compileNode(ir.procedure, scope, false);
-  const args = ir.args.map((arg) => compileNode(arg, scope, false));
   const call: Operands = {
     nodes: [f, ...args],
-    apply: tail
-      ? (values) => tailApply(values[0], values.slice(1))
-      : (values) => callN(values[0], values.slice(1)),
+    apply: (values) => {
+      if (place !== undefined) R.place = place;
+      return tail ? tailApply(values[0], values.slice(1)) : callN(values[0], values.slice(1));
+    },
   };
   switch (args.length) {
     case 0: {
@@ -95,18 +104,27 @@ function generalCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): No
       return (env) => {
         const procedure = f(env);
         if (procedure === CAPTURE) return suspend(call, env, []);
+        if (place !== undefined) R.place = place;
         return go(procedure);
       };
     }
     case 1: {
       const a = args[0]!;
       const go = tail ? tail1 : call1;
-      if (isSimple(ir.procedure) && isSimple(ir.args[0]!)) return (env) => go(f(env), a(env));
+      if (isSimple(ir.procedure) && isSimple(ir.args[0]!)) {
+        return (env) => {
+          const procedure = f(env);
+          const x = a(env);
+          if (place !== undefined) R.place = place;
+          return go(procedure, x);
+        };
+      }
       return (env) => {
         const procedure = f(env);
         if (procedure === CAPTURE) return suspend(call, env, []);
         const x = a(env);
         if (x === CAPTURE) return suspend(call, env, [procedure]);
+        if (place !== undefined) R.place = place;
         return go(procedure, x instanceof MultipleValues ? x.list[0] : x);
       };
     }
@@ -114,7 +132,15 @@ function generalCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): No
       const a = args[0]!;
       const b = args[1]!;
       const go = tail ? tail2 : call2;
-      if (isSimple(ir.procedure) && ir.args.every(isSimple)) return (env) => go(f(env), a(env), b(env));
+      if (isSimple(ir.procedure) && ir.args.every(isSimple)) {
+        return (env) => {
+          const procedure = f(env);
+          const x = a(env);
+          const y = b(env);
+          if (place !== undefined) R.place = place;
+          return go(procedure, x, y);
+        };
+      }
       return (env) => {
         const procedure = f(env);
         if (procedure === CAPTURE) return suspend(call, env, []);
@@ -122,6 +148,7 @@ function generalCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): No
         if (x === CAPTURE) return suspend(call, env, [procedure]);
         const y = b(env);
         if (y === CAPTURE) return suspend(call, env, [procedure, single(x)]);
+        if (place !== undefined) R.place = place;
         return go(
           procedure,
           x instanceof MultipleValues ? x.list[0] : x,
@@ -143,6 +170,7 @@ function generalCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): No
         if (y === CAPTURE) return suspend(call, env, [procedure, x]);
         const z = single(c(env));
         if (z === CAPTURE) return suspend(call, env, [procedure, x, y]);
+        if (place !== undefined) R.place = place;
         return go(procedure, x, y, z);
       };
     }
@@ -193,7 +221,8 @@ const comparisons: Readonly<Record<string, { numbers: (x: number, y: number) => 
   '>=': { numbers: (x, y) => x >= y },
 };
 
-function openedCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): Node | undefined {
+function openedCall(ir: IR & { kind: 'call' }, parts: CallParts): Node | undefined {
+  const { place } = ir;
   const procedure = ir.procedure as IR & { kind: 'global' };
   const variable: Variable | undefined = procedure.module.variable(procedure.name);
   const original = variable?.value;
@@ -202,8 +231,8 @@ function openedCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): Nod
   if (count < 1 || count > 2) return undefined;
   const operation = openedOperation(original, count);
   if (operation === undefined) return undefined;
-  const general = generalCall(ir, scope, tail);
-  const a = compileNode(ir.args[0]!, scope, false);
+  const general = generalCall(ir, parts);
+  const a = parts.args[0]!;
   if (count === 1) {
     const one = operation as Unary;
     const call: Operands = { nodes: [a], apply: (values) => one(values[0]) };
@@ -211,11 +240,12 @@ function openedCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): Nod
       if (variable.value !== original) return general(env);
       const x = a(env);
       if (x === CAPTURE) return suspend(call, env, []);
+      if (place !== undefined) R.place = place;
       return one(x instanceof MultipleValues ? x.list[0] : x);
     };
   }
   const two = operation as Binary;
-  const b = compileNode(ir.args[1]!, scope, false);
+  const b = parts.args[1]!;
   const call: Operands = { nodes: [a, b], apply: (values) => two(values[0], values[1]) };
   const second = ir.args[1]!;
   if (second.kind === 'constant') {
@@ -226,6 +256,7 @@ function openedCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): Nod
         if (variable.value !== original) return general(env);
         const x = a(env);
         if (x === CAPTURE) return suspend(call, env, []);
+        if (place !== undefined) R.place = place;
         return make(x);
       };
     }
@@ -236,6 +267,7 @@ function openedCall(ir: IR & { kind: 'call' }, scope: Scope, tail: boolean): Nod
     if (x === CAPTURE) return suspend(call, env, []);
     const y = b(env);
     if (y === CAPTURE) return suspend(call, env, [single(x)]);
+    if (place !== undefined) R.place = place;
     return two(x instanceof MultipleValues ? x.list[0] : x, y instanceof MultipleValues ? y.list[0] : y);
   };
 }

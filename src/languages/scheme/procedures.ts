@@ -3,6 +3,7 @@
 // starts once the stack is empty). Native recursion is thus only a cache for the topmost part of the continuation:
 // tail calls, recursion a million deep and re-entrant continuations need no native stack.
 import { throwError, wrongNumberOfArguments, wrongTypeApply } from './errors.ts';
+import type { Place } from './syntax.ts';
 import { arrayToList, Keyword, list, MultipleValues, Parameter, Rec, str, type Value } from './values.ts';
 
 /** Activation record: captured values at 0, then arguments and local variables. */
@@ -110,6 +111,8 @@ export const registers: {
   depth: number;
   limit: number;
   steps: number;
+  /** Where the newest call of the user's program stands. */
+  place: Place | undefined;
 } = {
   code: new Code({ body: () => false, name: 'none', required: 0 }),
   env: [],
@@ -117,6 +120,7 @@ export const registers: {
   depth: 0,
   limit: 1500,
   steps: 0,
+  place: undefined,
 };
 const R = registers;
 

@@ -118,7 +118,13 @@ export class Reader {
     return new Place(this.options.file, this.line, this.position - this.lineStart + 1 + this.column0);
   }
 
-  private advanceTo(position: number): void {
+  /** Goes to the next datum; its index in the text, or undefined at the end. */
+  skipToDatum(): number | undefined {
+    return this.skip();
+  }
+
+  /** Goes on at a later index. */
+  advanceTo(position: number): void {
     for (
       let i = this.text.indexOf('\n', this.position);
       i >= 0 && i < position;

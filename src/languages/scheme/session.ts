@@ -9,6 +9,7 @@ import { installMachine, Machine } from './machine.ts';
 import { Module, moduleLabel } from './module.ts';
 import { Closure } from './procedures.ts';
 import { type HashExtension, Reader } from './reader.ts';
+import { skimDefinition } from './skim.ts';
 import {
   isIdentifier,
   isStxPair,
@@ -174,11 +175,13 @@ export class Session {
     if (options.module !== undefined) this.currentModule = options.module;
     try {
       const reader = new Reader(text, { file: options.file, syntax: true, extensions: this.extensions });
+      const lazy = options.lazy ?? 'none';
       let value: Value = UNSPECIFIED;
       for (;;) {
+        if (lazy !== 'none' && this.postponeText(reader, { file: options.file, lazy })) continue;
         const form = reader.read();
         if (form === EOF) return value;
-        value = this.evaluateForm(form, { lazy: options.lazy ?? 'none' });
+        value = this.evaluateForm(form, { lazy });
       }
     } finally {
       if (options.module !== undefined) this.currentModule = saved;
@@ -268,6 +271,37 @@ export class Session {
     const macro = this.expander.makeMacro(rhs, name.name);
     module.define(name, special === 'define-syntax' ? macro : syntaxParameter(name.name, macro));
     return UNSPECIFIED;
+  }
+
+  /** As {@link postpone}, for a definition that has not even been read. */
+  private postponeText(reader: Reader, options: { readonly file: string; readonly lazy: Laziness }): boolean {
+    const start = reader.skipToDatum();
+    if (start === undefined) return false;
+    const found = skimDefinition(reader.text, start);
+    if (found === undefined) return false;
+    const isSyntax = found.keyword === 'define-syntax' || found.keyword === 'define-syntax-rule';
+    if (!isSyntax && !found.isFunction && options.lazy !== 'all') return false;
+    const module = this.currentModule;
+    // Whatever the module means by `define` must be the core's.
+    const keyword = this.core.local(intern(found.keyword));
+    if (keyword?.force() === undefined || module.variable(intern(found.keyword)) !== keyword) return false;
+    const { line, column } = reader.place();
+    reader.advanceTo(found.end);
+    const text = reader.text.slice(start, found.end);
+    const name = intern(found.name);
+    const variable = module.ensure(name);
+    variable.value = undefined;
+    variable.pendingSyntax = isSyntax;
+    variable.pending = () => {
+      const part = new Reader(
+        text,
+        { file: options.file, syntax: true, extensions: this.extensions },
+        { line, column },
+      );
+      this.evaluateForm(part.read(), { lazy: 'none', module });
+    };
+    if (found.keyword.endsWith('-public')) module.export([name]);
+    return true;
   }
 
   /** Leaves a definition pending when it may wait; false when it must be evaluated now. */

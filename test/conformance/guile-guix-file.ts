@@ -1,0 +1,73 @@
+// One of Guix's test files in our Scheme, in a thread of its own.
+import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TrimaranError } from '../../src/foundation/error.ts';
+import { createInterpreter, type Interpreter } from '../../src/languages/scheme/interpreter.ts';
+import { listToArray } from '../../src/languages/scheme/values.ts';
+import { diskHost } from './guile-disk-host.ts';
+import { defineGuixModules } from './guile-guix-modules.ts';
+
+/** What became of a test file. */
+export interface GuixTestResult {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Names of failed tests with what was expected and seen. */
+  readonly failures: readonly string[];
+  /** Why the file could not be run to its end. */
+  readonly problem: string | undefined;
+}
+
+/** Runs a test file of a checkout. */
+export function runGuixTestFile({
+  checkout,
+  file,
+}: {
+  readonly checkout: string;
+  readonly file: string;
+}): GuixTestResult {
+  const scratch = mkdtempSync(join(tmpdir(), 'guix-test-'));
+  let output = '';
+  const interpreter = createInterpreter({
+    host: diskHost({
+      stdout: (text) => (output += text),
+      loadPath: [checkout],
+      env: { HOME: scratch, TMPDIR: scratch, PATH: process.env['PATH'] ?? '' },
+    }),
+    // Package definitions refer to each other in circles and wait until somebody asks for them.
+    lazyModules: (label) => (/^gnu packages /.test(label) ? 'all' : 'functions'),
+  });
+  defineGuixModules(interpreter, checkout);
+  let problem: string | undefined;
+  try {
+    interpreter.evaluateText(readFileSync(file, 'utf8'), { file });
+  } catch (error) {
+    problem = describe(error as Error);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  if (process.env['SHOW_OUTPUT'] !== undefined) process.stderr.write(output);
+  return {
+    passed: count(interpreter, 'pass') + count(interpreter, 'xfail'),
+    failed: count(interpreter, 'fail') + count(interpreter, 'xpass'),
+    skipped: count(interpreter, 'skip'),
+    failures: listToArray(interpreter.lookup(['srfi', 'srfi-64'], 'failures'))
+      .reverse()
+      .map((failure) => interpreter.write(failure).slice(0, 1000)),
+    problem,
+  };
+}
+
+function count(interpreter: Interpreter, kind: string): number {
+  return Number(
+    interpreter.evaluateText(`((@ (srfi srfi-64) test-runner-${kind}-count) #f)`, { file: 'counts' }),
+  );
+}
+
+function describe(error: Error): string {
+  const { span } = error as TrimaranError;
+  const place = span === undefined ? '' : `${span.file}:${span.line}:${span.column}: `;
+  const inside = error.name === 'TrimaranError' ? '' : `\n${error.stack ?? ''}`;
+  return `${place}${error.message}${inside}`;
+}
