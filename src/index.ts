@@ -22,6 +22,7 @@ export { isTrimaranError, type RelatedSpan, type Span, TrimaranError } from './f
 export type { Host, ProcessOptions, ProcessResult, Progress, ProgressTask } from './foundation/host.ts';
 export { version } from './foundation/version.ts';
 export { type AuditReport, auditPaths, auditProject } from './inspect/audit/audit.ts';
+export { findMoved, type OnlineReport } from './inspect/audit/online.ts';
 export { renderAuditJson, renderAuditSarif, renderAuditText } from './inspect/audit/render.ts';
 export {
   type Column,

@@ -24,10 +24,16 @@ export async function run(
     environment: host.env,
     ...(lock === undefined ? {} : { lock: lockAt(resolve(host.cwd, lock)) }),
   });
-  if (options['sarif'] === true) context.print(renderAuditSarif(report, { version }));
-  else if (context.json) context.print(renderAuditJson(report));
-  else context.print(renderAuditText(report, { paint }).trimEnd());
-  return report.findings.length === 0 ? 0 : 1;
+  const online =
+    options['online'] === true
+      ? await (await import('./audit-online.ts')).askOnline(context, report)
+      : undefined;
+  if (options['sarif'] === true) context.print(renderAuditSarif(report, { version, online }));
+  else if (context.json) context.print(renderAuditJson(report, { online }));
+  else context.print(renderAuditText(report, { paint, online }).trimEnd());
+  if (report.findings.length > 0 || (online?.moved ?? 0) > 0) return 1;
+  // Nothing is wrong as far as is known, but somebody did not answer.
+  return (online?.unreachable ?? 0) > 0 ? 4 : 0;
 }
 
 function lockAt(file: string) {

@@ -149,6 +149,7 @@ projectOptions(
   command(program, 'audit [paths...]', 'list what can change tomorrow', () => import('./audit.ts')),
 )
   .option('--sarif', 'print SARIF 2.1.0')
+  .option('--online', 'ask the network what has moved since the lock')
   .option('--lock <file>', 'the lock to take into account');
 command(
   program,

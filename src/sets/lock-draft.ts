@@ -60,9 +60,43 @@ export class LockDraft {
     return commit !== undefined;
   }
 
-  keepRequirement(recipe: string, requirement: string): boolean {
-    const name = requirement.replace(/[\s[<>=!~;].*$/, '');
-    const locked = this.#kept(name, this.#before.pip.get(recipe)?.get(requirement));
+  /**
+   * Keeps a recipe's requirements and what they depend on, which the lock calls `name==version`; false, and nothing is
+   * kept, when one of them is new, is to be updated or has gone.
+   */
+  keepRequirements(recipe: string, requirements: readonly string[]): boolean {
+    const before = this.#before.pip.get(recipe);
+    if (before === undefined) return false;
+    const known = requirements.every((requirement) => before.has(requirement));
+    const updated = [...before.keys()].some((requirement) => this.#updates(distributionOf(requirement)));
+    const gone = [...before.keys()].some(
+      (requirement) => !requirements.includes(requirement) && !/^[a-z0-9-]+==/.test(requirement),
+    );
+    if (!known || updated || gone) return false;
+    for (const [requirement, locked] of before) this.setRequirement(recipe, { requirement, locked });
+    return true;
+  }
+
+  /** Versions that the lock before has for a recipe and that are not to be updated, by name as indexes have it. */
+  preferredVersions(recipe: string): Map<string, string> {
+    return new Map(
+      [...(this.#before.pip.get(recipe) ?? [])].flatMap(([requirement, { version }]) => {
+        const name = distributionOf(requirement);
+        return this.#updates(name) ? [] : [[name.toLowerCase().replace(/[-_.]+/g, '-'), version] as const];
+      }),
+    );
+  }
+
+  /** Takes what the lock before has of a recipe's dependencies, where nothing is known instead. */
+  keepOldDependencies(recipe: string): void {
+    const now = new Set([...(this.#pip.get(recipe)?.keys() ?? [])].map(distributionOf));
+    for (const [requirement, locked] of this.#before.pip.get(recipe) ?? [])
+      if (!now.has(distributionOf(requirement))) this.setRequirement(recipe, { requirement, locked });
+  }
+
+  /** Takes what the lock before has for a requirement, if it has anything. */
+  keepOldRequirement(recipe: string, requirement: string): boolean {
+    const locked = this.#before.pip.get(recipe)?.get(requirement);
     if (locked !== undefined) this.setRequirement(recipe, { requirement, locked });
     return locked !== undefined;
   }
@@ -75,15 +109,7 @@ export class LockDraft {
     if (image !== undefined) this.setImage(name, image);
     else if (url !== undefined) this.setUrl(name, url);
     else if (refs !== undefined) for (const [ref, commit] of refs) this.setCommit(name, { ref, commit });
-    else {
-      for (const [recipe, requirements] of this.#before.pip) {
-        const locked = requirements.get(name);
-        if (locked === undefined) continue;
-        this.setRequirement(recipe, { requirement: name, locked });
-        return true;
-      }
-      return false;
-    }
+    else return false;
     return true;
   }
 
@@ -166,6 +192,11 @@ export function lockNames(lock: LockFile): string[] {
     ...[...lock.images.keys()].flatMap((reference) => [reference, reference.replace(/[:@][^/]*$/, '')]),
     ...lock.urls.keys(),
     ...lock.git.keys(),
-    ...requirements.map((requirement) => requirement.replace(/[\s[<>=!~;].*$/, '')),
+    ...requirements.map(distributionOf),
   ];
+}
+
+/** `uvicorn[standard]>=0.14` → `uvicorn` */
+function distributionOf(requirement: string): string {
+  return requirement.replace(/[\s[(<>=!~;].*$/s, '');
 }

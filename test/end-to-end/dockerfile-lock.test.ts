@@ -1,7 +1,7 @@
 // `trimaran lock` on a project whose inputs all lie on this machine: a registry, a repository, a download, an index.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +59,60 @@ function trimaran(...args: string[]): Promise<Ended> {
   });
 }
 
+/** Versions of each distribution, and what each version depends on. */
+const distributions: Record<string, Record<string, readonly string[]>> = {
+  starlette: { '0.9.0': [], '0.10.0': ['anyio (<4,>=3)', 'h2; extra == "full"'], '1.0rc1': [] },
+  anyio: { '2.0': [], '3.6.2': ['sniffio>=1.1; python_version < "3"'], '4.0': [] },
+  uvicorn: { '0.14.0': ['h11>=0.8', 'httptools; extra == "standard"'], '0.15.0': ['h11>=0.8'] },
+  h11: { '0.12.0': [] },
+  httptools: { '0.2.0': [] },
+};
+
+/** The simple API: JSON for one distribution, HTML for the others. */
+function serveIndex(path: string, response: ServerResponse): void {
+  const [, name = ''] = /^\/simple\/([a-z0-9]+)\/$/.exec(path) ?? [];
+  const [, of = '', version = ''] =
+    /^\/files\/([a-z0-9]+)-([^-]+)-py3-none-any\.whl\.metadata$/.exec(path) ?? [];
+  const requires = distributions[of]?.[version];
+  if (requires !== undefined) {
+    response.end(
+      `Metadata-Version: 2.1\n${requires.map((text) => `Requires-Dist: ${text}\n`).join('')}\nText\nRequires-Dist: nothing\n`,
+    );
+    return;
+  }
+  const versions = distributions[name];
+  if (versions === undefined) {
+    response.writeHead(404).end();
+    return;
+  }
+  const files = Object.keys(versions).map((at) => ({
+    filename: `${name}-${at}-py3-none-any.whl`,
+    sha256: sha256Hex(Buffer.from(`${name} ${at}`)),
+  }));
+  if (name === 'starlette') {
+    response.end(
+      JSON.stringify({
+        files: files.map(({ filename, sha256 }) => ({
+          filename,
+          url: `../../files/${filename}`,
+          hashes: { sha256 },
+          'core-metadata': true,
+        })),
+      }),
+    );
+    return;
+  }
+  const links = files.map(
+    ({ filename, sha256 }) =>
+      `<a href="/files/${filename}#sha256=${sha256}" data-dist-info-metadata="true" data-requires-python="&gt;=3.6">${filename}</a><br>`,
+  );
+  response
+    .writeHead(200, { 'content-type': 'text/html' })
+    .end(`<html><body>${links.join('\n')}</body></html>`);
+}
+
+const hashOf = (name: string, version: string) => `sha256:${sha256Hex(Buffer.from(`${name} ${version}`))}`;
+
 const lockText = () => readFileSync(join(project, 'trimaran.lock'), 'utf8');
 const lock = () => parseLockFile(lockText(), 'trimaran.lock');
 
@@ -69,13 +123,7 @@ beforeAll(async () => {
   domain = registry.address;
   server = createServer((request, response) => {
     if (request.url === '/file.sql') response.end(download);
-    else if (request.url === '/simple/starlette/') {
-      const files = ['0.9.0', '0.10.0', '1.0rc1'].map((version) => ({
-        filename: `starlette-${version}-py3-none-any.whl`,
-        hashes: { sha256: sha256Hex(Buffer.from(version)) },
-      }));
-      response.end(JSON.stringify({ files }));
-    } else response.writeHead(404).end();
+    else serveIndex(request.url ?? '', response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -95,8 +143,11 @@ ADD ${base}/file.sql /docker-entrypoint-initdb.d/
 RUN git clone --depth=1 -b v1 file://${root}/repository /app
 RUN pip install starlette && npm install left-pad
 RUN pip install -r /app/requirements.txt
+COPY needs.txt /src/
+RUN pip install -r /src/needs.txt
 `,
   );
+  writeFileSync(join(project, 'web/needs.txt'), '# the server\nuvicorn[standard]>=0.14,<0.15\n');
 });
 afterAll(async () => {
   await registry?.close();
@@ -119,7 +170,11 @@ describe('trimaran lock', () => {
       ['v1', git('rev-parse', 'v1^{commit}')],
     ]);
     expect([...written.pip.get('web/Dockerfile')!]).toEqual([
-      ['starlette', { version: '0.10.0', hashes: [`sha256:${sha256Hex(Buffer.from('0.10.0'))}`] }],
+      ['anyio==3.6.2', { version: '3.6.2', hashes: [hashOf('anyio', '3.6.2')] }],
+      ['h11==0.12.0', { version: '0.12.0', hashes: [hashOf('h11', '0.12.0')] }],
+      ['httptools==0.2.0', { version: '0.2.0', hashes: [hashOf('httptools', '0.2.0')] }],
+      ['starlette', { version: '0.10.0', hashes: [hashOf('starlette', '0.10.0')] }],
+      ['uvicorn[standard]>=0.14,<0.15', { version: '0.14.0', hashes: [hashOf('uvicorn', '0.14.0')] }],
     ]);
     expect(written.unpinned.map(({ what, where }) => `${where} ${what}`)).toEqual([
       'web/Dockerfile:4 npm install left-pad',
@@ -137,6 +192,73 @@ describe('trimaran lock', () => {
     const ended = await trimaran('lock');
     expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });
     expect(lockText()).toBe(before);
+  });
+
+  it('tells online what has moved, and what nobody answers for', async () => {
+    distributions.h11 = { ...distributions.h11, '0.13.0': [] };
+    const ended = await trimaran('audit', '--online', '--json');
+    expect(ended.exitCode, ended.stderr).toBe(1);
+    const { online } = JSON.parse(ended.stdout) as {
+      online: {
+        moved: number;
+        unreachable: number;
+        states: { kind: string; name: string; moved: boolean; now?: string; failure?: { code: string } }[];
+      };
+    };
+    const repository = `file://${root}/repository`;
+    const told = online.states.map(({ kind, name, moved }) => `${kind} ${name} ${moved}`);
+    expect(told).toEqual([
+      `git ${repository} v1 true`,
+      `image ${domain}/cache:1 true`,
+      `image ${domain}/python:3.11 true`,
+      'pip web/Dockerfile anyio==3.6.2 false',
+      'pip web/Dockerfile h11==0.12.0 true',
+      'pip web/Dockerfile httptools==0.2.0 false',
+      'pip web/Dockerfile starlette false',
+      'pip web/Dockerfile uvicorn[standard]>=0.14,<0.15 false',
+      `url ${base}/file.sql true`,
+    ]);
+    expect(online.states[0]!.now).toBe(git('rev-parse', 'v1^{commit}'));
+    expect(online.states.at(-1)!.now).toBe(`sha256:${sha256Hex(Buffer.from('second'))}`);
+    expect([online.moved, online.unreachable]).toEqual([5, 0]);
+    const text = await trimaran('audit', '--online');
+    expect(text.stdout).toContain('9 locked inputs: 4 as locked, 5 moved, 0 not asked');
+    expect(text.stdout).toContain(`taken by: trimaran lock --update ${domain}/cache:1`);
+  });
+
+  it('names who gives no answer, and asks the others all the same', async () => {
+    const before = lockText();
+    const gone = `version: 1
+images:
+  127.0.0.1:9/gone:1:
+    digest: sha256:${'a'.repeat(64)}
+  ${domain}/nobody:1:
+    digest: sha256:${'a'.repeat(64)}
+urls:
+  ${base}/missing: sha256:${'b'.repeat(64)}
+git:
+  file://${root}/no-such-repository:
+    main: ${'c'.repeat(40)}
+  file://${root}/repository:
+    v9: ${'c'.repeat(40)}
+`;
+    writeFileSync(join(project, 'trimaran.lock'), gone);
+    try {
+      const ended = await trimaran('audit', '--online', '--json');
+      const { online } = JSON.parse(ended.stdout) as {
+        online: { states: { name: string; failure: { code: string; reason: string } }[] };
+      };
+      expect(online.states.map(({ failure }) => failure.code).sort()).toEqual([
+        'download/not-found',
+        'lock/git-unreachable',
+        'lock/no-such-ref',
+        'oci/registry-not-found',
+        'oci/registry-unreachable',
+      ]);
+      expect(lockText()).toBe(gone);
+    } finally {
+      writeFileSync(join(project, 'trimaran.lock'), before);
+    }
   });
 
   it('updates what is named and nothing else', async () => {

@@ -2,12 +2,13 @@
 // once it has been fetched.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/foundation/digest.ts';
 import { type Host, silentProgress } from '../../src/foundation/host.ts';
+import { findMoved } from '../../src/inspect/audit/online.ts';
 import { type PackageProxy, startPackageProxy } from '../../src/routes/dockerfile/package-proxy.ts';
 import { emptyLockFile, type LockFile } from '../../src/sets/lock-file.ts';
 import { type ServedArchive, serveArchive } from './small-project.ts';
@@ -36,10 +37,9 @@ function ask(url: string): Promise<Answer> {
   });
 }
 
-async function start(of: LockFile): Promise<void> {
-  await proxy?.close();
-  const host: Host = {
-    env: served.env,
+function makeHost(env: Record<string, string> = {}): Host {
+  return {
+    env: { ...served.env, ...env },
     cwd: root,
     fetch,
     now: Date.now,
@@ -47,11 +47,16 @@ async function start(of: LockFile): Promise<void> {
     which: () => undefined,
     progress: silentProgress,
   };
+}
+
+async function start(of: LockFile, env: Record<string, string> = {}): Promise<void> {
+  await proxy?.close();
   proxy = await startPackageProxy({
-    host,
+    host: makeHost(env),
     cacheDirectory: join(root, 'cache'),
     lock: of,
     architecture: 'amd64',
+    python: of.pip.get('Dockerfile') ?? new Map(),
   });
 }
 
@@ -127,6 +132,92 @@ describe('the package proxy', () => {
     expect(proxy!.use.passed).toHaveLength(1);
   });
 
+  it('tunnels to other hosts over TLS, and tells where to', async () => {
+    const { hostname, port } = new URL(proxy!.url);
+    const target = new URL(webUrl).host;
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) {
+      chunks.push(chunk as Buffer);
+      if (chunks.length === 1) socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    }
+    const said = Buffer.concat(chunks).toString();
+    expect(said).toMatch(/^HTTP\/1\.1 200 [\s\S]*from the web/);
+    expect(proxy!.use.passed.at(-1)).toBe(`https://${target}`);
+    for (const bad of ['nonsense', '127.0.0.1:99999', '127.0.0.1:9']) {
+      const refused = connect({ host: hostname, port: Number(port) });
+      refused.write(`CONNECT ${bad} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      let answer = '';
+      for await (const chunk of refused) answer += String(chunk);
+      expect(answer).toMatch(/^HTTP\/1\.1 (?:400|502) /);
+    }
+  });
+
+  it('gives pip the locked versions, checks their files, and tells of distributions that are not locked', async () => {
+    const wheel = Buffer.from('a wheel');
+    const served = new Map<string, string | Buffer>([
+      [
+        '/simple/a/',
+        '{"files": [{"filename": "a-1.0-py3-none-any.whl", "url": "../../w/a-1.0-py3-none-any.whl", "hashes": {"sha256": "HASH"}}, {"filename": "a-2.0-py3-none-any.whl", "url": "../../w/a-2.0-py3-none-any.whl", "hashes": {"sha256": "OTHER"}}]}',
+      ],
+      ['/simple/b/', `<a href="../../w/b-1.0.tar.gz#sha256=${'c'.repeat(64)}">b-1.0.tar.gz</a>`],
+      ['/w/a-1.0-py3-none-any.whl', wheel],
+    ]);
+    const sha256 = sha256Hex(wheel);
+    served.set(
+      '/simple/a/',
+      String(served.get('/simple/a/')).replace('HASH', sha256).replace('OTHER', 'd'.repeat(64)),
+    );
+    const index = createServer((request, response) => {
+      const body = served.get(request.url ?? '');
+      if (body === undefined) response.writeHead(404).end();
+      else response.end(body);
+    });
+    await new Promise<void>((resolve) => index.listen(0, '127.0.0.1', resolve));
+    const indexUrl = `http://127.0.0.1:${(index.address() as AddressInfo).port}/simple`;
+    const pip = new Map([
+      ['Dockerfile', new Map([['A>=1', { version: '1.0', hashes: [`sha256:${sha256}`] }]])],
+    ]);
+    try {
+      await start({ ...lock, pip }, { PIP_INDEX_URL: indexUrl });
+      const at = 'http://trimaran.invalid/pip';
+      expect((await ask(`${at}/constraints.txt`)).body.toString()).toBe('a==1.0\n');
+      const page = (await ask(`${at}/simple/a/`)).body.toString();
+      expect([...page.matchAll(/href="([^"]*)"/g)].map((match) => match[1])).toEqual([
+        `/pip/files/${sha256}/a-1.0-py3-none-any.whl#sha256=${sha256}`,
+      ]);
+      expect(proxy!.use.passed).toEqual([]);
+      expect((await ask(`${at}/simple/b/`)).body.toString()).toContain('/w/b-1.0.tar.gz');
+      expect(proxy!.use.passed).toEqual(['pip install b']);
+      // Other bytes under the name are not given out.
+      served.set('/w/a-1.0-py3-none-any.whl', Buffer.from('another wheel'));
+      const file = `${at}/files/${sha256}/a-1.0-py3-none-any.whl`;
+      expect((await ask(file)).status).toBe(502);
+      served.set('/w/a-1.0-py3-none-any.whl', wheel);
+      expect((await ask(file)).body.equals(wheel)).toBe(true);
+      expect((await ask(`${at}/files/${'d'.repeat(64)}/a-2.0-py3-none-any.whl`)).status).toBe(404);
+    } finally {
+      index.closeAllConnections();
+      index.close();
+    }
+    await start(lock);
+  });
+
+  it('lets an audit see whether the release has moved', async () => {
+    const ask = async (of: LockFile) => {
+      const options = { cacheDirectory: join(root, 'audit'), directory: root, files: [] };
+      return findMoved({ host: makeHost(), lock: { ...of, urls: new Map() }, ...options });
+    };
+    expect(await ask(lock)).toMatchObject({ moved: 0, unreachable: 0, states: [{ kind: 'debian' }] });
+    const suite = { ...lock.debian.get('bookworm')!, releaseSha256: 'a'.repeat(64) };
+    const other = await ask({ ...lock, debian: new Map([['bookworm', suite]]) });
+    expect(other).toMatchObject({
+      moved: 1,
+      states: [{ moved: true, update: 'trimaran lock --update bookworm' }],
+    });
+  });
+
   it('needs nobody for what it has given before', async () => {
     const path = [...served.archive.files.keys()].find((file) => /libhello_.*\.deb$/.test(file))!;
     const bytes = served.archive.files.get(path)!;
@@ -134,5 +225,8 @@ describe('the package proxy', () => {
     await start(lock);
     expect((await ask('http://x.example/debian/dists/bookworm/InRelease')).status).toBe(200);
     expect((await ask(`http://x.example/debian/${path}`)).body.equals(bytes)).toBe(true);
+    const options = { cacheDirectory: join(root, 'audit'), directory: root, files: [] };
+    const report = await findMoved({ host: makeHost(), lock: { ...lock, urls: new Map() }, ...options });
+    expect(report.states).toMatchObject([{ moved: false, failure: { code: 'download/unreachable' } }]);
   });
 });

@@ -3,6 +3,7 @@
 import { isTrimaranError } from '../../foundation/error.ts';
 import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
 import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
+import { parseRequirementsFile } from '../../languages/dockerfile/requirements-file.ts';
 import {
   type ResolvedDockerfile,
   type ResolvedInstruction,
@@ -16,6 +17,8 @@ import type { RuleName, Severity } from './rules.ts';
 export interface DockerfileAuditOptions {
   readonly resolve?: ResolveOptions;
   readonly lock?: LockFile | undefined;
+  /** How the lock calls this file; as errors do when absent. */
+  readonly lockName?: string;
   /** A requirements file of the build context, by the path that RUN has for it; undefined when it is not there. */
   readonly readRequirements?: (path: string) => string | undefined;
 }
@@ -45,7 +48,7 @@ export function auditDockerfile(
   const found = findInputs(resolved);
   const inputs = found
     .filter((input) => input.kind !== 'nondeterminism')
-    .map((input) => judge(input, lock, file, options));
+    .map((input) => judge(input, { ...options, lock, file }));
   return { inputs, findings: [...nondeterminism(found), ...variableFindings(resolved)] };
 }
 
@@ -63,13 +66,21 @@ function nondeterminism(inputs: readonly DockerfileInput[]): Finding[] {
   );
 }
 
-function judge(input: DockerfileInput, lock: LockFile, file: string, options: DockerfileAuditOptions): Input {
+function judge(
+  input: DockerfileInput,
+  options: DockerfileAuditOptions & { readonly lock: LockFile; readonly file: string },
+): Input {
+  const { lock, file, lockName = file } = options;
   const { subject, span } = input;
   if (input.pinned) return { subject, span, pinnedBy: 'recipe' };
-  if (isLocked(input, lock, file)) return { subject, span, pinnedBy: 'lock' };
+  if (isLocked(input, lock, lockName)) return { subject, span, pinnedBy: 'lock' };
   if (input.kind === 'requirements') {
     const text = options.readRequirements?.(input.file);
-    if (text !== undefined && hasHashes(text)) return { subject, span, pinnedBy: 'recipe' };
+    const asked = text === undefined ? undefined : parseRequirementsFile(text);
+    if (asked?.hashed === true) return { subject, span, pinnedBy: 'recipe' };
+    const locked = lock.pip.get(lockName);
+    if (asked?.requirements.every((requirement) => locked?.has(requirement)) && asked.requirements.length > 0)
+      return { subject, span, pinnedBy: 'lock' };
   }
   const { rule, detail, severity } = ruleOf(input);
   return {
@@ -96,21 +107,9 @@ function isLocked(input: DockerfileInput, lock: LockFile, file: string): boolean
       return [...lock.debian.values()].some((suite) =>
         [...suite.architectures.values()].some((used) => used.packages.has(input.name)),
       );
-    case 'requirements':
-      return lock.pip.get(file)?.has(`-r ${input.file}`) ?? false;
     default:
       return false;
   }
-}
-
-/** Every requirement of a file has a hash. */
-function hasHashes(text: string): boolean {
-  const lines = text
-    .replace(/\\\r?\n/g, ' ')
-    .split('\n')
-    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim());
-  const requirements = lines.filter((line) => line !== '' && !line.startsWith('-'));
-  return requirements.length > 0 && requirements.every((line) => /--hash[= ]sha\d+:[0-9a-f]+/.test(line));
 }
 
 function ruleOf(input: DockerfileInput): { rule: RuleName; detail?: string; severity?: Severity } {

@@ -140,7 +140,7 @@ describe('audit', () => {
   });
 
   it('lets a lock pin what it has', async () => {
-    write(project);
+    write([...project, ['server/requirements.txt', 'starlette>=0.14  # the server\n']]);
     const hex = 'a'.repeat(64);
     const lock: LockFile = {
       ...emptyLockFile,
@@ -152,7 +152,7 @@ describe('audit', () => {
           'server/Dockerfile',
           new Map([
             ['pip', { version: '24.0', hashes: [] }],
-            ['-r /app/requirements.txt', { version: '0', hashes: [] }],
+            ['starlette>=0.14', { version: '0.15', hashes: [] }],
           ]),
         ],
       ]),

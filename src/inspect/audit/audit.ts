@@ -1,6 +1,6 @@
 // The audit: everything in a project, a folder or single recipe files that can change tomorrow. Reads files, reaches
 // no network, evaluates nothing.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { ImageFacts } from '../../compose/check-overrides.ts';
 import { type ComposeProject, loadComposeProject } from '../../compose/load.ts';
@@ -24,12 +24,14 @@ export interface AuditReport {
   readonly score: number;
   /** What was read, from `directory`. */
   readonly files: readonly string[];
+  /** Locks that were taken into account: the given one, or those beside or above what was read. */
+  readonly locks: readonly { readonly directory: string; readonly lock: LockFile }[];
 }
 
 export interface AuditOptions {
   /** Paths are shown from here. */
   readonly directory: string;
-  /** `trimaran.lock` of the directory when absent. */
+  /** When absent, for each recipe the `trimaran.lock` beside it or above it, at most up to its repository's root. */
   readonly lock?: LockFile;
 }
 
@@ -126,17 +128,47 @@ function recipeFiles(root: string): string[] {
   return files.sort();
 }
 
+interface FoundLock {
+  readonly directory: string;
+  readonly lock: LockFile;
+}
+
+function isOpenToAll(folder: string): boolean {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  return found !== undefined && (found.mode & 0o002) !== 0;
+}
+
 class Audit {
   private readonly directory: string;
-  private readonly lock: LockFile;
+  private readonly given: LockFile | undefined;
+  /** By folder. */
+  private readonly locks = new Map<string, FoundLock | undefined>();
   private readonly inputs: Input[] = [];
   private readonly findings: Finding[] = [];
   private readonly seen = new Set<string>();
 
   constructor(options: AuditOptions) {
     this.directory = resolve(options.directory);
-    const text = options.lock === undefined ? read(join(this.directory, 'trimaran.lock')) : undefined;
-    this.lock = options.lock ?? (text === undefined ? emptyLockFile : parseLockFile(text, 'trimaran.lock'));
+    this.given = options.lock;
+  }
+
+  /** The lock of what lies in a folder. Throws `lock/…`. */
+  private lockOf(folder: string): FoundLock {
+    if (this.given !== undefined) return { directory: this.directory, lock: this.given };
+    return this.findLock(folder) ?? { directory: this.directory, lock: emptyLockFile };
+  }
+
+  private findLock(folder: string): FoundLock | undefined {
+    if (this.locks.has(folder)) return this.locks.get(folder);
+    const file = join(folder, 'trimaran.lock');
+    const text = read(file);
+    let found: FoundLock | undefined;
+    if (text !== undefined) found = { directory: folder, lock: parseLockFile(text, this.shown(file)) };
+    // A project ends where its repository does, and what lies in /tmp is anybody's.
+    else if (dirname(folder) !== folder && !existsSync(join(folder, '.git')) && !isOpenToAll(dirname(folder)))
+      found = this.findLock(dirname(folder));
+    this.locks.set(folder, found);
+    return found;
   }
 
   addProject(project: ComposeProject, imageFacts?: (service: Service) => ImageFacts | undefined): void {
@@ -148,11 +180,11 @@ class Audit {
         return text === undefined ? [] : [{ file: this.shown(file), text }];
       });
     for (const service of project.services) {
-      this.inputs.push(...auditServiceImage(service, this.lock));
+      this.inputs.push(...auditServiceImage(service, this.lockOf(project.directory).lock));
       const { build } = service;
       if (build?.inline !== undefined) {
         const { value, span } = build.inline;
-        this.addDockerfile(value, `${span.file}#${service.name}`, undefined, service);
+        this.addDockerfile(value, `${span.file}#${service.name}`, { lockAt: project.directory, service });
       } else if (build?.dockerfile !== undefined) {
         const file = build.dockerfile.value;
         const text = read(file);
@@ -164,7 +196,9 @@ class Audit {
             hint: 'correct `build:`, or write the Dockerfile',
           });
         }
-        if (!this.seen.has(file)) this.addDockerfile(text, file, build.context.value, service);
+        const context = build.context.value;
+        if (!this.seen.has(file))
+          this.addDockerfile(text, file, { lockAt: project.directory, context, service });
       }
       const facts = imageFacts?.(service);
       if (facts !== undefined) this.findings.push(...auditOverrides(service, facts));
@@ -191,7 +225,8 @@ class Audit {
       throw noFile(this.shown(file), Object.assign(new Error('no file'), { code: 'ENOENT' }));
     const kind = kindOf(file);
     this.seen.add(file);
-    if (kind === 'dockerfile') this.addDockerfile(text, file, dirname(file), undefined);
+    if (kind === 'dockerfile')
+      this.addDockerfile(text, file, { lockAt: dirname(file), context: dirname(file) });
     else if (kind === 'flake') {
       const flake = join(dirname(file), 'flake.nix');
       const source = basename(file) === 'flake.nix' ? text : read(flake);
@@ -213,13 +248,15 @@ class Audit {
   private addDockerfile(
     text: string,
     file: string,
-    context: string | undefined,
-    service: Service | undefined,
+    options: { readonly lockAt: string; readonly context?: string; readonly service?: Service },
   ): void {
     this.seen.add(file);
+    const { context, service } = options;
     const build = service?.build;
+    const { directory, lock } = this.lockOf(options.lockAt);
     const audit = auditDockerfile(text, isAbsolute(file) ? this.shown(file) : file, {
-      lock: this.lock,
+      lock,
+      lockName: isAbsolute(file) ? relative(directory, file) : file,
       resolve: {
         ...(build === undefined
           ? {}
@@ -256,6 +293,10 @@ class Audit {
       total,
       score: total === 0 ? 1 : pinned / total,
       files: [...this.seen].map((file) => this.shown(file)).sort(compare),
+      locks:
+        this.given === undefined
+          ? [...new Set(this.locks.values())].filter((found) => found !== undefined)
+          : [{ directory: this.directory, lock: this.given }],
     };
   }
 }

@@ -4,9 +4,15 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AuditReport } from './audit.ts';
 import type { Finding } from './finding.ts';
+import type { LockedState, OnlineReport } from './online.ts';
 import { auditRules, type Rule, type RuleName } from './rules.ts';
 
-export interface RenderTextOptions {
+export interface RenderOptions {
+  /** What has moved since the lock, where that was asked for. */
+  readonly online?: OnlineReport | undefined;
+}
+
+export interface RenderTextOptions extends RenderOptions {
   /** Colours of a terminal, where it has them; identity when absent. */
   readonly paint?: Readonly<Record<'error' | 'warning' | 'note' | 'dim' | 'bold', (text: string) => string>>;
 }
@@ -38,11 +44,48 @@ export function renderAuditText(report: AuditReport, options: RenderTextOptions 
   lines.push(
     `${report.pinned} of ${report.total} inputs are pinned (${Math.floor(report.score * 100)} %); ${counts.join(', ')}`,
   );
+  if (options.online !== undefined) lines.push(...onlineLines(options.online, paint));
   return `${lines.join('\n')}\n`;
 }
 
-/** The report as JSON text: `{ score, pinned, total, files, findings, inputs }`. */
-export function renderAuditJson(report: AuditReport): string {
+/** What has moved, what could not be asked, and how many are as they were. */
+function onlineLines(
+  { states, moved, unreachable }: OnlineReport,
+  paint: NonNullable<RenderTextOptions['paint']>,
+): string[] {
+  const lines: string[] = [];
+  for (const state of states.filter((state) => state.moved)) {
+    lines.push('', `${paint.bold(state.where)}: moved: ${state.name}`);
+    lines.push(`    ${state.locked} → ${state.now}`, `    ${paint.dim('taken by:')} ${state.update}`);
+  }
+  for (const { where, name, failure } of states) {
+    if (failure === undefined) continue;
+    lines.push('', `${paint.bold(where)}: not asked: ${name} ${paint.dim(`[${failure.code}]`)}`);
+    lines.push(`    ${failure.reason}`);
+  }
+  const same = states.length - moved - unreachable;
+  lines.push(
+    ...(lines.length === 0 ? [] : ['']),
+    `${states.length} locked inputs: ${same} as locked, ${moved} moved, ${unreachable} not asked`,
+  );
+  return lines;
+}
+
+function toldState({ kind, name, where, locked, now, moved, update, failure }: LockedState) {
+  return {
+    kind,
+    name,
+    where,
+    locked,
+    ...(now === undefined ? {} : { now }),
+    moved,
+    ...(moved ? { update } : {}),
+    ...(failure === undefined ? {} : { failure }),
+  };
+}
+
+/** The report as JSON text: `{ score, pinned, total, files, findings, inputs, online? }`. */
+export function renderAuditJson(report: AuditReport, { online }: RenderOptions = {}): string {
   const { score, pinned, total, files, findings, inputs } = report;
   const told = inputs.map(({ subject, span, pinnedBy }) => ({
     subject: subject.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*@/gi, '$1'),
@@ -50,7 +93,8 @@ export function renderAuditJson(report: AuditReport): string {
     pinned: pinnedBy !== undefined,
     ...(pinnedBy === undefined ? {} : { pinnedBy }),
   }));
-  return `${JSON.stringify({ score, pinned, total, files, findings, inputs: told }, null, 2)}\n`;
+  const asked = online === undefined ? {} : { online: { ...online, states: online.states.map(toldState) } };
+  return `${JSON.stringify({ score, pinned, total, files, findings, inputs: told, ...asked }, null, 2)}\n`;
 }
 
 /**
@@ -59,8 +103,9 @@ export function renderAuditJson(report: AuditReport): string {
  */
 export function renderAuditSarif(
   report: AuditReport,
-  options: { readonly version: string; readonly documentation?: string },
+  options: RenderOptions & { readonly version: string; readonly documentation?: string },
 ): string {
+  const { online } = options;
   const used = [...new Set(report.findings.map((found) => found.rule))].sort();
   const rules = used.map((name) => sarifRule(name, auditRules[name], options.documentation));
   const results = report.findings.map((found) => sarifResult(found, used.indexOf(found.rule)));
@@ -72,7 +117,12 @@ export function renderAuditSarif(
         tool: { driver: { name: 'trimaran', semanticVersion: options.version, rules } },
         columnKind: 'utf16CodeUnits',
         results,
-        properties: { score: report.score, pinned: report.pinned, total: report.total },
+        properties: {
+          score: report.score,
+          pinned: report.pinned,
+          total: report.total,
+          ...(online === undefined ? {} : { online: { ...online, states: online.states.map(toldState) } }),
+        },
       },
     ],
   };

@@ -21,7 +21,7 @@ import { parseReference } from '../../oci/reference.ts';
 import { pullImage } from '../../oci/registry-pull.ts';
 import { RegistrySession } from '../../oci/registry-session.ts';
 import { buildBaseImage, isBaseName } from '../../sets/base/base-image.ts';
-import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
+import { emptyLockFile, type LockedRequirement, type LockFile } from '../../sets/lock-file.ts';
 import { readContent, removeDiskTree } from '../../store/disk-tree.ts';
 import { StagingArea } from '../../store/stage.ts';
 import { readBuildContext } from './build-context.ts';
@@ -29,6 +29,7 @@ import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds
 import { normaliseImage } from './normalise.ts';
 import { type PackageProxy, type ProxyUse, startPackageProxy } from './package-proxy.ts';
 import { pinForBuild } from './pin-dockerfile.ts';
+import { pythonProxyVariables } from './python-proxy.ts';
 
 /** A Dockerfile and what compose or a command line says of it. */
 export interface DockerfileRecipe {
@@ -117,7 +118,9 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
   const bases = await findBases(request, resolved, lock);
   const scratch = new StagingArea(join(cacheDirectory, 'staging')).freshPath();
   mkdirSync(scratch, { recursive: true });
-  const proxy = await startPackageProxy({ host, cacheDirectory, lock: request.lock, architecture });
+  const name = recipeName(request.projectDirectory, file);
+  const python = lock.pip.get(name) ?? new Map<string, LockedRequirement>();
+  const proxy = await startPackageProxy({ host, cacheDirectory, lock: request.lock, architecture, python });
   const task = host.progress.start({ label: `${builder.name} builds ${request.names[0] ?? file}` });
   try {
     const served = await serveUrls(request, { resolved, lock, proxy });
@@ -127,7 +130,8 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
       lock,
       architecture,
       epoch,
-      recipe: recipeName(request.projectDirectory, file),
+      recipe: name,
+      variables: stepVariables(lock, python),
       replaceImage: (reference) => bases.get(reference)?.name,
       replaceUrl: (url) => served.get(url),
     });
@@ -178,6 +182,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
     mkdirSync(dirname(target), { recursive: true });
     await writeArchive([normalised], target);
     const [image] = await readArchive(target, { cacheDirectory: join(cacheDirectory, 'layers') });
+    tellPassed(host, proxy.use);
     return { image: image!, archive: target, builder, use: proxy.use };
   } finally {
     task.done();
@@ -185,6 +190,24 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
     removeDiskTree(scratch);
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** What steps are told besides the epoch. Engines must not take a step of another lock from their cache. */
+function stepVariables(
+  lock: LockFile,
+  python: ReadonlyMap<string, LockedRequirement>,
+): ReadonlyMap<string, string> {
+  const downloads = [
+    [...lock.urls],
+    [...python],
+    [...lock.debian].map(([, { releaseSha256 }]) => releaseSha256),
+  ];
+  const isEmpty = downloads.every((entries) => entries.length === 0);
+  const fingerprint = sha256Hex(Buffer.from(JSON.stringify(downloads))).slice(0, 16);
+  return new Map([
+    ...(isEmpty ? [] : [['TRIMARAN_LOCK', fingerprint] as const]),
+    ...(python.size === 0 ? [] : pythonProxyVariables),
+  ]);
 }
 
 /** Name of the pinned Dockerfile in the context. */
@@ -320,6 +343,14 @@ async function baseDiffIds(
   if (found !== undefined) return diffIds(found.image);
   if (options.builder.kind !== 'docker' && options.builder.kind !== 'buildkit') return [];
   return (await inspectEngineImage(await connectEngine(host), base.reference))?.diffIds ?? [];
+}
+
+/** Steps took something that may be another thing tomorrow. */
+function tellPassed({ progress }: Host, { passed }: ProxyUse): void {
+  if (passed.length === 0) return;
+  const shown = passed.slice(0, 8).join(', ');
+  const more = passed.length > 8 ? ` and ${passed.length - 8} more` : '';
+  progress.note(`the lock does not fix what steps took from outside: ${shown}${more}`);
 }
 
 function withProxyFailures(error: unknown, use: ProxyUse): unknown {

@@ -242,7 +242,9 @@ function ownEnvironment(host: Host): Record<string, string> {
 }
 
 function allArgs(build: EngineBuild): Map<string, string> {
-  const proxies = ['http_proxy', 'HTTP_PROXY'].map((name) => [name, build.proxy] as const);
+  const proxies = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'].map(
+    (name) => [name, build.proxy] as const,
+  );
   return new Map([...build.buildArgs, ...proxies]);
 }
 

@@ -1,22 +1,23 @@
 // Locks one Dockerfile: every input that it leaves open is looked up, unless the lock before has it already. Results go
 // into a draft that several recipes share.
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { basename, dirname, relative, resolve as resolvePath } from 'node:path';
 import { resolve } from '../../debian/resolve.ts';
 import { omitNothing } from '../../debian/script-only.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { type DockerfileInput, findInputs } from '../../languages/dockerfile/inputs.ts';
 import { lockRequests } from '../../languages/dockerfile/lock-requests.ts';
-import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
+import { parseRequirementsFile } from '../../languages/dockerfile/requirements-file.ts';
 import type { RegistrySession } from '../../oci/registry-session.ts';
 import { isBaseName } from '../../sets/base/base-image.ts';
 import { openRelease } from '../../sets/debian/prepared-release.ts';
 import { lockedPackage } from '../../sets/debian/release-facts.ts';
 import type { LockDraft } from '../../sets/lock-draft.ts';
 import { type DockerfileRecipe, readRecipe, recipeName } from './build.ts';
-import { suiteAt, suiteOfImage } from './debian-suite.ts';
-import { type Found, findCommit, findDistribution, findImageDigest, findUrlDigest } from './lock-entry.ts';
+import { pythonAt, suiteAt, suiteOfImage } from './debian-suite.ts';
+import { type Found, findCommit, findImageDigest, findUrlDigest } from './lock-entry.ts';
+import { lockPython } from './lock-python.ts';
 
 export interface LockRecipeOptions {
   readonly host: Host;
@@ -36,6 +37,7 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
   const { file, resolved } = readRecipe(options.recipe, options.platform);
   const recipe = recipeName(projectDirectory, file);
   const apt = new Map<string, DockerfileInput[]>();
+  const pip: PipRequest[] = [];
   for (const input of findInputs(resolved)) {
     const where = `${recipe}:${input.span.line}`;
     const requests = lockRequests([input], recipe);
@@ -53,12 +55,14 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
       note(options, found, { name: url, where, what: input.subject });
       if (found.found !== undefined) draft.setCommit(url, { ref, commit: found.found });
     }
-    for (const requirement of requests.pip) await lockPip(options, { requirement, where, recipe, resolved });
+    for (const requirement of requests.pip)
+      pip.push({ requirement, where, python: pythonAt(resolved, input.span) });
     if (requests.apt.length > 0) {
       const suite = suiteAt(resolved, input.span) ?? '';
       apt.set(suite, [...(apt.get(suite) ?? []), input]);
     }
   }
+  await lockPip(options, { requests: pip, recipe });
   for (const [suite, inputs] of apt) await lockPackages(options, { suite, inputs, recipe });
 }
 
@@ -89,7 +93,7 @@ export async function lockImage(
       if (!isTrimaranError(error)) throw error;
       note(
         options,
-        { reason: `${found.reason}; ${error.message}` },
+        { reason: `${found.reason}; ${error.message}`, code: error.code },
         { name: reference, where, what: reference },
       );
       return;
@@ -170,46 +174,95 @@ async function lockPackages(
   }
 }
 
-async function lockPip(
-  options: LockRecipeOptions,
-  wanted: {
-    readonly requirement: string;
-    readonly where: string;
-    readonly recipe: string;
-    readonly resolved: ResolvedDockerfile;
-  },
-): Promise<void> {
-  const { draft, host, recipe: source } = options;
-  const { requirement, where, recipe } = wanted;
-  const file = /^-r (.*)$/.exec(requirement)?.[1];
-  const lines = file === undefined ? [requirement] : requirementsIn(source.context, file);
-  if (lines === undefined) {
-    const reason = 'the file is not in the build context, so what it asks for is not known';
-    draft.addUnpinned({ what: `pip install ${requirement}`, where, reason });
-    return;
-  }
-  for (const line of lines) {
-    if (draft.keepRequirement(recipe, line)) continue;
-    const found = await findDistribution(host, line);
-    note(options, found, { name: line, where, what: `pip install ${line}` });
-    if (found.found !== undefined) draft.setRequirement(recipe, { requirement: line, locked: found.found });
-  }
+/** One `pip install`: its requirements, or a file of them, and where it stands. */
+interface PipRequest {
+  readonly requirement: string;
+  readonly where: string;
+  readonly python: string | undefined;
 }
 
-/** Requirements of a file, looked for in the context under its path and its name; hashes, options and comments aside. */
-function requirementsIn(context: string, file: string): string[] | undefined {
-  const candidates = [file.replace(/^\/+/, ''), file.replace(/^\/?[^/]+\//, ''), basename(file)];
-  const found = candidates.map((name) => join(context, name)).find((path) => existsSync(path));
-  if (found === undefined) return undefined;
-  return readFileSync(found, 'utf8')
-    .replace(/\\\r?\n/g, ' ')
-    .split('\n')
-    .map((line) =>
-      line
-        .replace(/(?:^|\s)#.*$/, '')
-        .replace(/\s--hash=\S+/g, '')
-        .replace(/;.*$/, '')
-        .trim(),
-    )
-    .filter((line) => line !== '' && !line.startsWith('-'));
+/**
+ * Locks what pip installs, and what that depends on. What the lock before has stays, unless something was added, taken
+ * away or is to be updated.
+ */
+async function lockPip(
+  options: LockRecipeOptions,
+  { requests, recipe }: { readonly requests: readonly PipRequest[]; readonly recipe: string },
+): Promise<void> {
+  const { draft, host, recipe: source } = options;
+  const wanted = new Map<string, PipRequest>();
+  for (const request of requests) {
+    const file = /^-r (.*)$/.exec(request.requirement)?.[1];
+    if (file === undefined) {
+      wanted.set(request.requirement, request);
+      continue;
+    }
+    const found = readRequirementsFile(source.context, file);
+    if (found === undefined) {
+      const reason = 'the file is not in the build context, so what it asks for is not known';
+      draft.addUnpinned({ what: `pip install ${request.requirement}`, where: request.where, reason });
+    } else if (!found.hashed) for (const line of found.requirements) wanted.set(line, request);
+  }
+  if (wanted.size === 0 || draft.keepRequirements(recipe, [...wanted.keys()])) return;
+  const pythons = [...new Set([...wanted.values()].map(({ python }) => python))];
+  const locked = await lockPython({
+    host,
+    requirements: [...wanted.keys()],
+    // Stages with different interpreters share one set of versions, and none of them decides.
+    python: pythons.length === 1 ? pythons[0] : undefined,
+    architecture: options.platform.split('/')[1] ?? 'amd64',
+    preferred: draft.preferredVersions(recipe),
+  });
+  for (const [requirement, entry] of locked.direct)
+    draft.setRequirement(recipe, { requirement, locked: entry });
+  for (const [name, entry] of locked.indirect)
+    draft.setRequirement(recipe, { requirement: `${name}==${entry.version}`, locked: entry });
+  const first = [...wanted.values()][0]!;
+  for (const { requirement, reason, code } of locked.missed) {
+    const { where } = wanted.get(requirement) ?? first;
+    const unreachable = code === 'lock/index-unreachable' || code === 'lock/index-refused';
+    if (unreachable && draft.keepOldRequirement(recipe, requirement)) {
+      host.progress.note(`pip install ${requirement} stays as it was locked: ${reason}`);
+      continue;
+    }
+    const what = wanted.has(requirement) ? `pip install ${requirement}` : `pip install: ${requirement}`;
+    draft.addUnpinned({ what, where, reason }, { unreachable });
+  }
+  if (locked.missed.some(({ code }) => code === 'lock/index-unreachable')) draft.keepOldDependencies(recipe);
+}
+
+const deepestFile = 10;
+
+/**
+ * A requirements file of the build context, with those it takes in: there under the path that a RUN knows it by, or by
+ * its last parts; undefined where it is not.
+ */
+export function readRequirementsFile(
+  context: string,
+  path: string,
+): { readonly requirements: readonly string[]; readonly hashed: boolean } | undefined {
+  const inside = path.replace(/^(?:\.?\/)+/, '');
+  const file = [inside, inside.replace(/^[^/]+\//, ''), basename(inside)]
+    .map((name) => resolvePath(context, name))
+    // Never outside the context, whatever the Dockerfile says.
+    .find((name) => !relative(context, name).startsWith('..') && isFile(name));
+  return file === undefined ? undefined : readWithFiles(file, { context, depth: 0 });
+}
+
+function readWithFiles(
+  file: string,
+  { context, depth }: { readonly context: string; readonly depth: number },
+): { readonly requirements: readonly string[]; readonly hashed: boolean } {
+  const { requirements, files, hashed } = parseRequirementsFile(readFileSync(file, 'utf8'));
+  const all = [...requirements];
+  for (const name of files) {
+    const other = resolvePath(dirname(file), name);
+    if (relative(context, other).startsWith('..') || depth >= deepestFile || !isFile(other)) continue;
+    all.push(...readWithFiles(other, { context, depth: depth + 1 }).requirements);
+  }
+  return { requirements: [...new Set(all)], hashed };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -1,10 +1,10 @@
 // An HTTP proxy on loopback for the steps of a build. Whatever Debian mirror a step asks, it gets the release that the
 // lock fixes, each index and package checked against that release; a pinned build so needs no change of its apt
 // sources, and none to the network either once the packages are in the cache. Other plain HTTP passes through, and is
-// told. HTTPS does not come this way.
+// told. What is asked over HTTPS is tunnelled unseen, so all that can be told of it is where it went.
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -15,7 +15,8 @@ import { download, redactUrl } from '../../foundation/download.ts';
 import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { openRelease } from '../../sets/debian/prepared-release.ts';
-import type { LockFile } from '../../sets/lock-file.ts';
+import type { LockedRequirement, LockFile } from '../../sets/lock-file.ts';
+import { PythonProxy, pythonProxyName } from './python-proxy.ts';
 
 export interface PackageProxyOptions {
   readonly host: Host;
@@ -24,6 +25,8 @@ export interface PackageProxyOptions {
   readonly lock: LockFile | undefined;
   /** Debian's name of the architecture that is built for. */
   readonly architecture: string;
+  /** What the lock has of the recipe's Python distributions. */
+  readonly python?: ReadonlyMap<string, LockedRequirement>;
 }
 
 /** What went through a proxy. */
@@ -32,7 +35,7 @@ export interface ProxyUse {
   readonly packages: ReadonlyMap<string, ReadonlyMap<string, PackageRecord>>;
   /** Releases given out, by suite. */
   readonly releases: ReadonlyMap<string, { readonly timestamp: string; readonly sha256: string }>;
-  /** URLs that nothing fixes, without credentials. */
+  /** What nothing fixes: URLs without credentials, `https://HOST:PORT` for tunnels, distributions of Python. */
   readonly passed: readonly string[];
   /** Why requests failed, for the error of a build that failed. */
   readonly failures: readonly string[];
@@ -51,6 +54,12 @@ export interface PackageProxy {
 export async function startPackageProxy(options: PackageProxyOptions): Promise<PackageProxy> {
   const proxy = new ReleaseProxy(options);
   const server = createServer((request, response) => void proxy.answer(request, response));
+  const tunnels = new Set<Socket>();
+  server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    tunnels.add(socket);
+    socket.once('close', () => tunnels.delete(socket));
+    proxy.tunnel(request.url ?? '', { socket, head });
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
@@ -65,7 +74,10 @@ export async function startPackageProxy(options: PackageProxyOptions): Promise<P
       proxy.served.push(file);
       return `${url}${path}`;
     },
-    close: () => closeServer(server),
+    close: () => {
+      for (const socket of tunnels) socket.destroy();
+      return closeServer(server);
+    },
   };
 }
 
@@ -88,9 +100,13 @@ class ReleaseProxy implements ProxyUse {
   readonly served: string[] = [];
   readonly #options: PackageProxyOptions;
   readonly #archives = new Map<string, Promise<Archive>>();
+  readonly #python: PythonProxy;
 
   constructor(options: PackageProxyOptions) {
     this.#options = options;
+    const { host, cacheDirectory, python: requirements = new Map() } = options;
+    const onUnlocked = (name: string) => this.#note(`pip install ${name}`);
+    this.#python = new PythonProxy({ host, cacheDirectory, requirements, onUnlocked });
     for (const suite of options.lock?.debian.keys() ?? []) void this.#archive(suite).catch(() => {});
   }
 
@@ -103,6 +119,7 @@ class ReleaseProxy implements ProxyUse {
       const own = /^\/trimaran\/(\d+)\//.exec(path);
       if (own !== null && url.hostname === '127.0.0.1')
         await this.#send(response, this.served[Number(own[1])]);
+      else if (url.hostname === pythonProxyName) await this.#sendPython(response, path);
       else if (dists !== null) await this.#send(response, await this.#index(dists[1]!, dists[2]!));
       else if (pool !== null) await this.#send(response, await this.#package(pool[1]!));
       else if (request.method === 'GET') await this.#pass(url, request.headers.authorization, response);
@@ -113,6 +130,50 @@ class ReleaseProxy implements ProxyUse {
       if (response.headersSent) response.destroy();
       else response.writeHead(502, { 'content-type': 'text/plain' }).end(`${message}\n`);
     }
+  }
+
+  /** Passes bytes on both ways between a step and `HOST:PORT`, through the caller's own proxy where there is one. */
+  tunnel(target: string, { socket, head }: { readonly socket: Socket; readonly head: Buffer }): void {
+    const place = parseTarget(target);
+    if (place === undefined) {
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+      return;
+    }
+    this.#note(`https://${place.host}${place.port === 443 ? '' : `:${place.port}`}`);
+    const { env } = this.#options.host;
+    const next = parseProxy(env.https_proxy ?? env.HTTPS_PROXY);
+    const onward = connect(next ?? place);
+    onward.setTimeout(idleTunnel, () => onward.destroy());
+    onward.once('connect', () => {
+      if (next === undefined) socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      else {
+        const login =
+          next.authorization === undefined ? '' : `Proxy-Authorization: ${next.authorization}\r\n`;
+        onward.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${login}\r\n`);
+      }
+      onward.write(head);
+      onward.pipe(socket);
+      socket.pipe(onward);
+    });
+    onward.once('error', (error) => {
+      const failure = `${target}: ${systemErrorCode(error) ?? error.message}`;
+      if (!this.failures.includes(failure)) this.failures.push(failure);
+      if (onward.connecting || onward.bytesRead === 0) socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+      else socket.destroy();
+    });
+    onward.once('close', () => socket.end());
+    socket.once('error', () => onward.destroy());
+    socket.once('close', () => onward.destroy());
+  }
+
+  #note(what: string): void {
+    if (!this.passed.includes(what)) this.passed.push(what);
+  }
+
+  async #sendPython(response: ServerResponse, path: string): Promise<void> {
+    const answer = await this.#python.answer(path);
+    if (answer?.kind !== 'text') return this.#send(response, answer?.file);
+    response.writeHead(200, { 'content-type': `${answer.type}; charset=utf-8` }).end(answer.text);
   }
 
   #archive(suite: string): Promise<Archive> {
@@ -210,7 +271,7 @@ class ReleaseProxy implements ProxyUse {
       await this.#send(response, await this.#lockedUrl(url.href, sha256));
       return;
     }
-    this.passed.push(redactUrl(url.href));
+    this.#note(redactUrl(url.href));
     const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     const authorization = user === ':' ? given : `Basic ${Buffer.from(user).toString('base64')}`;
     url.username = '';
@@ -250,6 +311,31 @@ class ReleaseProxy implements ProxyUse {
     if (size < 1 << 16) response.end(readFileSync(file));
     else await pipeline(createReadStream(file), response);
   }
+}
+
+/** Milliseconds without a byte after which a tunnel is given up. */
+const idleTunnel = 120_000;
+
+function parseTarget(target: string): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(target);
+  const port = Number(match?.[2]);
+  if (match === null || port < 1 || port > 65_535) return undefined;
+  return { host: match[1]!.replace(/^\[|\]$/g, ''), port };
+}
+
+/** Another proxy before us, which plain HTTP is spoken to. */
+function parseProxy(
+  address: string | undefined,
+): { readonly host: string; readonly port: number; readonly authorization?: string } | undefined {
+  if (address === undefined || !URL.canParse(address)) return undefined;
+  const url = new URL(address);
+  if (url.protocol !== 'http:') return undefined;
+  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return {
+    host: url.hostname,
+    port: Number(url.port || 80),
+    ...(user === ':' ? {} : { authorization: `Basic ${Buffer.from(user).toString('base64')}` }),
+  };
 }
 
 function sizeOf(file: string): number | undefined {

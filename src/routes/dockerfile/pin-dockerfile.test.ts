@@ -49,6 +49,7 @@ const forBuild = (text: string) =>
   pinForBuild({
     ...options(text),
     epoch: 1,
+    variables: new Map<string, string>(),
     replaceImage: (reference) => (reference === 'debian:bookworm' ? 'localhost/base:1' : undefined),
     replaceUrl: (url) => (lock.urls.has(url) ? 'http://127.0.0.1:1/a.sql' : undefined),
   });

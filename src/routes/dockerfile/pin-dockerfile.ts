@@ -24,6 +24,8 @@ export interface BuildPinOptions extends PinOptions {
   readonly replaceImage: (reference: string) => string | undefined;
   /** Seconds since 1970. */
   readonly epoch: number;
+  /** Variables that each step gets besides, by name. */
+  readonly variables: ReadonlyMap<string, string>;
   /** Where the checked bytes of an ADD's URL are to be had instead. */
   readonly replaceUrl: (url: string) => string | undefined;
 }
@@ -56,7 +58,9 @@ export function pinForBuild(options: BuildPinOptions): string {
       column: from.span.endColumn ?? 1,
       line: from.span.endLine ?? from.span.line,
     });
-    edits.push({ start: end, end, text: `\nARG SOURCE_DATE_EPOCH=${options.epoch}` });
+    const variables = [['SOURCE_DATE_EPOCH', String(options.epoch)] as const, ...options.variables];
+    const lines = variables.map(([name, value]) => `\nARG ${name}=${value}`);
+    edits.push({ start: end, end, text: lines.join('') });
     for (const { instruction, values } of stage.instructions) {
       edits.push(...addEdits(places, { instruction, values: values.map(({ value }) => value) }, options));
     }
