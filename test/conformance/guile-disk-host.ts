@@ -1,12 +1,16 @@
 // A host for Scheme programs in tests: reads the real disk, writes nowhere unless told.
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
+  renameSync,
+  rmdirSync,
   statSync,
+  symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import type { SchemeHost } from '../../src/languages/scheme/host.ts';
@@ -49,7 +53,10 @@ export function diskHost(options: {
     listDirectory: (path) => attempt(() => readdirSync(path)),
     readLink: (path) => attempt(() => readlinkSync(path)),
     makeDirectory: (path) => mkdirSync(path),
-    remove: (path) => rmSync(path, { recursive: true }),
+    remove: (path) => (lstatSync(path).isDirectory() ? rmdirSync(path) : unlinkSync(path)),
+    symlink: (target, path) => symlinkSync(target, path),
+    changeMode: (path, mode) => chmodSync(path, mode),
+    rename: (from, to) => renameSync(from, to),
     env: options.env ?? {},
     cwd: process.cwd(),
     now: Date.now,

@@ -1,5 +1,5 @@
 // One of Guix's test files in our Scheme, in a thread of its own.
-import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TrimaranError } from '../../src/foundation/error.ts';

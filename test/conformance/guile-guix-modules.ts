@@ -37,7 +37,11 @@ export function defineGuixModules(interpreter: Interpreter, checkout: string): v
   interpreter.defineModule(['trimaran', 'digest'], {
     '%digest': procedure('%digest', { min: 2, max: 2 }, (algorithm: Value, bytes: Value) => {
       const name = String(algorithm.name);
-      return new Uint8Array(createHash(name).update(bytes as Uint8Array).digest());
+      return new Uint8Array(
+        createHash(name)
+          .update(bytes as Uint8Array)
+          .digest(),
+      );
     }),
   });
   for (const part of bindings.split(/^;;; (?=\()/m).slice(1)) {

@@ -53,7 +53,13 @@ function runInThread(program: string, request: { checkout: string; file: string 
       void worker.terminate();
       settle(result);
     };
-    const failed = (problem: string): GuixTestResult => ({ passed: 0, failed: 0, skipped: 0, failures: [], problem });
+    const failed = (problem: string): GuixTestResult => ({
+      passed: 0,
+      failed: 0,
+      skipped: 0,
+      failures: [],
+      problem,
+    });
     const timer = setTimeout(() => finish(failed(`not done after ${timeLimit / 1000} s`)), timeLimit);
     worker.on('message', (result: GuixTestResult) => finish(result));
     worker.on('error', (error) => finish(failed(error.message)));

@@ -1,9 +1,9 @@
 // Compares our Scheme with Guile: `npm run conformance:guile` runs the project's own cases and generated programs;
 // `npm run conformance:guile -- DIR [NAME…]` runs Guix's own pure test files from a checkout of Guix.
 import { resolve } from 'node:path';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { caseFiles, caseTexts, compareFile } from './guile-compare.ts';
 import { compareGenerated } from './guile-generated.ts';
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { runGuixTestFile } from './guile-guix-file.ts';
 import { runGuixTests } from './guile-guix-tests.ts';
 

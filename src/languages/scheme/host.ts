@@ -14,6 +14,11 @@ export interface SchemeHost {
   makeDirectory?(path: string): void;
   /** Removes a file, link or empty directory. */
   remove?(path: string): void;
+  /** Makes a symbolic link at `path`. */
+  symlink?(target: string, path: string): void;
+  /** Sets the permission bits. */
+  changeMode?(path: string, mode: number): void;
+  rename?(from: string, to: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Milliseconds since 1970. */

@@ -8,7 +8,7 @@ import { defineCore } from './library/core.ts';
 import { Definer } from './library/define.ts';
 import { simpleFormat } from './library/ports.ts';
 import { registerLibraries } from './library/registry.ts';
-import { UncaughtException } from './machine.ts';
+import { exceptionPlaces, UncaughtException } from './machine.ts';
 import type { Module } from './module.ts';
 import { Primitive } from './procedures.ts';
 import { readErrorToTrimaran } from './reader.ts';
@@ -173,6 +173,7 @@ function exceptionToTrimaran(payload: Value): TrimaranError {
     return new TrimaranError({
       code: 'scheme/exception',
       message: `uncaught exception: ${writeText(payload)}`,
+      span: typeof payload === 'object' && payload !== null ? exceptionPlaces.get(payload) : undefined,
       cause: new SchemeError(payload),
     });
   }
@@ -180,7 +181,9 @@ function exceptionToTrimaran(payload: Value): TrimaranError {
   const args = listToArray(exceptionArgs(payload));
   const message = messageOf(kind, args, payload);
   const unbound = unboundPlaces.get(payload);
-  const span = (unbound?.place ?? spanFromArgs(kind, args)) as TrimaranError['span'];
+  const span = (unbound?.place ??
+    spanFromArgs(kind, args) ??
+    exceptionPlaces.get(payload)) as TrimaranError['span'];
   const code = {
     'unbound-variable': 'scheme/unbound-variable',
     'wrong-type-arg': 'scheme/wrong-type',

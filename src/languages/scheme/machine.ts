@@ -28,10 +28,12 @@ import {
   tailApply,
   watch,
 } from './procedures.ts';
+import type { Place } from './syntax.ts';
 import {
   arrayToList,
   type Fluid,
   intern,
+  list,
   listToArray,
   MultipleValues,
   NIL,
@@ -255,6 +257,16 @@ export class Machine {
       if (error.payload === undefined) throw error;
       return () => this.raise(error.payload, { continuable: false });
     }
+    if (isSystemError(error)) {
+      // The host's own failures: what Guile calls a system error.
+      const payload = exceptionFromThrow(intern('system-error'), [
+        str(error.syscall),
+        str('~A'),
+        list(str(systemMessage(error.message))),
+        list(-error.errno),
+      ]);
+      return () => this.raise(payload, { continuable: false });
+    }
     if (error instanceof RangeError && /call stack/i.test(error.message)) {
       const payload = exceptionFromThrow(intern('stack-overflow'), [
         false,
@@ -265,6 +277,7 @@ export class Machine {
       return () => this.raise(payload, { continuable: false });
     }
     if (error instanceof TypeError || error instanceof RangeError) {
+if (typeof process !== 'undefined' && process.env['DBG']) console.error(error.stack); // DEBUG
       // A library procedure was given something it looked into without asking: that is a type error of the program.
       const payload = exceptionFromThrow(intern('wrong-type-arg'), [
         false,
@@ -530,6 +543,7 @@ export class Machine {
 
   /** Control: raises; answers like a node. */
   raise(exception: Value, options: { continuable: boolean }): Value {
+    notePlace(exception);
     return this.raiseFrom(this.dynamic, exception, options);
   }
 
@@ -606,6 +620,24 @@ export class Machine {
       () => entry.receive(exception),
     );
   }
+}
+
+function isSystemError(error: unknown): error is Error & { errno: number; syscall: string } {
+  return error instanceof Error && 'errno' in error && typeof error.errno === 'number' && 'syscall' in error;
+}
+
+/** `no such file or directory` of `ENOENT: no such file or directory, open '/x'`, with a capital. */
+function systemMessage(message: string): string {
+  const text = /^E\w+: ([^,]*)/.exec(message)?.[1] ?? message;
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Where the user's program was when an exception was first raised, by the exception object. */
+export const exceptionPlaces = new WeakMap<object, Place>();
+
+function notePlace(exception: Value): void {
+  if (R.place === undefined || exception === null || typeof exception !== 'object') return;
+  if (!exceptionPlaces.has(exception)) exceptionPlaces.set(exception, R.place);
 }
 
 /** No handler took the exception: leaves all run loops. */

@@ -29,6 +29,8 @@ export interface ReaderOptions {
   readonly file: string;
   /** Whether data come as syntax objects with places. */
   readonly syntax?: boolean;
+  /** Whether syntax objects carry places; they do unless told otherwise. Libraries that come with us do without. */
+  readonly places?: boolean;
   /** What `read-hash-extend` registered. */
   readonly extensions?: ReadonlyMap<string, HashExtension>;
 }
@@ -184,7 +186,7 @@ export class Reader {
     if (this.options.syntax !== true) return datum;
     if (datum instanceof Syntax) return datum;
     if (datum instanceof Pair || datum instanceof Sym || Array.isArray(datum)) {
-      return new Syntax(datum, EMPTY_WRAP, undefined, place);
+      return new Syntax(datum, EMPTY_WRAP, undefined, this.options.places === false ? undefined : place);
     }
     return datum;
   }

@@ -7,12 +7,13 @@ import type { SchemeHost } from './host.ts';
 import type { IR } from './ir.ts';
 import { installMachine, Machine } from './machine.ts';
 import { Module, moduleLabel } from './module.ts';
-import { Closure } from './procedures.ts';
+import { Closure, registers } from './procedures.ts';
 import { type HashExtension, Reader } from './reader.ts';
 import { skimDefinition } from './skim.ts';
 import {
   isIdentifier,
   isStxPair,
+  placeOf,
   Rib,
   Syntax,
   sameMarks,
@@ -35,6 +36,8 @@ export interface EvaluateOptions {
   readonly file: string;
   readonly module?: Module | undefined;
   readonly lazy?: Laziness;
+  /** Whether forms know where they stand, as they do unless told otherwise. */
+  readonly places?: boolean;
 }
 
 /** One interpreter. */
@@ -118,25 +121,26 @@ export class Session {
       this.currentModule = before;
     }
     if (source !== undefined) {
-      this.load(label, { text: source.text, file: source.file, lazy: source.lazy, name });
+      // A person sees errors where their own program called a library, not inside of it.
+      this.load(label, { text: source.text, file: source.file, lazy: source.lazy, name, places: false });
     } else if (builders === undefined) {
       const found = this.findOnLoadPath(name);
       if (found === undefined) return undefined;
-      this.load(label, { ...found, lazy: this.loadLaziness(label), name });
+      this.load(label, { ...found, lazy: this.loadLaziness(label), name, places: true });
     }
     return this.modules.get(label);
   }
 
   private load(
     label: string,
-    source: { text: string; file: string; lazy: Laziness; name: readonly Value[] },
+    source: { text: string; file: string; lazy: Laziness; name: readonly Value[]; places: boolean },
   ): void {
     const saved = { module: this.currentModule, file: this.currentFile };
     this.loading.push(label);
     this.currentModule = this.modules.get('guile-user') ?? this.core;
     this.currentFile = source.file;
     try {
-      this.evaluateText(source.text, { file: source.file, lazy: source.lazy });
+      this.evaluateText(source.text, { file: source.file, lazy: source.lazy, places: source.places });
     } catch (error) {
       this.modules.delete(label);
       throw error;
@@ -174,13 +178,16 @@ export class Session {
     const saved = this.currentModule;
     if (options.module !== undefined) this.currentModule = options.module;
     try {
-      const reader = new Reader(text, { file: options.file, syntax: true, extensions: this.extensions });
+      const places = options.places ?? true;
+      const { file } = options;
+      const reader = new Reader(text, { file, syntax: true, places, extensions: this.extensions });
       const lazy = options.lazy ?? 'none';
       let value: Value = UNSPECIFIED;
       for (;;) {
-        if (lazy !== 'none' && this.postponeText(reader, { file: options.file, lazy })) continue;
+        if (lazy !== 'none' && this.postponeText(reader, { file, lazy, places })) continue;
         const form = reader.read();
         if (form === EOF) return value;
+        if (places) registers.place = placeOf(form);
         value = this.evaluateForm(form, { lazy });
       }
     } finally {
@@ -274,7 +281,10 @@ export class Session {
   }
 
   /** As {@link postpone}, for a definition that has not even been read. */
-  private postponeText(reader: Reader, options: { readonly file: string; readonly lazy: Laziness }): boolean {
+  private postponeText(
+    reader: Reader,
+    options: { readonly file: string; readonly lazy: Laziness; readonly places: boolean },
+  ): boolean {
     const start = reader.skipToDatum();
     if (start === undefined) return false;
     const found = skimDefinition(reader.text, start);
@@ -295,7 +305,7 @@ export class Session {
     variable.pending = () => {
       const part = new Reader(
         text,
-        { file: options.file, syntax: true, extensions: this.extensions },
+        { file: options.file, syntax: true, places: options.places, extensions: this.extensions },
         { line, column },
       );
       this.evaluateForm(part.read(), { lazy: 'none', module });

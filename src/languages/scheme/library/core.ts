@@ -14,6 +14,7 @@ import { defineLists } from './lists.ts';
 import { defineModules } from './modules.ts';
 import { defineNumbers } from './numbers.ts';
 import { definePorts } from './ports.ts';
+import { definePosix } from './posix.ts';
 import { defineRecords } from './records.ts';
 import { buildRegex } from './regex.ts';
 import { defineStrings } from './strings.ts';
@@ -40,6 +41,7 @@ export function defineCore(session: Session): void {
     definePorts,
     defineModules,
     defineSyntaxProcedures,
+    definePosix,
     defineSystem,
   ]) {
     define(d);
@@ -51,5 +53,10 @@ export function defineCore(session: Session): void {
     if (/regexp(\?|-exec$|\/)|^make-regexp$/.test(name.name)) session.core.bind(name, variable);
   }
   session.activate();
-  session.evaluateText(guileSource, { file: 'guile.scm', module: session.core, lazy: 'functions' });
+  session.evaluateText(guileSource, {
+    file: 'guile.scm',
+    module: session.core,
+    lazy: 'functions',
+    places: false,
+  });
 }

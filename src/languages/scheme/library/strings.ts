@@ -232,6 +232,9 @@ function defineBasics(d: Definer): void {
       ),
     ),
   );
+  d.hidden('%string-normalize', 2, 2, (s, form) =>
+    str(string('string-normalize', s).text.normalize(form.text)),
+  );
   d.pure('string-reverse', 1, 3, (s, start, end) => {
     const whole = string('string-reverse', s);
     const [from, to] = bounds('string-reverse', { string: whole, start, end, position: 2 });
@@ -592,7 +595,7 @@ export function defineStrings(d: Definer): void {
     'string-hash',
     1,
     4,
-    (s, size = Number.MAX_SAFE_INTEGER) => hashString(text('string-hash', s)) % size,
+    (s, size = Number.MAX_SAFE_INTEGER) => hashString(text("string-hash", s)) % Number(size),
   );
 }
 

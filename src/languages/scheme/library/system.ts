@@ -129,6 +129,45 @@ function defineFiles(d: Definer): void {
     return UNSPECIFIED;
   });
   d.alias('rmdir', 'delete-file');
+  d.pure('symlink', 2, 2, (target, path) => {
+    if (host.symlink === undefined) throw systemError('symlink', path.text, 30, 'Read-only file system');
+    host.symlink(text('symlink', target), text('symlink', path, 2));
+    return UNSPECIFIED;
+  });
+  d.pure('chmod', 2, 2, (path, mode) => {
+    if (host.changeMode === undefined)
+      throw systemError('chmod', text('chmod', path), 30, 'Read-only file system');
+    host.changeMode(text('chmod', path), mode);
+    return UNSPECIFIED;
+  });
+  d.pure('rename-file', 2, 2, (from, to) => {
+    if (host.rename === undefined) throw systemError('rename-file', from.text, 30, 'Read-only file system');
+    host.rename(text('rename-file', from), text('rename-file', to, 2));
+    return UNSPECIFIED;
+  });
+  d.pure('copy-file', 2, 2, (from, to) => {
+    const data = host.readFile(text('copy-file', from));
+    if (data === undefined) throw systemError('copy-file', from.text);
+    if (host.writeFile === undefined) throw systemError('copy-file', to.text, 30, 'Read-only file system');
+    host.writeFile(text('copy-file', to, 2), data);
+    return UNSPECIFIED;
+  });
+  // Names are taken in turn: programs see the same ones each time.
+  let made = 0;
+  const freshName = (template: string) => {
+    for (;;) {
+      const name = template.replace(/X{6}$/, (++made).toString(36).padStart(6, '0'));
+      if (host.stat?.(name) === undefined) return name;
+    }
+  };
+  d.pure('mkdtemp', 1, 1, (template) => {
+    if (host.makeDirectory === undefined)
+      throw systemError('mkdtemp', template.text, 30, 'Read-only file system');
+    const name = freshName(text('mkdtemp', template));
+    host.makeDirectory(name);
+    return str(name);
+  });
+  d.hidden('%fresh-file-name', 1, 1, (template) => str(freshName(text('mkstemp!', template))));
   d.pure('mkdir', 1, 2, (path) => {
     if (host.makeDirectory === undefined) throw systemError('mkdir', path.text, 30, 'Read-only file system');
     host.makeDirectory(text('mkdir', path));
@@ -311,20 +350,13 @@ const refused = [
   'getpw',
   'getpwnam',
   'getpwuid',
-  'rename-file',
-  'symlink',
   'link',
-  'chmod',
   'utime',
-  'mkdtemp',
-  'mkstemp!',
-  'mkstemp',
   'chdir',
   'truncate-file',
   'make-thread',
   'statfs',
   'sethostname',
-  'copy-file',
   'sendfile',
   'fsync',
   'fcntl',
