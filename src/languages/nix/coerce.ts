@@ -139,7 +139,7 @@ export function peel<T>(
     }
     const toStringIndex = findAttr(value.names, symbols.toStringAttr);
     if (toStringIndex >= 0) {
-      const attrPosition = value.positions[toStringIndex]!;
+      const attrPosition = value.positionAt(toStringIndex);
       let result: Value;
       try {
         const fn = it.force(value.values[toStringIndex]!, attrPosition);
@@ -162,7 +162,7 @@ export function peel<T>(
     }
     const outPathIndex = findAttr(value.names, symbols.outPath);
     if (outPathIndex >= 0) {
-      const attrPosition = value.positions[outPathIndex]!;
+      const attrPosition = value.positionAt(outPathIndex);
       const outPath = value.values[outPathIndex]!;
       try {
         it.force(outPath, attrPosition);

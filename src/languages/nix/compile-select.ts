@@ -82,7 +82,7 @@ export function compileSelect(unit: Unit, node: number): Eval {
   ): NixError => {
     const error = toNixError(thrown);
     if (state.selected < 0) return error.addTrace(ofPosition, selecting);
-    const attrPosition = state.attrs === undefined ? 0 : state.attrs.positions[state.index]!;
+    const attrPosition = state.attrs === undefined ? 0 : state.attrs.positionAt(state.index);
     if (error.kind === 'infinite-recursion' && error.position === 0 && state.selected === parts.length) {
       error.position = attrPosition !== 0 ? attrPosition : position;
     }

@@ -173,8 +173,8 @@ function assertEqualAttrs(it: Interpreter, a: Attrs, b: Attrs, position: Positio
       assertEqualValues(it, a.values[i]!, b.values[i]!, position);
     } catch (thrown) {
       const error = toNixError(thrown);
-      if (b.positions[i] !== 0) error.addTrace(b.positions[i]!, 'where right hand side is');
-      if (a.positions[i] !== 0) error.addTrace(a.positions[i]!, 'where left hand side is');
+      if (b.positionAt(i) !== 0) error.addTrace(b.positionAt(i), 'where right hand side is');
+      if (a.positionAt(i) !== 0) error.addTrace(a.positionAt(i), 'where left hand side is');
       throw error.addTrace(position, `while comparing attribute '${names[left]}'`);
     }
   }

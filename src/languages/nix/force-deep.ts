@@ -28,7 +28,7 @@ export function forceDeep(it: Interpreter, start: Slot): void {
           visit(value.values[i]!);
         } catch (thrown) {
           const name = it.symbols.names[value.names[i]!];
-          throw toNixError(thrown).addTrace(value.positions[i]!, `while evaluating the attribute '${name}'`);
+          throw toNixError(thrown).addTrace(value.positionAt(i), `while evaluating the attribute '${name}'`);
         }
       }
     } else if (Array.isArray(value)) {

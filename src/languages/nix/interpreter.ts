@@ -293,7 +293,7 @@ export class Interpreter {
       } else if (current instanceof Attrs) {
         const index = findAttr(current.names, this.symbols.functor);
         if (index < 0) this.notAFunction(current, position);
-        const functorPosition = current.positions[index]!;
+        const functorPosition = current.positionAt(index);
         try {
           const functor = this.force(current.values[index]!, functorPosition);
           current = this.call(functor, [current, args[used]!], functorPosition);

@@ -176,7 +176,7 @@ function writeObject(
   const parts: ByteString[] = [];
   for (const index of lexicographicOrder(attrs, names)) {
     const name = names[attrs.names[index]!]!;
-    const position = attrs.positions[index]!;
+    const position = attrs.positionAt(index);
     try {
       const json = valueToJson(it, attrs.values[index]!, context, { ...options, position });
       parts.push(`${jsonString(name)}:${json}`);

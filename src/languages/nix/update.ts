@@ -1,7 +1,15 @@
 // `a // b` on sorted arrays. Most updates put a small set over a big one; those copy the big one's arrays whole.
 import type { Position } from './positions.ts';
 import type { SymbolId } from './symbols.ts';
-import { Attrs, DeferredPlaces, findAttr, type Places, resolvePlaces, type Slot } from './values.ts';
+import {
+  Attrs,
+  DeferredPlaces,
+  findAttr,
+  maximumPlacesDepth,
+  type Places,
+  resolvePlaces,
+  type Slot,
+} from './values.ts';
 
 /** Positions of a merged set: those of the right set's attributes, else of the left's. */
 class MergedPlaces extends DeferredPlaces {
@@ -32,15 +40,19 @@ class MergedPlaces extends DeferredPlaces {
       return position;
     });
   }
-}
 
-/** Beyond this, positions are worked out at once: a long chain of updates must not keep all its names. */
-const maximumDepth = 8;
+  at(name: SymbolId): Position {
+    const inRight = findAttr(this.right.names, name);
+    const { names, places } = inRight < 0 ? this.left : this.right;
+    if (places instanceof DeferredPlaces) return places.at(name);
+    return places[inRight < 0 ? findAttr(names, name) : inRight]!;
+  }
+}
 
 function mergedPlaces(names: readonly SymbolId[], left: Attrs, right: Attrs): Places {
   const depth = 1 + Math.max(depthOf(left.places), depthOf(right.places));
   const places = new MergedPlaces(names, left, right, depth);
-  return depth > maximumDepth ? places.resolve() : places;
+  return depth > maximumPlacesDepth ? places.resolve() : places;
 }
 
 function depthOf(places: Places): number {
@@ -54,40 +66,63 @@ export function updateAttrs(left: Attrs, right: Attrs, position: Position): Attr
   const rightCount = right.names.length;
   if (rightCount === 0) return left;
   if (left.names === right.names) return right;
-  if (rightCount * 8 < leftCount) {
-    const replaced = replaceAll(left, right, position);
-    if (replaced !== undefined) return replaced;
-  }
-  return merge(left, right, position);
+  return rightCount * 8 < leftCount ? updateFew(left, right, position) : merge(left, right, position);
 }
 
-/** The update when every attribute of the right set is one of the left's too, else undefined. */
-function replaceAll(left: Attrs, right: Attrs, position: Position): Attrs | undefined {
-  const { names } = right;
+/** The update by a few attributes: what lies between them is copied in runs. */
+function updateFew(left: Attrs, right: Attrs, position: Position): Attrs {
+  const { names, values } = left;
   const indexes: number[] = [];
-  for (let i = 0; i < names.length; i++) {
-    const index = findAttr(left.names, names[i]!);
-    if (index < 0) return undefined;
+  let added = 0;
+  for (const name of right.names) {
+    const index = findAttr(names, name);
     indexes.push(index);
+    if (index < 0) added++;
   }
-  const values = left.values.slice();
-  for (let i = 0; i < indexes.length; i++) values[indexes[i]!] = right.values[i]!;
-  return new Attrs(left.names, values, mergedPlaces(left.names, left, right), position);
+  if (added > 0) return insertFew(left, right, { indexes, position });
+  const updated = values.slice();
+  for (let i = 0; i < indexes.length; i++) updated[indexes[i]!] = right.values[i]!;
+  return new Attrs(names, updated, mergedPlaces(names, left, right), position);
 }
 
-/** How many names two sorted lists have in common. */
-function commonCount(left: readonly SymbolId[], right: readonly SymbolId[]): number {
-  let common = 0;
-  let i = 0;
-  let j = 0;
-  while (i < left.length && j < right.length) {
-    const a = left[i]!;
-    const b = right[j]!;
-    if (a <= b) i++;
-    if (b <= a) j++;
-    if (a === b) common++;
+/** `indexes` says where each attribute of the right set is in the left one, or -1. */
+function insertFew(
+  left: Attrs,
+  right: Attrs,
+  { indexes, position }: { readonly indexes: readonly number[]; readonly position: Position },
+): Attrs {
+  const names: SymbolId[][] = [];
+  const values: Slot[][] = [];
+  let copied = 0;
+  for (let i = 0; i < indexes.length; i++) {
+    const name = right.names[i]!;
+    const known = indexes[i]!;
+    const index = known < 0 ? placeFor(left.names, name, copied) : known;
+    names.push(left.names.slice(copied, index), [name]);
+    values.push(left.values.slice(copied, index), [right.values[i]!]);
+    copied = known < 0 ? index : index + 1;
   }
-  return common;
+  names.push(left.names.slice(copied));
+  values.push(left.values.slice(copied));
+  const all = ([] as SymbolId[]).concat(...names);
+  return new Attrs(all, concatSlots(values), mergedPlaces(all, left, right), position);
+}
+
+// `concat` would take apart values that are lists, were they not in arrays of their own.
+function concatSlots(runs: readonly Slot[][]): Slot[] {
+  return ([] as Slot[]).concat(...(runs as readonly Slot[]));
+}
+
+/** Index of the first name that is greater, from `start` on. */
+function placeFor(names: readonly SymbolId[], name: SymbolId, start: number): number {
+  let low = start;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (names[middle]! < name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function merge(left: Attrs, right: Attrs, position: Position): Attrs {
@@ -97,27 +132,34 @@ function merge(left: Attrs, right: Attrs, position: Position): Attrs {
   const rightValues = right.values;
   const leftCount = leftNames.length;
   const rightCount = rightNames.length;
-  const count = leftCount + rightCount - commonCount(leftNames, rightNames);
-  // Sets with the same names share the array, so that selections keep finding their attribute at once.
-  const shared = count === leftCount ? leftNames : count === rightCount ? rightNames : undefined;
-  const names: SymbolId[] = shared === undefined ? new Array(count) : [];
-  const values: Slot[] = new Array(count);
+  const names: SymbolId[] = new Array(leftCount + rightCount);
+  const values: Slot[] = new Array(leftCount + rightCount);
   let i = 0;
   let j = 0;
-  for (let at = 0; at < count; at++) {
-    const a = i < leftCount ? leftNames[i]! : Number.POSITIVE_INFINITY;
-    const b = j < rightCount ? rightNames[j]! : Number.POSITIVE_INFINITY;
+  let count = 0;
+  while (i < leftCount && j < rightCount) {
+    const a = leftNames[i]!;
+    const b = rightNames[j]!;
     if (a < b) {
-      if (shared === undefined) names[at] = a;
-      values[at] = leftValues[i]!;
-      i++;
+      names[count] = a;
+      values[count++] = leftValues[i++]!;
     } else {
-      if (shared === undefined) names[at] = b;
-      values[at] = rightValues[j]!;
-      j++;
+      names[count] = b;
+      values[count++] = rightValues[j++]!;
       if (a === b) i++;
     }
   }
-  const all = shared ?? names;
+  while (i < leftCount) {
+    names[count] = leftNames[i]!;
+    values[count++] = leftValues[i++]!;
+  }
+  while (j < rightCount) {
+    names[count] = rightNames[j]!;
+    values[count++] = rightValues[j++]!;
+  }
+  values.length = count;
+  // Sets with the same names share the array, so that selections keep finding their attribute at once.
+  const all = count === leftCount ? leftNames : count === rightCount ? rightNames : names;
+  if (all === names) names.length = count;
   return new Attrs(all, values, mergedPlaces(all, left, right), position);
 }

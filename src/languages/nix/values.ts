@@ -77,7 +77,15 @@ export abstract class DeferredPlaces {
     this.depth = depth;
   }
   abstract resolve(): Position[];
+  /** The position of one attribute, without working out the others'. */
+  abstract at(name: SymbolId): Position;
 }
+
+/**
+ * Beyond this, positions are worked out at once: a long chain of updates must not keep all its names. Packages of
+ * nixpkgs have some twenty updates behind them, and hardly any of their positions is ever asked for.
+ */
+export const maximumPlacesDepth = 64;
 
 /** The positions themselves. */
 export function resolvePlaces(places: Places): readonly Position[] {
@@ -93,6 +101,9 @@ class NoPlaces extends DeferredPlaces {
   }
   resolve(): Position[] {
     return new Array<Position>(this.count).fill(0);
+  }
+  at(): Position {
+    return 0;
   }
 }
 
@@ -122,6 +133,12 @@ export class Attrs {
   get positions(): readonly Position[] {
     if (this.places instanceof DeferredPlaces) this.places = this.places.resolve();
     return this.places;
+  }
+
+  /** Where the attribute at an index was written. */
+  positionAt(index: number): Position {
+    const { places } = this;
+    return places instanceof DeferredPlaces ? places.at(this.names[index]!) : places[index]!;
   }
 }
 

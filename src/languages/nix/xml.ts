@@ -74,7 +74,7 @@ export function valueToXml(
   };
   const writeAttrs = (attrs: Attrs) => {
     for (const index of lexicographicOrder(attrs, names)) {
-      const position = attrs.positions[index]!;
+      const position = attrs.positionAt(index);
       element('attr', [['name', names[attrs.names[index]!]!], ...place(position)], () =>
         write(attrs.values[index]!, position),
       );

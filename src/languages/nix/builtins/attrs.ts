@@ -14,6 +14,7 @@ import {
   Lambda,
   type List,
   lexicographicOrder,
+  maximumPlacesDepth,
   noPlaces,
   type Places,
   PrimOp,
@@ -24,22 +25,26 @@ import {
 } from '../values.ts';
 import type { Builtin } from './builtin.ts';
 
-/** Beyond this, positions are worked out at once: a long chain must not keep all its names. */
-const maximumDepth = 8;
-
-/** The positions at some indexes. */
+/** The positions of some of a set's attributes. */
 class PickedPlaces extends DeferredPlaces {
   private readonly places: Places;
+  private readonly names: readonly SymbolId[];
   private readonly indexes: readonly number[];
-  constructor(places: Places, indexes: readonly number[]) {
+  constructor(places: Places, names: readonly SymbolId[], indexes: readonly number[]) {
     const depth = places instanceof DeferredPlaces ? places.depth + 1 : 1;
     super(depth);
-    this.places = depth > maximumDepth ? resolvePlaces(places) : places;
+    this.places = depth > maximumPlacesDepth ? resolvePlaces(places) : places;
+    this.names = names;
     this.indexes = indexes;
   }
   resolve(): Position[] {
     const positions = resolvePlaces(this.places);
     return this.indexes.map((index) => positions[index]!);
+  }
+  at(name: SymbolId): Position {
+    const { places } = this;
+    if (places instanceof DeferredPlaces) return places.at(name);
+    return places[this.indexes[findAttr(this.names, name)]!]!;
   }
 }
 
@@ -54,7 +59,7 @@ function pick(attrs: Attrs, indexes: readonly number[]): Attrs {
     names[i] = attrs.names[index]!;
     values[i] = attrs.values[index]!;
   }
-  return new Attrs(names, values, new PickedPlaces(attrs.places, indexes), 0);
+  return new Attrs(names, values, new PickedPlaces(attrs.places, names, indexes), 0);
 }
 
 function intersect(left: Attrs, right: Attrs): Attrs {
@@ -104,7 +109,7 @@ function listToAttrs(it: Interpreter, slot: Slot): Value {
     const name = symbols.intern(
       it.forceStringNoContext(
         attrs.values[index]!,
-        attrs.positions[index]!,
+        attrs.positionAt(index),
         'while evaluating the `name` attribute of an element of the list passed to builtins.listToAttrs',
       ),
     );
@@ -114,7 +119,7 @@ function listToAttrs(it: Interpreter, slot: Slot): Value {
   const entries: [SymbolId, Slot, Position][] = [];
   for (const [name, attrs] of found) {
     const index = it.requireAttr(attrs, symbols.value, pair);
-    entries.push([name, attrs.values[index]!, attrs.positions[index]!]);
+    entries.push([name, attrs.values[index]!, attrs.positionAt(index)]);
   }
   return attrsFromEntries(entries);
 }
@@ -196,7 +201,7 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
         const symbol = nameArg(name!, 'unsafeGetAttrPos');
         const attrs = attrsArg(set!, 'second', 'unsafeGetAttrPos');
         const index = findAttr(attrs.names, symbol);
-        return index < 0 ? null : positionValue(it, attrs.positions[index]!);
+        return index < 0 ? null : positionValue(it, attrs.positionAt(index));
       },
     },
     {

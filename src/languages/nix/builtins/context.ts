@@ -48,7 +48,7 @@ function appendContext(it: Interpreter, [text, set]: readonly Slot[]): Value {
   const additions = it.forceAttrs(set!, 0, `while evaluating the second argument passed to ${builtin}`);
   for (let i = 0; i < additions.names.length; i++) {
     const path = it.symbols.names[additions.names[i]!]!;
-    const position = additions.positions[i]!;
+    const position = additions.positionAt(i);
     if (!isStorePath(path) || !path.startsWith(`${it.host.storeDirectory}/`)) {
       throw it.error('eval', `context key '${path}' is not a store path`, position);
     }
@@ -70,7 +70,7 @@ function addElements(
   const { path, info, position, context } = job;
   const part = (name: string) => {
     const index = findAttr(info.names, it.symbols.find(name));
-    return index < 0 ? undefined : { slot: info.values[index]!, position: info.positions[index]! };
+    return index < 0 ? undefined : { slot: info.values[index]!, position: info.positionAt(index) };
   };
   const isDerivation = path.endsWith('.drv');
   const plain = part('path');

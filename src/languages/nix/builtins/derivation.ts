@@ -59,14 +59,14 @@ function derivationStrict(it: Interpreter, slot: Slot): Value {
     );
   } catch (thrown) {
     throw toNixError(thrown).addTrace(
-      attrs.positions[nameIndex]!,
+      attrs.positionAt(nameIndex),
       "while evaluating the derivation attribute 'name'",
     );
   }
   try {
     return makeDerivation(it, name, attrs);
   } catch (thrown) {
-    const place = showPosition(it.positions.resolve(attrs.positions[nameIndex]!));
+    const place = showPosition(it.positions.resolve(attrs.positionAt(nameIndex)));
     throw toNixError(thrown).addTraceAlways(
       0,
       `while evaluating derivation '${name}'\n  whose name attribute is located at ${place}`,
@@ -113,10 +113,10 @@ function makeDerivation(it: Interpreter, name: ByteString, attrs: Attrs): Value 
     const value = attrs.values[index]!;
     try {
       if (ignoreNulls && it.force(value, 0) === null) continue;
-      addAttribute(it, draft, { key, value, position: () => attrs.positions[index]! });
+      addAttribute(it, draft, { key, value, position: () => attrs.positionAt(index) });
     } catch (thrown) {
       throw toNixError(thrown).addTrace(
-        attrs.positions[index]!,
+        attrs.positionAt(index),
         `while evaluating attribute '${key}' of derivation '${name}'`,
       );
     }

@@ -27,7 +27,7 @@ function fetcherAttributes(
   const result: Record<string, HostValue> = Object.create(null);
   for (let i = 0; i < attrs.names.length; i++) {
     const name = it.symbols.names[attrs.names[i]!]!;
-    const position = attrs.positions[i]!;
+    const position = attrs.positionAt(i);
     const value = it.force(attrs.values[i]!, position);
     if (isString(value) || value instanceof NixPath) {
       result[name] = coerceToString(it, value, new ContextBuilder(), {
@@ -105,7 +105,7 @@ function fetchFile(it: Interpreter, slot: Slot, kind: { builtin: string; unpack:
     for (let i = 0; i < value.names.length; i++) {
       const key = it.symbols.names[value.names[i]!]!;
       const attr = value.values[i]!;
-      const position = value.positions[i]!;
+      const position = value.positionAt(i);
       if (key === 'url') url = it.forceStringNoContext(attr, position, urlContext);
       else if (key === 'sha256') {
         const text = it.forceStringNoContext(

@@ -90,7 +90,7 @@ function path(it: Interpreter, slot: Slot): Value {
   for (let i = 0; i < attrs.names.length; i++) {
     const key = it.symbols.names[attrs.names[i]!]!;
     const value = attrs.values[i]!;
-    const position = attrs.positions[i]!;
+    const position = attrs.positionAt(i);
     switch (key) {
       case 'path':
         source = coerceToPath(it, value, context, {
