@@ -48,7 +48,9 @@ export function recipeStatements(
         .map(({ value }) =>
           value.kind === 'git'
             ? `${value.url}${value.ref === undefined ? '' : ` at ${value.ref}`}`
-            : `the folder ${value.path.replace(/^.*\//, '')}`,
+            : value.kind === 'text'
+              ? `the text ${value.target}`
+              : `the folder ${value.path.replace(/^.*\//, '')}`,
         )
         .join(', '),
     ),

@@ -50,6 +50,7 @@ export class Clones {
 
   private folder(source: Source): Promise<string | undefined> {
     if (source.kind === 'local') return Promise.resolve(source.path);
+    if (source.kind === 'text') return Promise.resolve(undefined);
     const key = `${source.url} ${source.ref ?? ''}`;
     let folder = this.folders.get(key);
     if (folder === undefined) {

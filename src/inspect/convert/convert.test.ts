@@ -238,7 +238,7 @@ describe('parseRequirements', () => {
     const { requirements, rest } = parseRequirements(
       'fastapi[all] >=0.90, <1 ; python_version > "3.8"\n# comment\nPyJWT==2.6.0 \\\n  --hash=sha256:ab\n-r other.txt\ngit+https://x/y\nfastapi\n',
     );
-    expect(requirements.map(({ name, version }) => `${name} ${version}`.trim())).toEqual([
+    expect(requirements.map(({ requirement: { name, version } }) => `${name} ${version}`.trim())).toEqual([
       'fastapi >=0.90, <1',
       'PyJWT ==2.6.0',
     ]);

@@ -10,7 +10,7 @@ import type { Host } from '../../foundation/host.ts';
 import { findProjectLock } from '../../sets/project-lock.ts';
 import { Clones } from './clones.ts';
 import { type Draft, type DraftSource, placeSources, workingPath } from './draft.ts';
-import type { ImageNeeds, Requirement } from './image-needs.ts';
+import { type ImageNeeds, type Requirement, sameSource, sourceName } from './image-needs.ts';
 import { readRecipe, recipesOf } from './read-recipe.ts';
 import { type ResolvedNames, resolveNames } from './resolve-names.ts';
 import { versionFits } from './version-fits.ts';
@@ -64,6 +64,7 @@ export async function convertRecipe(request: ConvertRequest): Promise<Conversion
       python: needsPython(needs, resolved),
       workingDirectory: workingPath(needs.workingDirectory, sources),
       ports,
+      system: service.platform?.value.includes('arm64') === true ? 'aarch64-linux' : 'x86_64-linux',
     };
     const remarks = [...needs.remarks, ...remarksOf(draft, resolved, service, to)];
     const versions = versionsOf(needs, resolved);
@@ -207,6 +208,28 @@ function remarksOf(
       span: needs.base.span,
     });
   }
+  if (needs.kind === 'dockerfile' && needs.command === undefined && needs.entrypoint === undefined)
+    remarks.push({
+      value: 'the command of the base image; the recipe has none of its own',
+      span: start(needs),
+    });
+  const user = needs.user?.value.split(':', 1)[0] ?? '';
+  if (needs.user !== undefined && !/^(?:\d+|root|nobody|www-data|)$/.test(user))
+    remarks.push({
+      value: `the user ${user} itself; a number needs no entry in /etc/passwd`,
+      span: needs.user.span,
+    });
+  if (to === 'nix') {
+    for (const { source, target } of draft.sources) {
+      const outer = draft.sources.find((one) => target.startsWith(`${one.target}/`));
+      const placed = needs.sources.find(({ value }) => sameSource(value, source));
+      if (outer !== undefined)
+        remarks.push({
+          value: `${sourceName(source)} at ${target}: it lies inside ${sourceName(outer.source)}, which comes whole; put it in there`,
+          span: placed?.span ?? start(needs),
+        });
+    }
+  }
   if (usesShell(needs) && to !== 'dockerfile')
     remarks.push({
       value: 'tools of the base image but bash, coreutils and util-linux; add the packages that scripts use',
@@ -216,6 +239,12 @@ function remarksOf(
     const placed = needs.requirements.find(({ value }) => value === requirement);
     remarks.push({ value: `${set} has no ${requirement.name}`, span: placed?.span ?? start(needs) });
   }
+  const asked = needs.requirements.filter(({ value }) => value.version !== '');
+  if (resolved.unchecked !== undefined && asked.length > 0)
+    remarks.push({
+      value: `versions, which were not compared: ${asked.map(({ value }) => `${value.name} ${value.version}`).join(', ')}`,
+      span: asked[0]!.span,
+    });
   if (resolved.unchecked !== undefined && resolved.names.length > 0)
     remarks.push({ value: resolved.unchecked, span: start(needs) });
   const { workingDir } = service.overrides;

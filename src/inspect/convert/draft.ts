@@ -1,7 +1,7 @@
 // What every writer starts from: an image's needs with names of the chosen set, and places for its sources.
 import { posix } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
-import { type ImageNeeds, type Source, sourceName } from './image-needs.ts';
+import { type ImageNeeds, type Source, sameSource, sourceName } from './image-needs.ts';
 import type { ResolvedName } from './resolve-names.ts';
 
 /** A source with its place in the image and its name in the recipe. */
@@ -27,6 +27,8 @@ export interface Draft {
   /** Where the command starts, as a path in the image; undefined for the default. */
   readonly workingDirectory: string | undefined;
   readonly ports: readonly string[];
+  /** `x86_64-linux` */
+  readonly system: string;
 }
 
 /** Words, variables and paths that name files of the image. */
@@ -66,12 +68,6 @@ const reserved = new Set([
   'source',
   'version',
 ]);
-
-function sameSource(a: Source, b: Source): boolean {
-  return a.kind === 'git'
-    ? b.kind === 'git' && a.url === b.url && a.ref === b.ref
-    : b.kind === 'local' && a.path === b.path;
-}
 
 /** The working directory as a path in the image. */
 export function workingPath(

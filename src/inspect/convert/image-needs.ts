@@ -2,7 +2,7 @@
 import type { RecipeKind } from '../../compose/build-project.ts';
 import type { Placed } from '../../compose/service.ts';
 
-/** Files that come into the image whole: a repository at a reference, or a folder or file beside the recipe. */
+/** Files that come into the image whole: a repository at a reference, a folder or file beside the recipe, or a text in it. */
 export type Source =
   | {
       readonly kind: 'git';
@@ -17,7 +17,8 @@ export type Source =
       /** Absolute. */
       readonly path: string;
       readonly target?: string;
-    };
+    }
+  | { readonly kind: 'text'; readonly text: string; readonly target: string };
 
 export interface Requirement {
   /** Whose name it is: Debian's, PyPI's, or that of a package set. */
@@ -31,6 +32,18 @@ export type WorkingDirectory =
   | { readonly kind: 'path'; readonly path: string }
   /** `inside` is a path below the source, empty for the source itself. */
   | { readonly kind: 'source'; readonly source: Source; readonly inside: string };
+
+/** How an engine asks whether a container is well. */
+export interface Healthcheck {
+  /** As the configuration has it: `CMD` and words, `CMD-SHELL` and a line, or `NONE`. */
+  readonly test: readonly string[];
+  /** Nanoseconds, and a number of failures; 0 for the engine's own. */
+  readonly interval: number;
+  readonly timeout: number;
+  readonly startPeriod: number;
+  readonly startInterval: number;
+  readonly retries: number;
+}
 
 export interface ImageNeeds {
   readonly kind: RecipeKind;
@@ -49,13 +62,31 @@ export interface ImageNeeds {
   /** `80/tcp` */
   readonly ports: readonly Placed<string>[];
   readonly volumes: readonly Placed<string>[];
+  /** Name and value. */
+  readonly labels: readonly Placed<readonly [string, string]>[];
+  readonly healthcheck: Placed<Healthcheck> | undefined;
+  /** `SIGTERM` */
+  readonly stopSignal: Placed<string> | undefined;
   /** What the recipe says and the model cannot hold, in words. */
   readonly remarks: readonly Placed<string>[];
 }
 
 /** The source's name in a flake or a manifest: `damn-server`, `server`. */
 export function sourceName(source: Source): string {
-  const last = (source.kind === 'git' ? source.url : source.path).replace(/\/+$/, '').replace(/^.*\//, '');
+  const whole = source.kind === 'git' ? source.url : source.kind === 'local' ? source.path : source.target;
+  const last = whole.replace(/\/+$/, '').replace(/^.*\//, '');
   const name = last.replace(/\.git$/, '').replace(/[^A-Za-z0-9_-]+/g, '-');
   return /^[A-Za-z_]/.test(name) ? name : `source-${name}`;
+}
+
+/** Whether both are the same files, wherever they lie in the image. */
+export function sameSource(a: Source, b: Source): boolean {
+  switch (a.kind) {
+    case 'git':
+      return b.kind === 'git' && a.url === b.url && a.ref === b.ref;
+    case 'local':
+      return b.kind === 'local' && a.path === b.path;
+    case 'text':
+      return b.kind === 'text' && a.text === b.text && a.target === b.target;
+  }
 }

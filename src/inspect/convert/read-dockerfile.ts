@@ -1,19 +1,31 @@
-// Reads what an image needs from a Dockerfile: its last stage and the stages that one is made from. Commands that
-// clone, install and clean up are understood; every other one becomes a remark.
-import { posix, resolve } from 'node:path';
+// Reads what an image needs from a Dockerfile: its last stage, the stages that one is made from, and of those it copies
+// from what can be told. What the model cannot hold becomes a remark.
+import { existsSync, statSync } from 'node:fs';
+import { posix, relative, resolve } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
 import type { Span } from '../../foundation/error.ts';
-import type { Command } from '../../languages/dockerfile/instruction.ts';
-import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
+import { parseRemoteSource } from '../../languages/dockerfile/git-reference.ts';
+import type { Command, Instruction } from '../../languages/dockerfile/instruction.ts';
+import { heredocScript, parseDockerfile } from '../../languages/dockerfile/parse.ts';
 import {
+  type ResolvedDockerfile,
   type ResolvedInstruction,
   type ResolvedStage,
   type ResolveOptions,
   resolveDockerfile,
+  type StageBase,
 } from '../../languages/dockerfile/resolve.ts';
-import { readShellScript, type ShellCommand, showWord, wordText } from '../../languages/dockerfile/shell.ts';
-import type { ImageNeeds, Requirement, Source, WorkingDirectory } from './image-needs.ts';
-import { parseRequirementLine, parseRequirements } from './requirements-file.ts';
+import { expandPattern } from './expand-pattern.ts';
+import {
+  type ImageNeeds,
+  type Requirement,
+  type Source,
+  sameSource,
+  type WorkingDirectory,
+} from './image-needs.ts';
+import { type RunSink, readRun, requirePython } from './read-run.ts';
+import { parseRequirements } from './requirements-file.ts';
+import { separateSources } from './separate-sources.ts';
 
 export interface DockerfileSource {
   readonly text: string;
@@ -25,234 +37,334 @@ export interface DockerfileSource {
   readonly readSourceFile: (source: Source, path: string) => Promise<string | undefined>;
 }
 
+/** What every container has that nobody gave a PATH. */
+const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /** Reads a Dockerfile. Rejects with the errors of parsing and resolving it. */
 export async function readDockerfile(recipe: DockerfileSource): Promise<ImageNeeds> {
-  const resolved = resolveDockerfile(parseDockerfile(recipe.text, recipe.file), recipe.resolve);
+  const resolved = resolveDockerfile(parseDockerfile(recipe.text, recipe.file), {
+    environmentOf: () => new Map([['PATH', usualPath]]),
+    ...recipe.resolve,
+  });
+  return (await readStage(recipe, resolved, resolved.target)).result();
+}
+
+/** Reads a stage on top of those it is made from. */
+async function readStage(
+  recipe: DockerfileSource,
+  resolved: ResolvedDockerfile,
+  index: number,
+): Promise<DockerfileReader> {
   const chain: ResolvedStage[] = [];
-  for (let at = resolved.stages[resolved.target]; at !== undefined; ) {
+  for (let at = resolved.stages[index]; at !== undefined; ) {
     chain.unshift(at);
     at = at.base.kind === 'stage' ? resolved.stages[at.base.index] : undefined;
   }
-  const reader = new DockerfileReader(recipe);
+  const reader = new DockerfileReader(recipe, (stage) => readStage(recipe, resolved, stage));
   const first = chain[0]!;
   if (first.base.kind === 'image')
     reader.base = { value: first.base.reference, span: first.stage.from.image.span };
-  for (const stage of chain) for (const instruction of stage.instructions) await reader.read(instruction);
-  return reader.result();
+  for (const stage of chain) {
+    reader.beginStage();
+    for (const instruction of stage.instructions) await reader.read(instruction);
+  }
+  return reader;
 }
 
-class DockerfileReader {
+class DockerfileReader implements RunSink {
   base: Placed<string> | undefined;
   private readonly recipe: DockerfileSource;
-  private readonly sources: Placed<Source>[] = [];
+  private readonly stageOf: (index: number) => Promise<DockerfileReader>;
+  private sources: Placed<Source>[] = [];
   private readonly requirements: Placed<Requirement>[] = [];
   private readonly environment: Placed<readonly [string, string]>[] = [];
+  private readonly labels: Placed<readonly [string, string]>[] = [];
   private readonly ports: Placed<string>[] = [];
   private readonly volumes: Placed<string>[] = [];
   private readonly remarks: Placed<string>[] = [];
+  private readonly folders: Placed<string>[] = [];
+  /** Files that are there for one RUN only. */
+  private mounted: Source[] = [];
   private lacksRequirements = false;
+  private hasOwnCommand = false;
+  private shell: readonly string[] = ['/bin/sh', '-c'];
   private workdir: Placed<string> | undefined;
   private entrypoint: Placed<readonly string[]> | undefined;
   private command: Placed<readonly string[]> | undefined;
   private user: Placed<string> | undefined;
+  private healthcheck: ImageNeeds['healthcheck'];
+  private stopSignal: Placed<string> | undefined;
 
-  constructor(recipe: DockerfileSource) {
+  constructor(recipe: DockerfileSource, stageOf: (index: number) => Promise<DockerfileReader>) {
     this.recipe = recipe;
+    this.stageOf = stageOf;
+  }
+
+  beginStage(): void {
+    this.hasOwnCommand = false;
   }
 
   async read(resolved: ResolvedInstruction): Promise<void> {
     const { instruction, values } = resolved;
     const { span } = instruction;
+    for (const { name, text } of instruction.kind === 'run' ? [] : resolved.unset) {
+      // A default is what Docker would take too.
+      if (text.value.includes(`{${name}:-`) || text.value.includes(`{${name}-`)) continue;
+      this.remark(`\`${text.value}\`: $${name} has no value here; the base image may set it`, text.span);
+    }
     switch (instruction.kind) {
       case 'run':
-        if (instruction.mounts.length > 0) this.remark('a RUN with mounts', span);
-        await this.readRun(instruction.command, resolved);
+        await this.readRunInstruction(resolved, instruction);
         break;
       case 'copy':
       case 'add':
-        this.readTransfer(resolved);
+        await this.readTransfer(resolved);
         break;
       case 'env':
-        for (const pair of resolved.pairs) {
-          const value = [pair.name.value, pair.value.value] as const;
-          const known = this.environment.findIndex((entry) => entry.value[0] === value[0]);
-          if (known >= 0) this.environment.splice(known, 1);
-          this.environment.push({ value, span: pair.name.span });
-        }
+      case 'label': {
+        const list = instruction.kind === 'env' ? this.environment : this.labels;
+        for (const { name, value } of resolved.pairs)
+          replacePair(list, { value: [name.value, value.value], span: name.span });
         break;
+      }
       case 'workdir':
-        this.workdir = { value: posix.resolve(this.workdir?.value ?? '/', values[0]!.value), span };
+        this.workdir = { value: posix.resolve(this.folder, values[0]!.value), span };
         break;
       case 'user':
         this.user = { value: values[0]!.value, span };
         break;
       case 'expose':
         for (const { value, span: place } of values)
-          this.ports.push({ value: value.includes('/') ? value : `${value}/tcp`, span: place });
+          for (const port of portsOf(value)) this.ports.push({ value: port, span: place });
         break;
       case 'volume':
         for (const { value, span: place } of values) this.volumes.push({ value, span: place });
         break;
       case 'cmd':
-        this.command = { value: commandWords(instruction.command), span };
+        this.command = { value: this.commandWords(instruction.command), span };
+        this.hasOwnCommand = true;
         break;
       case 'entrypoint':
-        this.entrypoint = { value: commandWords(instruction.command), span };
+        this.entrypoint = { value: this.commandWords(instruction.command), span };
         // An entry point takes the command of the image below away.
+        if (!this.hasOwnCommand) this.command = undefined;
+        break;
+      case 'shell':
+        this.shell = instruction.shell.map(({ value }) => value);
+        break;
+      case 'stopsignal':
+        this.stopSignal = { value: values[0]!.value, span };
+        break;
+      case 'healthcheck': {
+        const { command, interval, timeout, startPeriod, startInterval, retries } = instruction;
+        const test = command === undefined ? ['NONE'] : healthTest(command);
+        this.healthcheck = {
+          value: { test, interval, timeout, startPeriod, startInterval, retries },
+          span,
+        };
+        break;
+      }
+      case 'onbuild':
+        this.remark('ONBUILD: what images made from this one would do', span);
         break;
       case 'arg':
       case 'maintainer':
-        break;
-      case 'healthcheck':
-      case 'label':
-      case 'onbuild':
-      case 'shell':
-      case 'stopsignal':
-        this.remark(`${instruction.keyword.value.toUpperCase()} is not carried over`, span);
+      case 'from':
         break;
     }
   }
 
-  private remark(value: string, span: Span): void {
+  remark(value: string, span: Span): void {
     this.remarks.push({ value, span });
   }
 
-  private readTransfer({ instruction, values, sources }: ResolvedInstruction): void {
+  require(value: Requirement, span: Span): void {
+    this.requirements.push({ value, span });
+  }
+
+  makeFolder(path: string, span: Span): void {
+    this.folders.push({ value: path, span });
+  }
+
+  /** What lies at or below the place of a newer source is hidden by it. */
+  addSource(value: Source, span: Span): void {
+    this.sources = this.sources.filter(({ value: older }) => !covers(value, older));
+    this.sources.push({ value, span });
+  }
+
+  private get folder(): string {
+    return this.workdir?.value ?? '/';
+  }
+
+  private async readTransfer(resolved: ResolvedInstruction): Promise<void> {
+    const { instruction, values, sources } = resolved;
     if (instruction.kind !== 'copy' && instruction.kind !== 'add') return;
     const { span } = instruction;
     const target = values.at(-1)!.value;
-    const isFolder = target.endsWith('/') || values.length > 2;
-    if (sources.length > 0) {
-      this.remark('a COPY from another stage or image is not carried over', span);
-      return;
-    }
-    if (instruction.contents.length > 0) this.remark('a file written in place is not carried over', span);
+    const isFolder =
+      target.endsWith('/') || target === '.' || values.length + instruction.contents.length > 2;
+    const folder = posix.resolve(this.folder, target);
     if (instruction.chown !== undefined || instruction.chmod !== undefined)
-      this.remark('owner and mode given to COPY or ADD are not carried over', span);
-    for (const { value, span: place } of values.slice(0, -1)) {
-      const folder = posix.resolve(this.workdir?.value ?? '/', target);
-      if (/^[a-z+]+:\/\//.test(value)) {
+      this.remark('owner and mode given to COPY or ADD; files are root’s and keep their mode', span);
+    if (instruction.exclude.length > 0) this.remark('what --exclude leaves out comes along', span);
+    for (const { name, content, expand, chomp } of instruction.contents) {
+      const text = chomp ? content.text.replace(/^\t+/gm, '') : content.text;
+      if (expand && /\$\{?\w/.test(text))
+        this.remark(`variables in the text of ${name} stay as they are`, span);
+      this.addSource({ kind: 'text', text, target: isFolder ? posix.join(folder, name) : folder }, span);
+    }
+    const place = (name: string) => (isFolder ? posix.join(folder, posix.basename(name)) : folder);
+    for (const { value, span: at } of values.slice(0, -1)) {
+      const [from] = sources;
+      if (from !== undefined) {
+        await this.copyFrom(from, {
+          path: value,
+          target: place(value),
+          folder,
+          span: at,
+          name: sourceLabel(instruction),
+        });
+        continue;
+      }
+      const remote = instruction.kind === 'add' ? parseRemoteSource(value) : undefined;
+      if (remote?.kind === 'git' && remote.git.subdirectory === undefined) {
+        const ref = remote.git.ref?.replace(/^refs\/(?:heads|tags)\//, '');
+        this.addSource(
+          { kind: 'git', url: remote.git.url, target: folder, ...(ref === undefined ? {} : { ref }) },
+          at,
+        );
+      } else if (remote !== undefined)
         this.remark(
           `ADD ${value}: a download needs its hash; fetch it with a fetcher of the package set`,
-          place,
+          at,
         );
-        continue;
-      }
-      if (/[*?[]/.test(value)) {
-        this.remark(`COPY ${value}: a pattern is not carried over; name the files`, place);
-        continue;
-      }
-      const path = resolve(this.recipe.context, value.replace(/^\/+/, ''));
-      const isWhole = path === resolve(this.recipe.context);
-      const named = isFolder && !isWhole ? posix.join(folder, posix.basename(value)) : folder;
-      this.sources.push({ value: { kind: 'local', path, target: named }, span: place });
+      else this.addLocal(instruction, { value, at, isFolder, folder });
     }
   }
 
-  private async readRun(command: Command, { variables }: ResolvedInstruction): Promise<void> {
-    if (command.form === 'exec') {
-      this.remark(`RUN ${command.args.map((arg) => arg.value).join(' ')}`, command.args[0]!.span);
+  private addLocal(
+    instruction: Instruction,
+    { value, at, isFolder, folder }: { value: string; at: Span; isFolder: boolean; folder: string },
+  ): void {
+    const { context } = this.recipe;
+    const isPattern = /[*?[]/.test(value);
+    const found = isPattern ? expandPattern(context, value) : [value.replace(/^\/+/, '')];
+    if (found.length === 0) this.remark(`COPY ${value}: nothing in the build context matches`, at);
+    for (const name of found) {
+      const path = resolve(context, name);
+      if (relative(context, path).startsWith('..')) {
+        this.remark(`COPY ${value}: outside the build context`, at);
+        continue;
+      }
+      if (instruction.kind === 'add' && /\.(?:tar|tgz|tar\.\w+)$/.test(name))
+        this.remark(`ADD ${name}: an archive, which comes along as it is and not unpacked`, at);
+      // The contents of a folder are copied, a file goes into the folder.
+      const isWhole = path === context || isDirectory(path);
+      const named = (isFolder || isPattern) && !isWhole ? posix.join(folder, posix.basename(name)) : folder;
+      this.addSource({ kind: 'local', path, target: named }, at);
+    }
+  }
+
+  /** Files of another stage: those it was given itself come along, and what it installed for Python. */
+  private async copyFrom(
+    from: StageBase,
+    copy: {
+      readonly path: string;
+      readonly target: string;
+      readonly folder: string;
+      readonly span: Span;
+      readonly name: string;
+    },
+  ): Promise<void> {
+    const { path, span, name } = copy;
+    if (from.kind !== 'stage') {
+      this.remark(`COPY --from=${name} ${path}: files of another image; add the package that has them`, span);
       return;
     }
-    for (const part of readShellScript(command.script).commands) {
-      const words = part.words.map((word) => wordText(word, variables) ?? showWord(word));
-      if (words.length > 0) await this.readCommand(words, part);
+    const stage = await this.stageOf(from.index);
+    const full = posix.resolve('/', path);
+    const given = stage.sources.find(
+      ({ value }) => value.target === full || full.startsWith(`${value.target}/`),
+    )?.value;
+    if (given?.kind === 'local' && existsSync(resolve(given.path, full.slice(given.target!.length + 1)))) {
+      const inside = resolve(given.path, full.slice(given.target!.length + 1));
+      this.addSource(
+        { kind: 'local', path: inside, target: isDirectory(inside) ? copy.folder : copy.target },
+        span,
+      );
+      if (stage.remarks.length > 0)
+        this.remark(
+          `COPY --from=${name} ${path}: as it lies here, not as the commands of that stage leave it`,
+          span,
+        );
+      return;
     }
-  }
-
-  private async readCommand(words: readonly string[], { span, words: placed }: ShellCommand): Promise<void> {
-    const name = words[0]!.replace(/^.*\//, '');
-    const [verb] = words.slice(1).filter((word) => !word.startsWith('-'));
-    if (name === 'git' && verb === 'clone') this.readClone(words, span);
-    else if (/^pip[\d.]*$/.test(name) && verb === 'install') await this.readPip(words.slice(2), span);
-    else if (/^python[\d.]*$/.test(name) && words[1] === '-m' && words[2] === 'pip' && words[3] === 'install')
-      await this.readPip(words.slice(4), span);
-    else if (/^(?:apt|apt-get)$/.test(name) && verb === 'install') {
-      for (const [index, word] of words.entries()) {
-        if (index === 0 || word.startsWith('-') || word === 'install') continue;
-        const [requirement, version] = word.split('=', 2);
-        this.requirements.push({
-          value: { from: 'debian', name: requirement!, version: version === undefined ? '' : `=${version}` },
-          span: placed[index]!.span,
-        });
-      }
-    } else if (/^(?:apt|apt-get)$/.test(name) && /^(?:update|clean|autoremove|autoclean)$/.test(verb ?? '')) {
-      // A package set has its index, and leaves nothing behind.
-    } else if (name === 'apk' && verb === 'add') {
-      for (const [index, word] of words.entries()) {
-        if (index === 0 || word.startsWith('-') || word === 'add') continue;
-        const requirement: Requirement = { from: 'other', name: word.replace(/[=<>~].*$/, ''), version: '' };
-        this.requirements.push({ value: requirement, span: placed[index]!.span });
-      }
-    } else if (
-      name === 'rm' &&
-      words.slice(1).every((word) => /^-|^\/var\/(?:lib\/apt|cache|log)|^\/tmp/.test(word))
-    ) {
-      // Nothing to clean up either.
-    } else if (name === 'mkdir' || name === 'true' || name === 'set' || name === 'cd') {
-      if (name === 'cd') this.remark('`cd` in a RUN', span);
-    } else this.remark(`RUN ${words.join(' ')}`, span);
-  }
-
-  private readClone(words: readonly string[], span: Span): void {
-    let ref: string | undefined;
-    const operands: string[] = [];
-    for (let at = 2; at < words.length; at++) {
-      const word = words[at]!;
-      if (/^(?:-b|--branch)$/.test(word)) ref = words[++at];
-      else if (/^--branch=/.test(word)) ref = word.slice('--branch='.length);
-      else if (/^(?:--depth|-o|--origin|-c|--config|-j|--jobs|--filter|--reference)$/.test(word)) at++;
-      else if (!word.startsWith('-')) operands.push(word);
+    if (given?.kind === 'git' && given.target === full) {
+      this.addSource({ ...given, target: copy.folder }, span);
+      return;
     }
-    const [url, folder] = operands;
-    if (url === undefined) return;
-    const into =
-      folder ??
-      url
-        .replace(/\/+$/, '')
-        .replace(/^.*\//, '')
-        .replace(/\.git$/, '');
-    const target = posix.resolve(this.workdir?.value ?? '/', into);
-    this.sources.push({
-      value: { kind: 'git', url, target, ...(ref === undefined ? {} : { ref }) },
+    const python = stage.requirements.filter(({ value }) => value.from === 'python');
+    if (python.length > 0) {
+      for (const { value } of python) this.requirements.push({ value, span });
+      this.remarks.push(...stage.remarks);
+      this.lacksRequirements ||= stage.lacksRequirements;
+      return;
+    }
+    if (stage.lacksRequirements) this.lacksRequirements = true;
+    const [first] = stage.remarks;
+    this.remark(
+      `COPY --from=${name} ${path}: what that stage makes is not carried over; package it for the set${first === undefined ? '' : ` (there: ${first.value})`}`,
       span,
-    });
+    );
   }
 
-  private async readPip(words: readonly string[], span: Span): Promise<void> {
-    let upgrades = false;
-    for (let at = 0; at < words.length; at++) {
-      const word = words[at]!;
-      const [, inline] = /^(?:-r|--requirement=)(.+)$/.exec(word) ?? [];
-      if (/^(?:-r|--requirement)$/.test(word) || inline !== undefined)
-        await this.readRequirementsFile(inline ?? words[++at] ?? '', span);
-      else if (/^(?:-U|--upgrade)$/.test(word)) upgrades = true;
-      else if (
-        /^(?:-c|-i|-t|-e|-f|--index-url|--extra-index-url|--constraint|--target|--editable|--find-links)$/.test(
-          word,
-        )
-      ) {
-        this.remark(`pip install ${word} ${words[++at] ?? ''}`, span);
-      } else if (!word.startsWith('-')) {
-        const requirement = parseRequirementLine(word);
-        if (upgrades && requirement?.name === 'pip') continue;
-        if (requirement === undefined) this.remark(`pip install ${word}`, span);
-        else this.requirements.push({ value: requirement, span });
-      }
+  private async readRunInstruction(resolved: ResolvedInstruction, instruction: Instruction): Promise<void> {
+    if (instruction.kind !== 'run') return;
+    const { command, span } = instruction;
+    this.mounted = [];
+    for (const mount of resolved.mounts) {
+      if (mount.type === 'bind' && mount.from === undefined && mount.target !== undefined)
+        this.mounted.push({
+          kind: 'local',
+          path: resolve(this.recipe.context, (mount.source ?? '.').replace(/^\/+/, '')),
+          target: posix.resolve(this.folder, mount.target),
+        });
+      else if (mount.type !== 'cache' && mount.type !== 'tmpfs')
+        this.remark(`RUN --mount=type=${mount.type}`, span);
     }
+    if (command.form === 'exec') {
+      const words = command.args.map(({ value }) => value);
+      this.remark(`RUN ${words.join(' ')}`, span);
+      return;
+    }
+    await readRun(
+      {
+        script: heredocScript(instruction) ?? command.script,
+        variables: resolved.variables,
+        workdir: this.folder,
+      },
+      this,
+    );
+    this.mounted = [];
   }
 
-  private async readRequirementsFile(path: string, span: Span): Promise<void> {
-    const full = posix.resolve(this.workdir?.value ?? '/', path);
-    for (const { value: source } of this.sources) {
+  async readRequirementsFile(path: string, span: Span, depth = 0): Promise<void> {
+    const full = posix.resolve(this.folder, path);
+    for (const source of [...this.mounted, ...this.sources.map(({ value }) => value)]) {
       const target = source.target ?? '/';
       if (full !== target && !full.startsWith(target.endsWith('/') ? target : `${target}/`)) continue;
       const inside = full.slice(target.length).replace(/^\//, '');
-      const text = await this.recipe.readSourceFile(source, inside);
-      if (text === undefined) break;
+      const text = source.kind === 'text' ? source.text : await this.recipe.readSourceFile(source, inside);
+      if (text === undefined) continue;
       const { requirements, rest } = parseRequirements(text);
-      for (const value of requirements) this.requirements.push({ value, span });
-      for (const line of rest) this.remark(`${path} has \`${line}\`, which names no package`, span);
+      for (const { written, requirement } of requirements)
+        requirePython(written, requirement, { sink: this, span });
+      for (const line of rest) {
+        const [, other] = /^(?:-r|--requirement)[\s=]*(\S+)$/.exec(line) ?? [];
+        if (other !== undefined && depth < 8)
+          await this.readRequirementsFile(posix.join(posix.dirname(full), other), span, depth + 1);
+        else this.remark(`${path} has \`${line}\`, which names no package`, span);
+      }
       return;
     }
     this.remark(`the requirements in ${path} could not be read; add them by hand`, span);
@@ -270,12 +382,23 @@ class DockerfileReader {
 
   result(): ImageNeeds {
     const names = new Set<string>();
+    const sources = separateSources(this.sources);
+    const places = [
+      this.folder,
+      ...this.volumes.map(({ value }) => value),
+      ...sources.map(({ value }) => value.target ?? '/'),
+    ];
+    const ownFolders = this.folders.filter(
+      ({ value }) =>
+        !/^\/(?:tmp|run|var\/(?:cache|log|run|tmp|lib\/apt)|usr\/share\/man)(?:\/|$)/.test(value) &&
+        !places.some((place) => place === value || place.startsWith(`${value}/`)),
+    );
     return {
       kind: 'dockerfile',
       file: this.recipe.file,
       imageName: undefined,
       base: this.base,
-      sources: this.sources,
+      sources,
       requirements: [...this.requirements, ...this.programRequirement()].filter(({ value }) => {
         const key = `${value.from} ${value.name.toLowerCase()}`;
         if (names.has(key)) return false;
@@ -283,32 +406,101 @@ class DockerfileReader {
         return true;
       }),
       environment: this.environment,
-      workingDirectory: this.workingDirectory(),
+      workingDirectory: this.workingDirectory(sources),
       entrypoint: this.entrypoint,
       command: this.command,
       user: this.user,
-      ports: this.ports,
-      volumes: this.volumes,
-      remarks: this.remarks,
+      ports: this.ports.filter(({ value }, at, all) => all.findIndex((port) => port.value === value) === at),
+      volumes: this.volumes.filter(
+        ({ value }, at, all) => all.findIndex((one) => one.value === value) === at,
+      ),
+      labels: this.labels,
+      healthcheck: this.healthcheck,
+      stopSignal: this.stopSignal,
+      remarks: [
+        ...this.remarks,
+        ...ownFolders.map(({ value, span }) => ({ value: `the empty folder ${value}`, span })),
+      ].sort((a, b) => a.span.line - b.span.line),
     };
   }
 
   /** A working directory inside a source is that source, which a store keeps elsewhere. */
-  private workingDirectory(): Placed<WorkingDirectory> | undefined {
+  private workingDirectory(sources: readonly Placed<Source>[]): Placed<WorkingDirectory> | undefined {
     if (this.workdir === undefined) return undefined;
     const { value: path, span } = this.workdir;
-    for (const { value: source } of this.sources) {
-      const { target } = source;
-      if (target === undefined || (path !== target && !path.startsWith(`${target}/`))) continue;
-      return { value: { kind: 'source', source, inside: path.slice(target.length + 1) }, span };
-    }
+    const around = sources
+      .map(({ value }) => value)
+      .filter(
+        (source) =>
+          source.target !== undefined && (path === source.target || path.startsWith(`${source.target}/`)),
+      )
+      .sort((a, b) => b.target!.length - a.target!.length)[0];
+    // Files that lie inside it as well keep it a folder of the image.
+    const isWhole =
+      around !== undefined &&
+      around.kind !== 'text' &&
+      !this.sources.some(
+        ({ value }) => value !== around && `${value.target ?? '/'}/`.startsWith(`${around.target}/`),
+      );
+    if (isWhole)
+      return {
+        value: { kind: 'source', source: around, inside: path.slice(around.target!.length + 1) },
+        span,
+      };
     return { value: { kind: 'path', path }, span };
+  }
+
+  /** The words of a command; a line for the shell is run by one. */
+  private commandWords(command: Command): string[] {
+    return command.form === 'exec'
+      ? command.args.map((arg) => arg.value)
+      : [...this.shell, command.script.text];
   }
 }
 
-/** The words of a command; a line for the shell is run by one. */
-function commandWords(command: Command): string[] {
+function healthTest(command: Command): string[] {
   return command.form === 'exec'
-    ? command.args.map((arg) => arg.value)
-    : ['/bin/sh', '-c', command.script.text];
+    ? ['CMD', ...command.args.map(({ value }) => value)]
+    : ['CMD-SHELL', command.script.text];
+}
+
+function replacePair(
+  list: Placed<readonly [string, string]>[],
+  pair: Placed<readonly [string, string]>,
+): void {
+  const known = list.findIndex(({ value }) => value[0] === pair.value[0]);
+  if (known >= 0) list.splice(known, 1);
+  list.push(pair);
+}
+
+/** `80`, `53/udp` and `8000-8002` as the configuration has them. */
+function portsOf(value: string): string[] {
+  const [, first, last, protocol] = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(value) ?? [];
+  if (first === undefined) return [value.includes('/') ? value : `${value}/tcp`];
+  const count = Math.min(Math.max(Number(last ?? first) - Number(first), 0), 1000);
+  return Array.from(
+    { length: count + 1 },
+    (_, at) => `${Number(first) + at}/${(protocol ?? 'tcp').toLowerCase()}`,
+  );
+}
+
+/** Whether a source that comes later brings the very files of an older one, or takes their place. */
+function covers(newer: Source, older: Source): boolean {
+  const [at, before] = [newer.target ?? '/', older.target ?? '/'];
+  if (at === before) return !areFolders(newer, older) || sameSource(newer, older);
+  if (newer.kind !== 'local' || older.kind !== 'local' || !before.startsWith(at === '/' ? at : `${at}/`))
+    return false;
+  return relative(newer.path, older.path) === relative(at, before);
+}
+
+function sourceLabel(instruction: Instruction): string {
+  return instruction.kind === 'copy' ? (instruction.from?.value ?? '') : '';
+}
+
+function isDirectory(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
+function areFolders(a: Source, b: Source): boolean {
+  return a.kind === 'local' && b.kind === 'local' && isDirectory(a.path) && isDirectory(b.path);
 }

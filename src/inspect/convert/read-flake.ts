@@ -11,6 +11,7 @@ import {
   type ImageNeeds,
   type Requirement,
   type Source,
+  sameSource,
   sourceName,
   type WorkingDirectory,
 } from './image-needs.ts';
@@ -22,6 +23,8 @@ export interface FlakeSource {
   readonly directory: string;
   /** Whether the image of that name is wanted. */
   readonly isWanted: (imageName: string, attribute: string) => boolean;
+  /** The service names this flake as its recipe: its only image is meant, whatever it is called. */
+  readonly isNamed?: boolean;
 }
 
 /** Reads a flake; undefined when it does not parse, or has no such image as text. */
@@ -37,6 +40,9 @@ export function readFlake(flake: FlakeSource): ImageNeeds | undefined {
   return new FlakeReader(flake, bytes, tree).read();
 }
 
+/** Arguments of dockerTools that the model holds, or that leave no trace in what other recipes say. */
+const withoutEffect =
+  /^(?:name|tag|config|copyToRoot|contents|created|mtime|architecture|maxLayers|compressor|diskSize|buildVMMemorySize|keepContentsDirlinks|includeStorePaths|includeNixDB|uid|gid|meta|passthru)$/;
 const imageFunctions = /^(?:buildImage|buildLayeredImage|streamLayeredImage)$/;
 type Scope = ReadonlyMap<string, Node>;
 interface Found {
@@ -65,10 +71,11 @@ class FlakeReader {
     if (this.tree.kind === Kind.attrs) this.readInputs(this.tree);
     const images: Found[] = [];
     this.findImages(this.tree, new Map(), images);
-    const found = images.find(({ image, scope, attribute }) => {
+    const wanted = images.find(({ image, scope, attribute }) => {
       const name = this.text(attrOf(image, 'name'), scope);
       return name !== undefined && this.flake.isWanted(name, attribute);
     });
+    const found = wanted ?? (this.flake.isNamed && images.length === 1 ? images[0] : undefined);
     if (found === undefined) return undefined;
     const { image, scope } = found;
     const config = this.follow(attrOf(image, 'config'), scope);
@@ -79,9 +86,12 @@ class FlakeReader {
       const contents = attrOf(image, key);
       if (contents !== undefined) this.readContents(contents, scope, this.spanOf(image, key));
     }
-    for (const key of ['runAsRoot', 'extraCommands', 'fakeRootCommands'])
-      if (image.attrs.has(key)) this.remark(`${key} is not carried over`, image, key);
-    const known = /^(?:Cmd|Entrypoint|WorkingDir|Env|User|ExposedPorts|Volumes)$/;
+    for (const key of image.attrs.keys())
+      if (!withoutEffect.test(key)) this.remark(`${fromByteString(key)} is not carried over`, image, key);
+    const tag = this.text(attrOf(image, 'tag'), scope);
+    if (tag !== undefined && tag !== 'latest') this.remark(`the tag ${tag}`, image, 'tag');
+    const known =
+      /^(?:Cmd|Entrypoint|WorkingDir|Env|User|ExposedPorts|Volumes|Labels|Healthcheck|StopSignal)$/;
     for (const key of attrs?.attrs.keys() ?? [])
       if (!known.test(key)) this.remark(`${fromByteString(key)} is not carried over`, attrs!, key);
     const workingDirectory = this.workingDirectory(attrs, scope);
@@ -102,6 +112,9 @@ class FlakeReader {
       user: this.placedText(attrs, 'User', scope),
       ports: this.keys(attrs, 'ExposedPorts', scope),
       volumes: this.keys(attrs, 'Volumes', scope),
+      labels: this.pairs(attrs, 'Labels', scope),
+      healthcheck: this.healthcheck(attrs, scope),
+      stopSignal: this.placedText(attrs, 'StopSignal', scope),
       remarks: this.remarks,
     };
   }
@@ -208,7 +221,7 @@ class FlakeReader {
     const span = this.spanOf(config, 'WorkingDir');
     const found = this.source(node, scope);
     if (found !== undefined) {
-      if (!this.sources.some(({ value }) => same(value, found.source)))
+      if (!this.sources.some(({ value }) => sameSource(value, found.source)))
         this.sources.push({ value: found.source, span });
       return { value: { kind: 'source', ...found }, span };
     }
@@ -319,7 +332,7 @@ class FlakeReader {
     const found = this.follow(item, scope)?.kind === Kind.string ? undefined : this.source(item, scope);
     if (found === undefined) return undefined;
     const target = `/opt/${sourceName(found.source)}`;
-    const known = this.sources.findIndex(({ value }) => same(value, found.source));
+    const known = this.sources.findIndex(({ value }) => sameSource(value, found.source));
     if (known < 0) this.sources.push({ value: { ...found.source, target }, span });
     else if (this.sources[known]!.value.target === undefined)
       this.sources[known] = { ...this.sources[known]!, value: { ...found.source, target } };
@@ -330,6 +343,47 @@ class FlakeReader {
   private placedText(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string> | undefined {
     const value = config === undefined ? undefined : this.text(attrOf(config, key), scope);
     return value === undefined ? undefined : { value, span: this.spanOf(config!, key) };
+  }
+
+  private pairs(
+    config: AttrsNode | undefined,
+    key: string,
+    scope: Scope,
+  ): Placed<readonly [string, string]>[] {
+    const set = config === undefined ? undefined : this.follow(attrOf(config, key), scope);
+    if (config === undefined || set === undefined) return [];
+    if (set.kind !== Kind.attrs) {
+      this.remark(`${key} is no plain set`, config, key);
+      return [];
+    }
+    return [...set.attrs].flatMap(([name, { value, position }]) => {
+      const text = this.text(value, scope);
+      if (text !== undefined)
+        return [{ value: [fromByteString(name), text] as const, span: this.at(position) }];
+      this.remark(`${key}.${fromByteString(name)} is not written plainly`, set, name);
+      return [];
+    });
+  }
+
+  private healthcheck(config: AttrsNode | undefined, scope: Scope): ImageNeeds['healthcheck'] {
+    const set = config === undefined ? undefined : this.follow(attrOf(config, 'Healthcheck'), scope);
+    if (config === undefined || set === undefined) return undefined;
+    if (set.kind !== Kind.attrs) {
+      this.remark('Healthcheck is no plain set', config, 'Healthcheck');
+      return undefined;
+    }
+    const number = (key: string) => Number(this.text(attrOf(set, key), scope) ?? 0) || 0;
+    return {
+      value: {
+        test: this.placedList(set, 'Test', scope).map(({ value }) => value),
+        interval: number('Interval'),
+        timeout: number('Timeout'),
+        startPeriod: number('StartPeriod'),
+        startInterval: number('StartInterval'),
+        retries: number('Retries'),
+      },
+      span: this.spanOf(config, 'Healthcheck'),
+    };
   }
 
   private keys(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string>[] {
@@ -386,12 +440,6 @@ function nameBefore(node: Node): string {
   if (node.kind !== Kind.select) return '';
   const before = node.path.at(-2);
   return before !== undefined && 'name' in before ? fromByteString(before.name) : lastName(node.of);
-}
-
-function same(a: Source, b: Source): boolean {
-  return a.kind === 'git'
-    ? b.kind === 'git' && a.url === b.url && a.ref === b.ref
-    : b.kind === 'local' && a.path === b.path;
 }
 
 /** The repository or folder that an input's URL names; undefined for other kinds. */

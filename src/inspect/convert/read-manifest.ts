@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
 import { splitCommand } from '../../compose/split-command.ts';
+import type { Span } from '../../foundation/error.ts';
 import { type Form, fieldOf, findForms, readSchemeForms } from '../audit/scheme-forms.ts';
 import type { ImageNeeds, Requirement, Source } from './image-needs.ts';
 
@@ -17,7 +18,7 @@ export interface ManifestSource {
 
 /** Options of `guix pack` whose value is the next word. */
 const withValue =
-  /^(?:-m|-f|-A|-S|-C|-e|-s|-L|-r|--manifest|--format|--entry-point-argument|--symlink|--channels|--image-tag|--entry-point)$/;
+  /^(?:-m|-f|-A|-S|-C|-e|-s|-L|-r|--manifest|--format|--entry-point-argument|--symlink|--channels|--image-tag|--entry-point|--expression|--system|--workdir|--env|--expose|--user|--label|--max-layers)$/;
 
 /** Options of a pack command by name, long or short, in their order. */
 export function packOptions(command: string): readonly (readonly [string, string])[] {
@@ -63,6 +64,10 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
   const words = entry === undefined ? [] : [entry.replace(/^.*\//, ''), ...args];
   const links = optionsNamed(/^(?:-S|--symlink)$/);
   const tag = optionsNamed(/^--image-tag$/)[0];
+  const workdir = optionsNamed(/^--workdir$/)[0];
+  const user = optionsNamed(/^--user$/)[0];
+  for (const expression of optionsNamed(/^(?:-e|--expression)$/))
+    remarks.push({ value: `the expression ${expression}`, span: at });
   return {
     kind: 'guix',
     file: manifest.file,
@@ -73,15 +78,29 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
       span,
     })),
     requirements: specifications(forms, new Set(packages.flatMap((item) => item.variable ?? []))),
-    environment: [],
-    workingDirectory: undefined,
+    environment: pairsOf(optionsNamed(/^--env$/), at),
+    workingDirectory:
+      workdir === undefined ? undefined : { value: { kind: 'path', path: workdir }, span: at },
     entrypoint: undefined,
     command: words.length === 0 ? undefined : { value: words, span: at },
-    user: undefined,
-    ports: [],
+    user: user === undefined ? undefined : { value: user, span: at },
+    ports: optionsNamed(/^--expose$/).map((port) => ({
+      value: port.includes('/') ? port : `${port}/tcp`,
+      span: at,
+    })),
     volumes: [],
+    labels: pairsOf(optionsNamed(/^--label$/), at),
+    healthcheck: undefined,
+    stopSignal: undefined,
     remarks,
   };
+}
+
+function pairsOf(assignments: readonly string[], span: Span): Placed<readonly [string, string]>[] {
+  return assignments.map((text) => {
+    const [name = ''] = text.split('=', 1);
+    return { value: [name, text.slice(name.length + 1)] as const, span };
+  });
 }
 
 function isDefinition(form: Form): boolean {

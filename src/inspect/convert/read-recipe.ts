@@ -96,6 +96,7 @@ export async function readRecipe(
         directory: join(path, '..'),
         isWanted: (imageName, attribute) =>
           service.imageNames.includes(imageName) || (wanted !== undefined && attribute === wanted),
+        isNamed: command !== undefined,
       });
     }
     case 'guix':

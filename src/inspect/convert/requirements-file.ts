@@ -14,10 +14,11 @@ export function parseRequirementLine(line: string): Requirement | undefined {
 
 /** Requirements of a file, each once, and the lines that name none. */
 export function parseRequirements(text: string): {
-  readonly requirements: readonly Requirement[];
+  /** `written` has extras and conditions too. */
+  readonly requirements: readonly { readonly requirement: Requirement; readonly written: string }[];
   readonly rest: readonly string[];
 } {
-  const requirements = new Map<string, Requirement>();
+  const requirements = new Map<string, { requirement: Requirement; written: string }>();
   const rest: string[] = [];
   for (const line of text.replace(/\\\r?\n/g, ' ').split(/\r?\n/)) {
     const bare = line
@@ -28,7 +29,7 @@ export function parseRequirements(text: string): {
     const requirement = parseRequirementLine(bare);
     if (requirement === undefined) rest.push(bare);
     else if (!requirements.has(requirement.name.toLowerCase()))
-      requirements.set(requirement.name.toLowerCase(), requirement);
+      requirements.set(requirement.name.toLowerCase(), { requirement, written: bare });
   }
   return { requirements: [...requirements.values()], rest };
 }

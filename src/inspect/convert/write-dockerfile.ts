@@ -2,6 +2,7 @@
 import { relative } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
 import { commentLines, type Draft } from './draft.ts';
+import type { Healthcheck } from './image-needs.ts';
 
 /** The text of a Dockerfile whose build context is `context`. */
 export function writeDockerfile(
@@ -36,9 +37,11 @@ export function writeDockerfile(
   const python = isDebian ? [] : draft.names.flatMap((name) => name.python ?? []);
   if (python.length > 0) lines.push(`RUN pip install --no-cache-dir ${python.join(' ')}`);
   for (const { source, target } of draft.sources) {
-    if (source.kind === 'git') {
-      const ref = source.ref === undefined ? '' : `-b ${source.ref} `;
-      lines.push(`RUN git clone --depth=1 ${ref}${source.url} ${target}`);
+    if (source.kind === 'git') lines.push(...cloneLines(source, target));
+    else if (source.kind === 'text') {
+      const end = heredocEnd(source.text);
+      const text = source.text.endsWith('\n') || source.text === '' ? source.text : `${source.text}\n`;
+      lines.push(`COPY <<"${end}" ${target}`, `${text}${end}`);
     } else {
       const path = relative(options.context, source.path) || '.';
       lines.push(
@@ -51,6 +54,12 @@ export function writeDockerfile(
   } of needs.environment)
     lines.push(`ENV ${name}=${environmentValue(value)}`);
   if (draft.workingDirectory !== undefined) lines.push(`WORKDIR ${draft.workingDirectory}`);
+  for (const {
+    value: [name, value],
+  } of needs.labels)
+    lines.push(`LABEL ${JSON.stringify(name)}=${JSON.stringify(value)}`);
+  if (needs.stopSignal !== undefined) lines.push(`STOPSIGNAL ${needs.stopSignal.value}`);
+  if (needs.healthcheck !== undefined) lines.push(healthcheckLine(needs.healthcheck.value));
   if (needs.user !== undefined) lines.push(`USER ${needs.user.value}`);
   for (const { value } of needs.volumes) lines.push(`VOLUME ${value}`);
   for (const port of draft.ports) lines.push(`EXPOSE ${port.replace(/\/tcp$/, '')}`);
@@ -61,6 +70,41 @@ export function writeDockerfile(
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
     .trimEnd()}\n`;
+}
+
+/** A commit cannot be cloned by name; it is fetched. */
+function cloneLines(source: { readonly url: string; readonly ref?: string }, target: string): string[] {
+  const { url, ref } = source;
+  if (ref === undefined || !/^[0-9a-f]{40}$/.test(ref))
+    return [`RUN git clone --depth=1 ${ref === undefined ? '' : `-b ${ref} `}${url} ${target}`];
+  return [
+    `RUN git init -q ${target} \\`,
+    `    && git -C ${target} fetch -q --depth=1 ${url} ${ref} \\`,
+    `    && git -C ${target} checkout -q FETCH_HEAD`,
+  ];
+}
+
+/** A word that no line of the text is. */
+function heredocEnd(text: string): string {
+  let end = 'EOF';
+  while (text.split('\n').includes(end)) end += 'F';
+  return end;
+}
+
+function healthcheckLine(check: Healthcheck): string {
+  const [kind = 'NONE', ...words] = check.test;
+  if (kind === 'NONE') return 'HEALTHCHECK NONE';
+  const flag = (name: string, nanoseconds: number) =>
+    nanoseconds > 0 ? [`--${name}=${Math.max(1, Math.round(nanoseconds / 1e6))}ms`] : [];
+  const flags = [
+    ...flag('interval', check.interval),
+    ...flag('timeout', check.timeout),
+    ...flag('start-period', check.startPeriod),
+    ...flag('start-interval', check.startInterval),
+    ...(check.retries > 0 ? [`--retries=${check.retries}`] : []),
+  ];
+  const command = kind === 'CMD-SHELL' ? words.join(' ') : exec(words);
+  return ['HEALTHCHECK', ...flags, 'CMD', command].join(' ');
 }
 
 function exec(words: readonly string[]): string {

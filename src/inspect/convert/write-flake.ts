@@ -25,7 +25,7 @@ export function writeFlake(
   lines.push(
     '',
     `  outputs = {${['self', 'nixpkgs', ...git.map(({ name }) => name)].join(', ')}}: let`,
-    '    system = "x86_64-linux";',
+    `    system = ${text(draft.system)};`,
     '    pkgs = nixpkgs.legacyPackages.${system};',
     '  in',
     '  {',
@@ -66,6 +66,24 @@ export function writeFlake(
       '        };',
     );
   }
+  if (needs.labels.length > 0)
+    lines.push(
+      '        Labels = {',
+      ...needs.labels.map(({ value: [name, value] }) => `          ${text(name)} = ${text(value)};`),
+      '        };',
+    );
+  if (needs.stopSignal !== undefined) lines.push(`        StopSignal = ${text(needs.stopSignal.value)};`);
+  if (needs.healthcheck !== undefined) {
+    const { test, ...numbers } = needs.healthcheck.value;
+    lines.push(
+      '        Healthcheck = {',
+      `          Test = [ ${test.map(text).join(' ')} ];`,
+      ...Object.entries(numbers).flatMap(([name, value]) =>
+        value > 0 ? [`          ${name[0]!.toUpperCase()}${name.slice(1)} = ${value};`] : [],
+      ),
+      '        };',
+    );
+  }
   lines.push(
     '      };',
     '      copyToRoot = pkgs.buildEnv {',
@@ -100,6 +118,7 @@ function linkedSources({ sources, needs }: Draft): DraftSource[] {
   return sources.filter(
     ({ isWorkingDirectory, target }) =>
       target !== '/' &&
+      !sources.some((outer) => target.startsWith(`${outer.target}/`)) &&
       (!isWorkingDirectory ||
         mentions(needs).some((word) =>
           new RegExp(`(^|[:=\\s'"])${quoted(target)}(/|$|[:\\s'"])`).test(word),
@@ -113,6 +132,7 @@ function quoted(text: string): string {
 
 function sourceExpression({ source, name }: DraftSource, directory: string): string {
   if (source.kind === 'git') return name;
+  if (source.kind === 'text') return `(pkgs.writeText ${text(name)} ${text(source.text)})`;
   const path = relative(directory, source.path);
   if (path === '') return './.';
   if (path.startsWith('..')) return `/. + ${text(source.path)}`;

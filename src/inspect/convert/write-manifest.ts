@@ -49,6 +49,9 @@ export function manifestRemarks(
           `guix pack sets no variables; give the service \`environment:\` ${needs.environment.map(({ value }) => value[0]).join(', ')}`,
         )),
     ...say(needs.user, 'guix pack sets no user; give the service `user:`'),
+    ...say(needs.labels[0], 'guix pack sets no labels'),
+    ...say(needs.healthcheck, 'guix pack sets no health check; give the service `healthcheck:`'),
+    ...say(needs.stopSignal, 'guix pack sets no stop signal; give the service `stop_signal:`'),
     ...say(needs.volumes[0], 'guix pack declares no volumes; compose mounts them all the same'),
     ...draft.sources.flatMap((source) =>
       source.source.kind === 'git' && options.hashOf(source) === undefined
@@ -120,12 +123,14 @@ function packageLines(source: DraftSource, options: ManifestOptions): string[] {
       '               (commit version)))',
       `        (sha256 (base32 ${text(options.hashOf(source) ?? '0'.repeat(52))}))))`,
     );
+  } else if (source.source.kind === 'text') {
+    lines.push('    (version "0")', `    (source (plain-file ${text(name)} ${text(source.source.text)}))`);
   } else {
     const path = relative(options.directory, source.source.path) || '.';
     lines.push('    (version "0")', `    (source (local-file ${text(path)} ${text(name)} #:recursive? #t))`);
   }
   // A file by itself is unpacked to a folder that holds it.
-  const isFile = options.entriesOf(source) === undefined && source.source.kind === 'local';
+  const isFile = options.entriesOf(source) === undefined && source.source.kind !== 'git';
   const plan = isFile ? `(${text(name)} ${text(inside)})` : `("." ${text(`${inside}/`)})`;
   lines.push(
     '    (build-system copy-build-system)',
@@ -150,8 +155,7 @@ function packCommand(draft: Draft, options: ManifestOptions): string {
   const all = [...(needs.entrypoint?.value ?? []), ...(needs.command?.value ?? [])];
   const [program, ...rest] = all;
   if (program !== undefined) {
-    const entry = program.startsWith('/') ? program.slice(1) : `bin/${program}`;
-    words.push(`--entry-point=${entry}`);
+    words.push(`--entry-point=${entryPoint(program, draft.workingDirectory)}`);
     for (const argument of rest) words.push('-A', argument);
   }
   for (const source of sources) {
@@ -167,6 +171,13 @@ function packCommand(draft: Draft, options: ManifestOptions): string {
         words.push('-S', `/${entry}=${posix.join(inside, entry)}`);
   }
   return words.map(shellWord).join(' ');
+}
+
+/** A program's place in the profile, where all commands are in `bin`. */
+function entryPoint(program: string, workingDirectory = '/'): string {
+  if (!program.includes('/')) return `bin/${program}`;
+  const path = posix.resolve(workingDirectory, program);
+  return path.replace(/^\/(?:usr\/(?:local\/)?)?s?bin\//, '/bin/').slice(1);
 }
 
 function shellWord(word: string): string {
