@@ -8,6 +8,7 @@ import {
   placeOf,
   Rib,
   Syntax,
+  stripKeepingPlaces,
   stripSyntax,
   stxCar,
   stxCdr,
@@ -524,6 +525,13 @@ function setForm(expander: Expander, form: Value): IR {
     // (set! (getter arg …) value), as SRFI 17.
     const { items: call, tail } = stxList(target);
     if (tail !== NIL) throw bad(form);
+    if (isCore(expander, call[0], '@') || isCore(expander, call[0], '@@')) {
+      const variable = expander.expand(target);
+      if (variable.kind === 'native') return variable;
+      if (variable.kind !== 'global') throw bad(form);
+      const { name, module } = variable;
+      return { kind: 'set-global', name, module, value: expander.expand(items[2]) };
+    }
     const setter = callIR(globalOf(expander, 'setter'), expander.expand(call[0]));
     return callIR(setter, ...call.slice(1).map((arg) => expander.expand(arg)), expander.expand(items[2]));
   }
@@ -659,7 +667,10 @@ function spliceForm(special: 'let-syntax' | 'letrec-syntax'): CoreForm {
 
 /** The core forms by name; syntax-case.ts has those about syntax. */
 export const coreForms: Readonly<Record<string, CoreForm>> = {
-  quote: expression((_, form) => constant(stripSyntax(parts(form, 2, 2)[1]))),
+  quote: expression((_, form) => {
+    const quoted = parts(form, 2, 2)[1];
+    return constant(placeOf(quoted) === undefined ? stripSyntax(quoted) : stripKeepingPlaces(quoted));
+  }),
   if: expression((expander, form) => {
     const items = parts(form, 3, 4);
     return {

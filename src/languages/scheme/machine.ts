@@ -277,7 +277,7 @@ export class Machine {
       return () => this.raise(payload, { continuable: false });
     }
     if (error instanceof TypeError || error instanceof RangeError) {
-if (typeof process !== 'undefined' && process.env['DBG']) console.error(error.stack); // DEBUG
+      if (typeof process !== 'undefined' && process.env['DBG']) console.error(error.stack); // DEBUG
       // A library procedure was given something it looked into without asking: that is a type error of the program.
       const payload = exceptionFromThrow(intern('wrong-type-arg'), [
         false,

@@ -215,3 +215,43 @@ export function stripSyntax(value: Value): Value {
 export function placeOf(value: Value): Place | undefined {
   return value instanceof Syntax ? value.place : undefined;
 }
+
+/** Where pairs of quoted data stand: what Guile calls source properties. */
+export const sourcePlaces = new WeakMap<Pair, Place>();
+
+/** As {@link stripSyntax}, noting where pairs came from, so that `eval` of quoted text can say where it fails. */
+export function stripKeepingPlaces(value: Value): Value {
+  if (value instanceof Syntax) {
+    const datum = stripKeepingPlaces(value.datum);
+    if (datum instanceof Pair && value.place !== undefined) sourcePlaces.set(datum, value.place);
+    return datum;
+  }
+  if (value instanceof Pair) {
+    const cars: Value[] = [];
+    let rest: Value = value;
+    while (rest instanceof Pair) {
+      cars.push(stripKeepingPlaces(rest.car));
+      rest = rest.cdr;
+    }
+    let result = stripKeepingPlaces(rest);
+    for (let i = cars.length - 1; i >= 0; i--) result = new Pair(cars[i], result);
+    return result;
+  }
+  return Array.isArray(value) ? value.map(stripKeepingPlaces) : value;
+}
+
+/** A datum with the places that {@link stripKeepingPlaces} noted; the datum itself when there are none. */
+export function withSourcePlaces(datum: Value): Value {
+  if (!(datum instanceof Pair)) return datum;
+  const place = sourcePlaces.get(datum);
+  if (place === undefined) return datum;
+  const cars: Value[] = [];
+  let rest: Value = datum;
+  while (rest instanceof Pair) {
+    cars.push(withSourcePlaces(rest.car));
+    rest = rest.cdr;
+  }
+  let result = rest;
+  for (let i = cars.length - 1; i >= 0; i--) result = new Pair(cars[i], result);
+  return new Syntax(result, EMPTY_WRAP, undefined, place);
+}

@@ -128,7 +128,12 @@ function defineFamily(d: Definer, prefix: string, sameness: Sameness): void {
     const owner = table(name('create-handle!'), t);
     return handleOf(owner.find(key, sameness) ?? owner.set(key, value, sameness));
   });
-  d.pure(prefix === 'hash' ? 'hash' : prefix, 2, 2, (value, size) => hashValue(value, sameness) % Number(size));
+  d.pure(
+    prefix === 'hash' ? 'hash' : prefix,
+    2,
+    2,
+    (value, size) => hashValue(value, sameness) % Number(size),
+  );
 }
 
 class Handle extends Pair {

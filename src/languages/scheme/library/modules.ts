@@ -6,7 +6,15 @@ import type { IR } from '../ir.ts';
 import { Module, moduleLabel, Variable } from '../module.ts';
 import { tail2, tailApply } from '../procedures.ts';
 import type { Session } from '../session.ts';
-import { isIdentifier, Syntax, stripSyntax, stxDatum, stxList, TOP_WRAP } from '../syntax.ts';
+import {
+  isIdentifier,
+  Syntax,
+  stripSyntax,
+  stxDatum,
+  stxList,
+  TOP_WRAP,
+  withSourcePlaces,
+} from '../syntax.ts';
 import {
   arrayToList,
   intern,
@@ -254,7 +262,16 @@ function moduleForms(session: Session): Record<string, CoreForm> {
       const name = listToArray(stripSyntax(items[1]));
       const symbol = stripSyntax(items[2]) as Sym;
       const whole = session.resolveModule(name);
-      if (whole === undefined) throw miscError(false, 'no code for module ~S', [arrayToList(name)]);
+      if (whole === undefined) {
+        // As in Guile, a program that never gets here does without the module.
+        return {
+          kind: 'native',
+          fn: () => {
+            throw miscError(false, 'no code for module ~S', [arrayToList(name)]);
+          },
+          args: [],
+        };
+      }
       const module = isPublic ? (whole.publicInterface ?? whole) : whole;
       const variable = module.variable(symbol);
       if (variable?.pendingSyntax === true) variable.force();
@@ -368,12 +385,13 @@ function defineReflection(d: Definer): void {
     return UNSPECIFIED;
   });
   d.pure('module-ensure-local-variable!', 2, 2, (module, name) => module.ensure(name));
-  d.pure('module-export!', 2, 2, (module, names) => {
-    module.export(exportPairs(names));
+  const replacing = (rest: readonly Value[]) => keyName(rest[0]) === 'replace?' && rest[1] !== false;
+  d.pure('module-export!', 2, 4, (module, names, ...rest) => {
+    module.export(exportPairs(names), replacing(rest));
     return UNSPECIFIED;
   });
-  d.pure('module-re-export!', 2, 2, (module, names) => {
-    reexportNow(module, exportPairs(names), false);
+  d.pure('module-re-export!', 2, MANY, (module, names, ...rest) => {
+    reexportNow(module, exportPairs(names), replacing(rest));
     return UNSPECIFIED;
   });
   d.pure('module-autoload!', 3, MANY, (module, name, bindings) => {
@@ -431,9 +449,9 @@ function defineReflection(d: Definer): void {
   d.pure('macro-transformer', 1, 1, (x) => x.transformer ?? false);
   d.tail('eval', 2, 2, (form, module) => {
     const target = toModule(session, module);
-    return session.evaluateForm(form, { lazy: 'none', module: target });
+    return session.evaluateForm(withSourcePlaces(form), { lazy: 'none', module: target });
   });
-  d.tail('primitive-eval', 1, 1, (form) => session.evaluateForm(form));
+  d.tail('primitive-eval', 1, 1, (form) => session.evaluateForm(withSourcePlaces(form)));
   d.tail('load-from-text', 2, 2, (text, file) => session.evaluateText(text.text, { file: file.text }));
   d.tail('load', 1, 2, (file) => loadFile(session, displayText(file)));
   d.alias('primitive-load', 'load');

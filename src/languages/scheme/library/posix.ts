@@ -3,6 +3,7 @@
 import { unsupported } from '../errors.ts';
 import { UNSPECIFIED } from '../values.ts';
 import { type Definer, MANY } from './define.ts';
+import { text } from './strings.ts';
 
 const constants = `
 AF_UNSPEC 0 AI_ADDRCONFIG 32 AI_ALL 16 AI_CANONNAME 2 AI_NUMERICHOST 4 AI_NUMERICSERV 1024
@@ -93,4 +94,32 @@ export function definePosix(d: Definer): void {
   });
   d.pure('status:stop-sig', 1, 1, (status) => ((status & 0xff) === 0x7f ? (status >> 8) & 0xff : false));
   d.pure('restore-signals', 0, 0, () => UNSPECIFIED);
+  d.hidden('%compare-versions', 2, 2, (a, b) =>
+    compareVersions(text('strverscmp', a), text('strverscmp', b, 2)),
+  );
+}
+
+/** The C library's `strverscmp`: numbers within texts compare as numbers, those with leading zeros as fractions. */
+function compareVersions(a: string, b: string): number {
+  if (a === b) return 0;
+  let i = 0;
+  while (a[i] === b[i]) i++;
+  const isDigit = (c: string | undefined) => c !== undefined && c >= '0' && c <= '9';
+  let start = i;
+  while (start > 0 && isDigit(a[start - 1])) start--;
+  const common = a.slice(start, i);
+  const [x, y] = [a[i], b[i]];
+  const byCode = (x ?? '') < (y ?? '') ? -1 : 1;
+  const byLength = () => {
+    const length = (s: string) => /^\d*/.exec(s.slice(i))![0].length;
+    return Math.sign(length(a) - length(b)) || byCode;
+  };
+  if (common === '') return isDigit(x) && isDigit(y) && x !== '0' && y !== '0' ? byLength() : byCode;
+  if (/^0+$/.test(common)) {
+    // One of them ends its zeros here: with a digit following it is the smaller.
+    if (isDigit(x) === isDigit(y)) return byCode;
+    return isDigit(x) ? -1 : 1;
+  }
+  if (common.startsWith('0')) return byCode;
+  return byLength();
 }

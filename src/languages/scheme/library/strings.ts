@@ -595,7 +595,7 @@ export function defineStrings(d: Definer): void {
     'string-hash',
     1,
     4,
-    (s, size = Number.MAX_SAFE_INTEGER) => hashString(text("string-hash", s)) % Number(size),
+    (s, size = Number.MAX_SAFE_INTEGER) => hashString(text('string-hash', s)) % Number(size),
   );
 }
 

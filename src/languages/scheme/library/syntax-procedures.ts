@@ -5,8 +5,10 @@ import { Module } from '../module.ts';
 import { Reader } from '../reader.ts';
 import {
   isIdentifier,
+  type Place,
   placeOf,
   Syntax,
+  sourcePlaces,
   stripSyntax,
   stxCar,
   stxDatum,
@@ -23,6 +25,7 @@ import {
   listToArray,
   MString,
   MultipleValues,
+  NIL,
   Pair,
   str,
   UNSPECIFIED,
@@ -37,7 +40,10 @@ function id(who: string, x: Value, position = 1): Syntax {
 
 function placeToAlist(x: Value): Value {
   const place = placeOf(x);
-  if (place === undefined) return false;
+  return place === undefined ? false : placeAlist(place);
+}
+
+function placeAlist(place: Place): Value {
   return list(
     new Pair(intern('filename'), str(place.file)),
     new Pair(intern('line'), place.line - 1),
@@ -105,8 +111,11 @@ export function defineSyntaxProcedures(d: Definer): void {
       subform: subform === false ? undefined : subform,
     });
     const payload = (error as Error & { payload: Value }).payload;
+    const place = placeToAlist(subform);
     for (const part of listToArray(payload.fields[0])) {
-      if (part.type.name.name === '&exception-with-kind-and-args') part.fields[1].car = stripSyntax(who);
+      if (part.type.name.name !== '&exception-with-kind-and-args') continue;
+      part.fields[1].car = stripSyntax(who);
+      if (place !== false) part.fields[1].cdr.cdr.car = place;
     }
     throw error;
   });
@@ -115,9 +124,19 @@ export function defineSyntaxProcedures(d: Definer): void {
     const place = placeOf(x);
     return place === undefined ? false : [str(place.file), place.line - 1, place.column - 1];
   });
-  d.pure('source-properties', 1, 1, () => arrayToList([]));
+  d.pure('source-properties', 1, 1, (x) => {
+    const place = x instanceof Pair ? sourcePlaces.get(x) : undefined;
+    return place === undefined ? NIL : placeAlist(place);
+  });
   d.pure('set-source-properties!', 2, 2, () => UNSPECIFIED);
-  d.pure('source-property', 2, 2, () => false);
+  d.pure('source-property', 2, 2, (x, key) => {
+    const place = x instanceof Pair ? sourcePlaces.get(x) : undefined;
+    if (place === undefined) return false;
+    return (
+      { filename: str(place.file), line: place.line - 1, column: place.column - 1 }[key.name as 'line'] ??
+      false
+    );
+  });
   d.pure('supports-source-properties?', 1, 1, (x) => x instanceof Pair);
   d.pure('current-source-location', 0, 0, () => false);
   d.pure('syntax-module', 1, 1, (x) => arrayToList(((x as Syntax).module ?? d.session.currentModule).name));

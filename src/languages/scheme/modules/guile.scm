@@ -360,8 +360,16 @@
 (define (display-error frame port subr message args rest) (simple-format port "ERROR: ~a ~s\n" message args))
 ;; Programs that bind C libraries load; what they bound refuses to be called (see (system foreign)).
 (define (dynamic-link . ignored) 'library)
-(define (dynamic-func . ignored) '(pointer . 0))
-(define (dynamic-pointer . ignored) '(pointer . 0))
+(define (dynamic-func name . ignored) (%c-function name))
+(define (dynamic-pointer name . ignored) (%c-function name))
+;; A pointer is a place in a bytevector, or the name of something in C.
+(define %pointer (make-record-type 'pointer '(bytes offset name)))
+(define %make-pointer (record-constructor %pointer))
+(define %pointer-bytes (record-accessor %pointer 'bytes))
+(define %pointer-offset (record-accessor %pointer 'offset))
+(define %pointer-name (record-accessor %pointer 'name))
+(define %pointer? (record-predicate %pointer))
+(define (%c-function name) (%make-pointer #f 0 name))
 (define object-properties-table (make-weak-key-hash-table))
 (define (object-properties object) (hashq-ref object-properties-table object '()))
 (define (object-property object key) (assq-ref (object-properties object) key))
