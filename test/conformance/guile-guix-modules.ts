@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Interpreter, procedure } from '../../src/languages/scheme/interpreter.ts';
 import type { Value } from '../../src/languages/scheme/values.ts';
+import { defineAbsentBindings } from './guile-guix-absent.ts';
 import bindings from './guile-guix-bindings.scm';
 
 /** Values for what configure puts into guix/config.scm.in. */
@@ -44,6 +45,7 @@ export function defineGuixModules(interpreter: Interpreter, checkout: string): v
       );
     }),
   });
+  defineAbsentBindings(interpreter);
   for (const part of bindings.split(/^;;; (?=\()/m).slice(1)) {
     const end = part.indexOf('\n');
     const name = part.slice(1, end).replace(/\)\s*$/, '');

@@ -532,7 +532,11 @@
   (let ((name (%pointer-name pointer)))
     (if (equal? name "strverscmp")
         (lambda (a b) (%compare-versions (pointer->string a) (pointer->string b)))
-        (lambda ignored (unsupported name)))))
+        ;; No terminal is here, and no other service of the system.
+        (lambda ignored
+          (if return-errno?
+              (values -1 (if (equal? name "ioctl") 25 38))
+              (unsupported name))))))
 (define (procedure->pointer . ignored) %null-pointer)
 (define (dereference-pointer x) (refuse))
 (define* (bytevector->pointer bytes #:optional (offset 0)) (%make-pointer bytes offset #f))
