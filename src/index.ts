@@ -33,7 +33,13 @@ export { diffImages, type ImageChanges } from './inspect/compare/diff-images.ts'
 export { findImage, projectHere } from './inspect/compare/find-image.ts';
 export { type ExaminedImage, examineImage } from './inspect/compare/image-facts.ts';
 export { parseProbe } from './inspect/compare/probe.ts';
-export { columnName, comparisonTables, packageTable, type Table } from './inspect/compare/table.ts';
+export {
+  columnName,
+  comparisonTables,
+  packageTable,
+  remarksOn,
+  type Table,
+} from './inspect/compare/table.ts';
 export { type Conversion, convertRecipe } from './inspect/convert/convert.ts';
 export { examineMachine, type MachineFinding } from './inspect/machine.ts';
 export { openImage } from './inspect/open-image.ts';

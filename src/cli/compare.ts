@@ -8,8 +8,10 @@ import {
   comparisonTables,
   packageTable,
   parseProbe,
+  remarksOn,
   type ServiceComparison,
   type Table,
+  TrimaranError,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
 import { projectOf } from './project.ts';
@@ -22,6 +24,7 @@ export async function run(
 ): Promise<number> {
   const { host } = context;
   const probe = options.probe === undefined ? undefined : parseProbe(options.probe as string);
+  const patience = patienceOf(options.probeTimeout as string | undefined);
   const project = await projectOf(context, options);
   const comparisons = await compareRecipes({
     host,
@@ -30,6 +33,7 @@ export async function run(
     measure: options.measure === true,
     verify: options.verify === true,
     probe,
+    patience,
     sets: ((options.sets as string | undefined) ?? '').split(',').filter((set) => set !== ''),
   });
   const page = options.html as string | undefined;
@@ -43,18 +47,41 @@ export async function run(
   return exitCodeOf(comparisons);
 }
 
-/** 1 when a recipe gave other bits or did not answer; the first problem's own code when nothing could be built. */
+/** Milliseconds. Throws `compare/bad-timeout`. */
+function patienceOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= 3600) return seconds * 1000;
+  throw new TrimaranError({
+    code: 'compare/bad-timeout',
+    message: `\`${text}\` is no number of seconds`,
+    hint: 'write a number above 0, at most 3600: --probe-timeout 120',
+    exitCode: 2,
+  });
+}
+
+/**
+ * The first problem's own code, and 1 when a recipe gave other bits or did not answer. That nothing on this machine
+ * builds Dockerfiles is no failure as long as another recipe stands.
+ */
 function exitCodeOf(comparisons: readonly ServiceComparison[]): number {
   const columns = comparisons.flatMap((comparison) => comparison.columns);
-  const problem = columns.find((column) => column.problem !== undefined)?.problem;
-  if (problem !== undefined && columns.every((column) => column.problem !== undefined))
-    return problem.exitCode;
+  const problems = [...comparisons, ...columns].flatMap(({ problem }) => problem ?? []);
+  const stands = columns.some((column) => column.problem === undefined);
+  const problem = problems.find(({ code }) => !stands || code !== 'dockerfile/no-builder');
+  if (problem !== undefined) return problem.exitCode;
   return columns.some((column) => column.reproducible?.same === false || column.probe?.answers === false)
     ? 1
     : 0;
 }
 
 function printComparison(context: CommandContext, comparison: ServiceComparison, all: boolean): void {
+  if (comparison.columns.length === 0) {
+    context.print(pc.bold(comparison.service));
+    for (const line of remarksOn(comparison)) context.print(pc.red(line));
+    context.print('');
+    return;
+  }
   const names = comparison.columns.map((column) => `${columnName(column)} (${column.file})`);
   const packages = packageTable(comparison);
   const differing = packages.rows.filter((row) => row.differs);
@@ -69,6 +96,7 @@ function printComparison(context: CommandContext, comparison: ServiceComparison,
   );
   const column = Math.max(14, Math.floor((width - labels - 2 * names.length) / names.length));
   context.print(pc.bold(comparison.service));
+  for (const line of remarksOn(comparison)) context.print(line);
   for (const table of tables) {
     context.print('');
     context.print(

@@ -171,7 +171,8 @@ projectOptions(
   .option('--packages', 'list every package, not only those that differ')
   .option('--measure', 'build from nothing, again, and after one file changed; in a copy')
   .option('--verify', 'build twice and compare the bits')
-  .option('--probe <url>', 'run each image and wait for 200: http://:8000/docs');
+  .option('--probe <url>', 'run each image and wait for 200: http://:8000/docs')
+  .option('--probe-timeout <seconds>', 'how long an image may take to answer (default: 60)');
 projectOptions(
   command(
     program,

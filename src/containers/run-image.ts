@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import type { Image } from '../oci/image.ts';
@@ -126,9 +127,16 @@ async function runPlainly(runtime: PlainRuntime, options: RunImageOptions): Prom
       ...(rootless ? ['--user', '--preserve-credentials'] : []),
       '--',
     ];
-    for (const published of options.ports)
-      forwardings.push(await forwardPort({ published, directory: bundle, enter }));
-    return { runtime, ports: forwardings.map((forwarding) => forwarding.port), exited, stop: cleanUp };
+    const ports: number[] = [];
+    for (const published of options.ports) {
+      const forwarding = await forwardPort({ published, directory: bundle, enter }).catch((error) =>
+        // Nothing can be forwarded to a container that has done its work already; that is no failure of it.
+        Promise.race([exited.then(() => undefined), delay(500).then(() => Promise.reject(error))]),
+      );
+      if (forwarding !== undefined) forwardings.push(forwarding);
+      ports.push(forwarding?.port ?? published.host);
+    }
+    return { runtime, ports, exited, stop: cleanUp };
   } catch (error) {
     await cleanUp();
     throw error;

@@ -7,7 +7,7 @@ import type { ComposeProject } from '../../compose/load.ts';
 import type { Service } from '../../compose/service.ts';
 import { writeFileAtomically } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
-import { isTrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { Image } from '../../oci/image.ts';
 import { defaultNixSettings } from '../../routes/nix/settings.ts';
@@ -88,10 +88,24 @@ export async function buildRecipe(
     await writeFileAtomically(file, JSON.stringify(memo));
     return { command, archive, facts, packed, open: () => Promise.resolve(image) };
   } catch (error) {
-    if (!isTrimaranError(error)) throw error;
+    return problemOf(error);
+  }
+}
+
+/** What went wrong, for a column: errors of Trimaran, and of the system. Bugs are thrown on. */
+export function problemOf(error: unknown): BuildProblem {
+  if (isTrimaranError(error)) {
     const { code, message, hint, exitCode } = error;
     return { code, message, hint, exitCode };
   }
+  const code = systemErrorCode(error);
+  if (code === undefined) throw error;
+  return {
+    code: 'compare/system',
+    message: (error as Error).message,
+    hint: 'run the command again; if it stays, run `trimaran doctor`',
+    exitCode: 4,
+  };
 }
 
 function memoFile(host: Host, { project, service, kind, set }: RecipeChoice): string {

@@ -10,7 +10,7 @@ import { auditProject } from '../audit/audit.ts';
 import type { Finding, Input } from '../audit/finding.ts';
 import type { ImageNeeds } from '../convert/image-needs.ts';
 import { readRecipe, recipeFile, recipesOf } from '../convert/read-recipe.ts';
-import { type BuildProblem, type BuiltRecipe, buildRecipe } from './build-recipe.ts';
+import { type BuildProblem, type BuiltRecipe, buildRecipe, problemOf } from './build-recipe.ts';
 import {
   type ConfigRow,
   compareConfigs,
@@ -64,7 +64,12 @@ export interface Column {
 
 export interface ServiceComparison {
   readonly service: string;
+  /** Empty where there is a `problem`. */
   readonly columns: readonly Column[];
+  /** Why there is nothing to compare. */
+  readonly problem: BuildProblem | undefined;
+  /** What a reader should know before the tables. */
+  readonly note: string | undefined;
   readonly packages: readonly PackageRow[];
   readonly config: readonly ConfigRow[];
 }
@@ -77,6 +82,8 @@ export interface CompareRequest {
   readonly measure: boolean;
   readonly verify: boolean;
   readonly probe: ProbeTarget | undefined;
+  /** The longest that an image may take to answer the probe, in milliseconds. */
+  readonly patience?: number | undefined;
   /** Package sets to build the flake over, in place of comparing recipes; none by default. */
   readonly sets: readonly string[];
 }
@@ -108,13 +115,28 @@ export async function compareRecipes(request: CompareRequest): Promise<ServiceCo
             .filter(({ kind }) => kind === 'nix')
             .flatMap((recipe) => request.sets.map((set) => ({ ...recipe, set })));
     if (kinds.length > 0) comparisons.push(await compareService(request, { service, kinds, audit }));
-    else if (request.services.length > 0) throw noRecipe(service);
+    else if (request.services.length > 0)
+      comparisons.push({
+        ...{ service: service.name, columns: [], packages: [], config: [], note: undefined },
+        problem: problemOf(noRecipe(service, request.sets)),
+      });
   }
-  if (comparisons.length === 0) throw noRecipe(project.services[0]);
+  const first = project.services.find(
+    ({ name }) => request.services.length === 0 || request.services.includes(name),
+  );
+  if (comparisons.every(({ problem }) => problem !== undefined)) throw noRecipe(first, request.sets);
   return comparisons;
 }
 
-function noRecipe(service: Service | undefined): TrimaranError {
+function noRecipe(service: Service | undefined, sets: readonly string[]): TrimaranError {
+  if (service !== undefined && sets.length > 0) {
+    return new TrimaranError({
+      code: 'compose/no-recipe',
+      message: `the service \`${service.name}\` has no flake, which is what sets are compared by`,
+      span: service.span,
+      hint: `write one: \`trimaran convert ${service.name} --to nix --write\``,
+    });
+  }
   return new TrimaranError({
     code: 'compose/no-recipe',
     message:
@@ -208,14 +230,21 @@ async function compareService(
   return {
     service: service.name,
     columns,
+    problem: undefined,
+    note: columns.length === 1 && request.sets.length === 0 ? onlyOne(service, columns[0]!.kind) : undefined,
     packages: comparePackages(facts),
     config: compareConfigs(facts),
   };
 }
 
+function onlyOne(service: Service, kind: RecipeKind): string {
+  const other = kind === 'nix' ? 'dockerfile' : 'nix';
+  return `one recipe only, so nothing stands beside it; \`trimaran convert ${service.name} --to ${other}\` writes another`;
+}
+
 /** What takes time and is done only when asked for. */
 async function extras(
-  { host, project, measure, verify, probe }: CompareRequest,
+  { host, project, measure, verify, probe, patience }: CompareRequest,
   {
     service,
     kind,
@@ -247,7 +276,7 @@ async function extras(
     probe:
       probe === undefined
         ? undefined
-        : await probeImage(host, { image: await built.open(), service, target: probe }),
+        : await probeImage(host, { open: () => built.open(), service, target: probe, patience }),
   };
 }
 

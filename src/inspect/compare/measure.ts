@@ -4,13 +4,13 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, statSync } from 'node:fs
 import { dirname, join, relative } from 'node:path';
 import { buildProject } from '../../compose/build-project.ts';
 import { loadComposeProject } from '../../compose/load.ts';
-import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
+import { systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { defaultNixSettings } from '../../routes/nix/settings.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { removeDiskTree } from '../../store/disk-tree.ts';
 import { StagingArea } from '../../store/stage.ts';
-import type { RecipeChoice } from './build-recipe.ts';
+import { problemOf, type RecipeChoice } from './build-recipe.ts';
 
 export interface Measurement {
   /** Milliseconds; absent when it was not asked for. */
@@ -78,8 +78,7 @@ export async function measureRecipe(
       configDigest: cold.digest,
     };
   } catch (error) {
-    if (!isTrimaranError(error)) throw error;
-    return { reason: error.message };
+    return { reason: problemOf(error).message };
   } finally {
     removeCopy(root);
   }

@@ -4,10 +4,11 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Service } from '../../compose/service.ts';
 import { plainRuntimes, runImage } from '../../containers/run-image.ts';
-import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { Image } from '../../oci/image.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
+import { problemOf } from './build-recipe.ts';
 
 export type ProbeResult =
   | {
@@ -15,7 +16,12 @@ export type ProbeResult =
       readonly milliseconds: number /** Bytes, of all its processes. */;
       readonly memory: number | undefined;
     }
-  | { readonly answers: false; readonly reason: string };
+  | {
+      readonly answers: false;
+      /** `compare/no-answer`, `compare/ended`, or what kept it from starting: `run/…`, `oci/…`. */
+      readonly code: string;
+      readonly reason: string;
+    };
 
 export interface ProbeTarget {
   /** As published by compose. */
@@ -46,10 +52,10 @@ const patience = 60_000;
 export async function probeImage(
   host: Host,
   options: {
-    readonly image: Image;
+    readonly open: () => Promise<Image>;
     readonly service: Service;
     readonly target: ProbeTarget;
-    readonly patience?: number;
+    readonly patience?: number | undefined;
   },
 ): Promise<ProbeResult> {
   const { service, target } = options;
@@ -63,7 +69,7 @@ export async function probeImage(
       host,
       // Without a daemon nothing is loaded, and the processes are ours to measure.
       among: plainRuntimes,
-      image: withOverrides(options.image, service),
+      image: withOverrides(await options.open(), service),
       workDirectory: join(trimaranRoot(host), 'containers'),
       command: overrides.command?.value ?? [],
       env: [...overrides.environment].flatMap(([name, { value }]) =>
@@ -81,7 +87,8 @@ export async function probeImage(
     });
     let last = 'nothing listens';
     while (performance.now() - started < limit) {
-      if (exitCode !== undefined) return { answers: false, reason: `it ended with exit code ${exitCode}` };
+      if (exitCode !== undefined)
+        return { answers: false, code: 'compare/ended', reason: `it ended with exit code ${exitCode}` };
       try {
         const response = await host.fetch(`http://127.0.0.1:${running.ports[0]}${target.path}`, {
           signal: AbortSignal.timeout(5000),
@@ -100,10 +107,14 @@ export async function probeImage(
       }
       await new Promise((wake) => setTimeout(wake, 50));
     }
-    return { answers: false, reason: `no 200 within ${Math.round(limit / 1000)} s: ${last}` };
+    return {
+      answers: false,
+      code: 'compare/no-answer',
+      reason: `no 200 within ${Math.round(limit / 1000)} s: ${last}`,
+    };
   } catch (error) {
-    if (!isTrimaranError(error)) throw error;
-    return { answers: false, reason: error.message };
+    const { code, message } = problemOf(error);
+    return { answers: false, code, reason: message };
   } finally {
     await stop?.();
   }

@@ -32,6 +32,16 @@ export function columnName(column: Pick<Column, 'kind' | 'set'>): string {
   return column.set ?? kindNames[column.kind];
 }
 
+/** What is said before the tables: why there are none, or that there is little to compare. */
+export function remarksOn({ problem, note }: Pick<ServiceComparison, 'problem' | 'note'>): string[] {
+  return [
+    ...(problem === undefined
+      ? []
+      : [`${problem.message}${problem.hint === undefined ? '' : `; ${problem.hint}`}`]),
+    ...(note === undefined ? [] : [note]),
+  ];
+}
+
 /** Every table of a comparison, in the order in which people ask. */
 export function comparisonTables(comparison: ServiceComparison): Table[] {
   const { columns } = comparison;
@@ -105,7 +115,7 @@ export function comparisonTables(comparison: ServiceComparison): Table[] {
                   ? undefined
                   : probe.answers
                     ? { text: `yes, 200 after ${seconds(probe.milliseconds)}`, tone: 'good' }
-                    : { text: `no: ${probe.reason}`, tone: 'bad' },
+                    : { text: `no: ${probe.reason} [${probe.code}]`, tone: 'bad' },
               ),
               row('memory then', ({ probe }) =>
                 probe?.answers === true && probe.memory !== undefined
@@ -164,7 +174,7 @@ function imageRows({ columns }: ServiceComparison): Row[] {
       problem === undefined
         ? { text: 'yes', tone: 'good' }
         : {
-            text: `no: ${problem.message}${problem.hint === undefined ? '' : `\nnext: ${problem.hint}`}`,
+            text: `no: ${problem.message} [${problem.code}]${problem.hint === undefined ? '' : `\nnext: ${problem.hint}`}`,
             tone: 'bad',
           },
     ),

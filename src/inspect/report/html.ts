@@ -9,6 +9,7 @@ import {
   comparisonTables,
   megabytes,
   packageTable,
+  remarksOn,
   seconds,
   type Table,
 } from '../compare/table.ts';
@@ -92,6 +93,8 @@ function serviceSection(comparison: ServiceComparison): string {
   const id = slug(service);
   const names = columns.map((column) => columnName(column));
   const lines = [`<section aria-labelledby="${id}">`, `<h2 id="${id}">${text(service)}</h2>`];
+  for (const remark of remarksOn(comparison)) lines.push(`<p class="soft">${text(remark)}</p>`);
+  if (columns.length === 0) return [...lines, '</section>'].join('\n');
   for (const table of comparisonTables(comparison)) {
     lines.push(
       `<h3>${text(table.title)}</h3>`,

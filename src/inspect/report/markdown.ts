@@ -1,6 +1,6 @@
 // A comparison as Markdown: tables that forges render.
 import type { ServiceComparison } from '../compare/compare.ts';
-import { columnName, comparisonTables, packageTable, type Table } from '../compare/table.ts';
+import { columnName, comparisonTables, packageTable, remarksOn, type Table } from '../compare/table.ts';
 
 /** The whole text, ending in a line break. */
 export function comparisonMarkdown(comparisons: readonly ServiceComparison[]): string {
@@ -8,6 +8,8 @@ export function comparisonMarkdown(comparisons: readonly ServiceComparison[]): s
   for (const comparison of comparisons) {
     const names = comparison.columns.map((column) => columnName(column));
     lines.push(`# ${escapeText(comparison.service)}`, '');
+    for (const remark of remarksOn(comparison)) lines.push(escapeText(remark), '');
+    if (names.length === 0) continue;
     const tables = [...comparisonTables(comparison), packageTable(comparison)].filter(
       (table) => table.rows.length > 0,
     );

@@ -174,7 +174,7 @@ describe('reports', () => {
       facts === undefined ? { code: 'x/y', message: 'no engine', hint: undefined, exitCode: 4 } : undefined,
     times: { cold: 2000, warm: 30, changed: undefined },
     reproducible: { same: false, detail: 'a and then b' },
-    probe: { answers: false, reason: 'it ended with exit code 1' },
+    probe: { answers: false, code: 'compare/ended', reason: 'it ended with exit code 1' },
   });
   const facts = image('a', [deb('app<i>', ['libc']), deb('libc')], { Cmd: ['</style>'] });
   const comparison: ServiceComparison = {
@@ -182,6 +182,8 @@ describe('reports', () => {
     columns: [column('dockerfile', undefined), column('nix', facts)],
     packages: comparePackages([undefined, facts]),
     config: compareConfigs([undefined, facts]),
+    problem: undefined,
+    note: undefined,
   };
 
   it('escape whatever recipes and images say, and link to lines that are there', () => {
@@ -195,7 +197,13 @@ describe('reports', () => {
       expect(new Set(ids).size).toBe(ids.length);
       for (const [, target] of html.matchAll(/href="#([^"]*)"/g)) expect(ids).toContain(target);
     }
-    expect(comparisonHtml([comparison], 'p')).toContain('no engine');
+    expect(comparisonHtml([comparison], 'p')).toContain('no engine [x/y]');
+    const nothing: ServiceComparison = {
+      ...{ service: 'n', columns: [], packages: [], config: [], note: undefined },
+      problem: { code: 'compose/no-recipe', message: 'no <recipe>', hint: 'write one', exitCode: 3 },
+    };
+    expect(comparisonHtml([comparison, nothing], 'p')).toContain('no &#60;recipe&#62;; write one');
+    expect(comparisonMarkdown([nothing])).toBe('# n\n\nno \\<recipe\\>; write one\n');
   });
 
   it('make Markdown tables that hold together', () => {
