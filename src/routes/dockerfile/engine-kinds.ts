@@ -2,10 +2,11 @@
 // each does the build and leaves the result as an archive; all else is the same for all.
 import { mkdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeTarHeader, tarPadding, tarTrailer } from '../../formats/tar-write.ts';
-import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, systemErrorCode, TrimaranError } from '../../foundation/error.ts';
 import { contentLength, type FileTree } from '../../foundation/file-tree.ts';
 import type { Host } from '../../foundation/host.ts';
 import { writeArchive } from '../../oci/archive-write.ts';
@@ -17,7 +18,7 @@ import {
   removeEngineImage,
   saveEngineImages,
 } from '../../oci/engine.ts';
-import { callEngine } from '../../oci/engine-transport.ts';
+import { callEngine, engineGone } from '../../oci/engine-transport.ts';
 import type { Image } from '../../oci/image.ts';
 import { writeDiskTree } from '../../store/disk-tree.ts';
 
@@ -118,8 +119,8 @@ function classicBuilder(engine: Engine): ImageBuilder {
       let failure: string | undefined;
       const tail = new Tail(build.onLine);
       let pending = '';
-      for await (const chunk of response) {
-        pending += (chunk as Buffer).toString('utf8');
+      for await (const chunk of whileItAnswers(engine, response)) {
+        pending += chunk.toString('utf8');
         const lines = pending.split('\n');
         pending = lines.pop()!;
         for (const line of lines) {
@@ -136,6 +137,15 @@ function classicBuilder(engine: Engine): ImageBuilder {
       if (build.noCache) await removeEngineImage(engine, id).catch(() => {});
     },
   };
+}
+
+/** The chunks of an answer; a connection that breaks is an engine that went away. */
+async function* whileItAnswers({ endpoint }: Engine, response: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of response) yield chunk as Buffer;
+  } catch (error) {
+    throw engineGone(endpoint, systemErrorCode(error) ?? 'it broke off its answer', error);
+  }
 }
 
 function buildkitBuilder(engine: Engine, command: string): ImageBuilder {
