@@ -39,9 +39,10 @@ export class StagingArea {
       try {
         removeDiskTree(folder);
       } catch (error) {
-        // Another process sweeps too, or the folder is another user's; it is in nobody's way.
-        const code = systemErrorCode(error);
-        if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOTEMPTY') throw error;
+        // Another process sweeps too, the folder is another user's, or an engine that was killed left something mounted
+        // there; it is in nobody's way.
+        const code = systemErrorCode(error) ?? '';
+        if (!['ENOENT', 'EACCES', 'EPERM', 'ENOTEMPTY', 'EBUSY'].includes(code)) throw error;
       }
     }
   }

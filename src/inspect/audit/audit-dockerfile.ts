@@ -10,6 +10,8 @@ import {
   type ResolveOptions,
   resolveDockerfile,
 } from '../../languages/dockerfile/resolve.ts';
+import { suiteOfImage } from '../../routes/dockerfile/debian-suite.ts';
+import { isBaseName } from '../../sets/base/base-name.ts';
 import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
 import { type Finding, finding, type Input } from './finding.ts';
 import type { RuleName, Severity } from './rules.ts';
@@ -95,8 +97,12 @@ function judge(
 
 function isLocked(input: DockerfileInput, lock: LockFile, file: string): boolean {
   switch (input.kind) {
-    case 'image':
-      return lock.images.has(input.reference);
+    case 'image': {
+      if (lock.images.has(input.reference)) return true;
+      // Bases of Debian that no registry gave are made of the locked release's packages.
+      const suite = isBaseName(input.reference) ? suiteOfImage(input.reference) : undefined;
+      return suite !== undefined && lock.debian.has(suite);
+    }
     case 'url':
       return input.url !== undefined && !input.toShell && lock.urls.has(input.url);
     case 'git':

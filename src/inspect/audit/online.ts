@@ -213,6 +213,7 @@ async function askRelease(
 /** Requirements of each recipe, locked anew as if there were no lock. */
 async function pythonStates({
   host,
+  cacheDirectory,
   directory,
   lock = emptyLockFile,
 }: OnlineOptions): Promise<LockedState[]> {
@@ -223,7 +224,8 @@ async function pythonStates({
     const isFixed = (requirement: string) => /^[a-z0-9-]+==/.test(requirement);
     const ask = (wanted: readonly string[]) =>
       lockPython({
-        host: impatient(host, patience.answer),
+        host: impatient(host, patience.download),
+        cacheDirectory,
         requirements: wanted,
         python,
         architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',

@@ -87,11 +87,22 @@ async function tryBuilder(host: Host, kind: BuilderKind): Promise<ImageBuilder |
       // Before 23, BuildKit was an experiment that had to be asked for.
       if (host.env.DOCKER_BUILDKIT !== '1') return `docker ${engine.version} uses it only on demand`;
     }
-    return buildkitBuilder(engine, command);
+    const lacking = await lacksBuildx(host, command);
+    return lacking ?? buildkitBuilder(engine, command);
   } catch (error) {
     if (isTrimaranError(error)) return error.message;
     throw error;
   }
+}
+
+/** From 23 on the command builds by its plugin alone; why it cannot, if so. */
+async function lacksBuildx(host: Host, command: string): Promise<string | undefined> {
+  const ask = (args: readonly string[]) =>
+    host.run({ command, args, env: ownEnvironment(host), timeout: 30_000 });
+  const version = /\b(\d+)\.\d+/.exec((await ask(['--version'])).stdout.toString('utf8'))?.[1];
+  if (version !== undefined && Number(version) < 23) return undefined;
+  const { exitCode } = await ask(['buildx', 'version']);
+  return exitCode === 0 ? undefined : `${command} has no buildx plugin`;
 }
 
 function classicBuilder(engine: Engine): ImageBuilder {
@@ -188,8 +199,12 @@ function commandBuilder(kind: 'podman' | 'buildah', command: string): ImageBuild
       const running = await mkdtemp(join(tmpdir(), 'tri-'));
       const driver = await storageDriver({ ...build, running, command });
       const storage = ['--root', join(build.scratch, 'storage'), '--runroot', running];
+      const words = [...inOwnMounts(build.host, command), ...storage];
       const runs = (args: readonly string[]) =>
-        runBuild(build, { command, args: [...storage, '--storage-driver', driver, ...args] });
+        runBuild(build, {
+          command: words[0]!,
+          args: [...words.slice(1), '--storage-driver', driver, ...args],
+        });
       try {
         await runCommands(kind, { build, archive, runs });
       } finally {
@@ -228,6 +243,12 @@ async function runCommands(
   else await runs(['push', '--disable-compression', name, `docker-archive:${archive}:${name}`]);
 }
 
+/** What the program mounts goes away with it, also when it is killed; without root it makes such a namespace itself. */
+function inOwnMounts(host: Host, command: string): string[] {
+  const unshare = process.getuid?.() === 0 ? host.which('unshare') : undefined;
+  return unshare === undefined ? [command] : [unshare, '--mount', command];
+}
+
 /** The caller's choice, else overlay where it works: vfs copies the whole file system for each step. */
 async function storageDriver({
   host,
@@ -237,9 +258,10 @@ async function storageDriver({
 }: EngineBuild & { readonly running: string; readonly command: string }): Promise<string> {
   if (host.env.STORAGE_DRIVER !== undefined) return host.env.STORAGE_DRIVER;
   const folders = ['--root', join(scratch, 'trial'), '--runroot', join(running, 'trial')];
+  const words = [...inOwnMounts(host, command), ...folders, '--storage-driver', 'overlay', 'info'];
   const { exitCode } = await host.run({
-    command,
-    args: [...folders, '--storage-driver', 'overlay', 'info'],
+    command: words[0]!,
+    args: words.slice(1),
     env: ownEnvironment(host),
   });
   return exitCode === 0 ? 'overlay' : 'vfs';

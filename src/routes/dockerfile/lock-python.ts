@@ -24,6 +24,8 @@ import {
 
 export interface PythonLockRequest {
   readonly host: Pick<Host, 'fetch' | 'env'>;
+  /** Trimaran's cache. */
+  readonly cacheDirectory: string;
   /** As written. */
   readonly requirements: readonly string[];
   /** `3.11`, when it is known. */
@@ -220,16 +222,23 @@ class Resolver {
   }
 
   async #readDependencies(files: readonly IndexedFile[]): Promise<Dependencies> {
-    const told = files.find(({ hasMetadata, filename }) => hasMetadata && filename.endsWith('.whl'));
-    if (told === undefined)
-      return { reason: 'the index does not tell it apart from the files', code: 'lock/no-metadata' };
+    const wheels = files.filter(({ filename }) => filename.endsWith('.whl'));
+    const wheel = wheels.find(({ hasMetadata }) => hasMetadata) ?? wheels.find(isPortable) ?? wheels[0];
+    if (wheel === undefined)
+      return { reason: 'it comes as source only, which must be built to tell', code: 'lock/no-metadata' };
     try {
-      return await readRequirements(this.#request.host, told);
+      const { host, cacheDirectory } = this.#request;
+      return await readRequirements({ host, cacheDirectory, index: this.#index }, wheel);
     } catch (error) {
       if (!isTrimaranError(error)) throw error;
       return { reason: error.message, code: error.code };
     }
   }
+}
+
+/** Small, and the one that is installed if it is there. */
+function isPortable({ filename }: IndexedFile): boolean {
+  return filename.endsWith('-any.whl');
 }
 
 function addWanted(wanted: Map<string, Wanted>, requirement: PythonRequirement, by?: string): void {

@@ -10,7 +10,7 @@ import { type DockerfileInput, findInputs } from '../../languages/dockerfile/inp
 import { lockRequests } from '../../languages/dockerfile/lock-requests.ts';
 import { parseRequirementsFile } from '../../languages/dockerfile/requirements-file.ts';
 import type { RegistrySession } from '../../oci/registry-session.ts';
-import { isBaseName } from '../../sets/base/base-image.ts';
+import { isBaseName } from '../../sets/base/base-name.ts';
 import { openRelease } from '../../sets/debian/prepared-release.ts';
 import { lockedPackage } from '../../sets/debian/release-facts.ts';
 import type { LockDraft } from '../../sets/lock-draft.ts';
@@ -207,6 +207,7 @@ async function lockPip(
   const pythons = [...new Set([...wanted.values()].map(({ python }) => python))];
   const locked = await lockPython({
     host,
+    cacheDirectory: options.cacheDirectory,
     requirements: [...wanted.keys()],
     // Stages with different interpreters share one set of versions, and none of them decides.
     python: pythons.length === 1 ? pythons[0] : undefined,

@@ -54,6 +54,8 @@ export async function normaliseImage(options: NormaliseOptions): Promise<Image> 
   const { image, baseLayers, epoch, cacheDirectory } = options;
   const layers: Layer[] = [];
   const below: (readonly TreeEntry[])[] = [];
+  /** Folders that a WORKDIR made: a layer of their own with docker, part of the next one with buildah. */
+  let folders: readonly TreeEntry[] = [];
   for (const [index, layer] of image.layers.entries()) {
     const entries = await layerEntries(layer);
     if (index < baseLayers) {
@@ -61,10 +63,17 @@ export async function normaliseImage(options: NormaliseOptions): Promise<Image> 
       layers.push(withoutNotes(layer));
       continue;
     }
-    const tree = await canonicalChanges([...below, await normaliseEntries(entries, epoch)]);
+    const changed = withFolders(folders, await normaliseEntries(entries, epoch));
+    const tree = await canonicalChanges([...below, changed]);
     if (tree.length === 0) continue;
-    below.push(tree);
     const createdBy = readableStep(layer.createdBy, options.restore);
+    const isLast = index === image.layers.length - 1;
+    if (!isLast && /^WORKDIR /.test(createdBy ?? '') && tree.every(({ kind }) => kind === 'directory')) {
+      folders = tree;
+      continue;
+    }
+    folders = [];
+    below.push(tree);
     layers.push(
       await writeLayer(tree, {
         directory: cacheDirectory,
@@ -80,6 +89,18 @@ export async function normaliseImage(options: NormaliseOptions): Promise<Image> 
     names: options.names,
     created: new Date(epoch * 1000).toISOString(),
   });
+}
+
+/** A layer's entries with folders below them; its own say what these are by then. */
+function withFolders(folders: readonly TreeEntry[], entries: readonly TreeEntry[]): readonly TreeEntry[] {
+  const paths = new Set(entries.map(({ path }) => path));
+  const isGone = (path: string) =>
+    path.split('/').some((_, at, parts) => {
+      const parent = parts.slice(0, at).join('/');
+      return paths.has(`${parent}${parent === '' ? '' : '/'}.wh.${parts[at]}`);
+    });
+  const kept = folders.filter(({ path }) => !paths.has(path) && !isGone(path));
+  return kept.length === 0 ? entries : [...kept, ...entries];
 }
 
 function withoutNotes({ createdBy: _, comment, ...layer }: Layer): Layer {

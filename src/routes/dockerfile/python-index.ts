@@ -1,5 +1,8 @@
 // A package index that speaks the simple API, in JSON (PEP 691) or HTML (PEP 503): which files a distribution has, with
 // their digests, and what a file's metadata says that it depends on (PEP 658).
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { download } from '../../foundation/download.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import {
@@ -14,6 +17,7 @@ import {
   parseVersionClauses,
   type VersionClause,
 } from '../../languages/dockerfile/python-version.ts';
+import { readWheelMetadata } from './wheel-metadata.ts';
 
 /** One file that an index offers. */
 export interface IndexedFile {
@@ -62,21 +66,51 @@ export async function readIndexPage(
   });
 }
 
-/** Requirements that a file's metadata names. Rejects as {@link readIndexPage}. */
+/**
+ * Requirements that a wheel names: those that the index tells, else those in the wheel itself, which is then kept for the
+ * build. Rejects as {@link readIndexPage} and `download`.
+ */
 export async function readRequirements(
-  host: Pick<Host, 'fetch'>,
+  source: { readonly host: Pick<Host, 'fetch'>; readonly cacheDirectory: string; readonly index: string },
   file: IndexedFile,
 ): Promise<readonly PythonRequirement[]> {
-  const { text } = await readText(host, {
-    url: `${file.url}.metadata`,
-    accept: '*/*',
-    limit: longestMetadata,
-    what: `the metadata of ${file.filename}`,
-  });
+  const text = await metadataOf(source, file);
   const [head = ''] = text.split(/\r?\n\r?\n/, 1);
   return [...head.replace(/\r?\n[ \t]+/g, ' ').matchAll(/^Requires-Dist:\s*(.+?)\s*$/gim)].flatMap(
     ([, requirement]) => parsePythonRequirement(requirement!) ?? [],
   );
+}
+
+async function metadataOf(
+  { host, cacheDirectory, index }: Parameters<typeof readRequirements>[0],
+  file: IndexedFile,
+): Promise<string> {
+  const what = `the metadata of ${file.filename}`;
+  if (file.hasMetadata || file.sha256 === undefined) {
+    const url = `${withIndexCredentials(file.url, index)}.metadata`;
+    return (await readText(host, { url, accept: '*/*', limit: longestMetadata, what })).text;
+  }
+  const target = join(cacheDirectory, 'fetch', 'urls', file.sha256);
+  const digest = { algorithm: 'sha256', bytes: Buffer.from(file.sha256, 'hex') } as const;
+  const urls = [withIndexCredentials(file.url, index)];
+  if (!existsSync(target)) await download({ host, urls, target, digest });
+  const text = readWheelMetadata(target);
+  if (text !== undefined) return text;
+  throw new TrimaranError({
+    code: 'lock/index-bad',
+    message: `${file.filename} is no wheel: it has no metadata`,
+    hint: 'check PIP_INDEX_URL',
+    exitCode: 4,
+  });
+}
+
+/** Files of an index that asks who is there lie behind the same door. */
+export function withIndexCredentials(url: string, index: string): string {
+  const [file, page] = [new URL(url), new URL(index)];
+  if (file.origin !== page.origin) return url;
+  file.username = page.username;
+  file.password = page.password;
+  return file.href;
 }
 
 async function readText(

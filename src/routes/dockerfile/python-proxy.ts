@@ -9,7 +9,7 @@ import { download } from '../../foundation/download.ts';
 import type { Host } from '../../foundation/host.ts';
 import { normalPythonName, parsePythonRequirement } from '../../languages/dockerfile/python-version.ts';
 import type { LockedRequirement } from '../../sets/lock-file.ts';
-import { type IndexedFile, pythonIndexUrl, readIndexPage } from './python-index.ts';
+import { type IndexedFile, pythonIndexUrl, readIndexPage, withIndexCredentials } from './python-index.ts';
 
 /** A name that no network has: what is asked of it comes to the proxy or nowhere. The same each time, for engines' caches. */
 export const pythonProxyName = 'trimaran.invalid';
@@ -129,15 +129,6 @@ export class PythonProxy {
       await download({ host, urls: [withIndexCredentials(url, pythonIndexUrl(host.env))], target, digest });
     return target;
   }
-}
-
-/** Files of an index that asks who is there lie behind the same door. */
-function withIndexCredentials(url: string, index: string): string {
-  const [file, page] = [new URL(url), new URL(index)];
-  if (file.origin !== page.origin) return url;
-  file.username = page.username;
-  file.password = page.password;
-  return file.href;
 }
 
 function escapeHtml(text: string): string {

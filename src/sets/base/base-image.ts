@@ -4,6 +4,7 @@ import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { openRelease } from '../debian/prepared-release.ts';
 import type { LockFile } from '../lock-file.ts';
+import { baseNameShape } from './base-name.ts';
 import { buildDebianBase, type DebianBase } from './debian-base.ts';
 
 export interface BaseRequest {
@@ -27,17 +28,10 @@ export interface BaseImage extends DebianBase {
   readonly releaseSha256: string;
 }
 
-const shape = /^debian:([a-z][a-z0-9]*)(-slim)?(?:\/(\d{8}T\d{6}Z))?$/;
-
-/** Whether {@link buildBaseImage} knows how to make an image of that name. */
-export function isBaseName(name: string): boolean {
-  return shape.test(name);
-}
-
 /** Makes the image. Rejects with `base/unknown` and the errors of `openRelease` and `buildDebianBase`. */
 export async function buildBaseImage(request: BaseRequest): Promise<BaseImage> {
   const { host, cacheDirectory, base, lock, architecture = 'amd64' } = request;
-  const match = shape.exec(base);
+  const match = baseNameShape.exec(base);
   if (match === null) {
     throw new TrimaranError({
       code: 'base/unknown',

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import { createImage, type Image } from '../../oci/image.ts';
+import { layerEntries } from '../../oci/layer-tree.ts';
+import { writeLayer } from '../../oci/layer-write.ts';
+import { normaliseImage } from './normalise.ts';
+
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'trimaran-normalise-'));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const folder = (path: string, mtime: number): TreeEntry => ({
+  kind: 'directory',
+  path,
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  mtime,
+});
+const file = (path: string, mtime: number): TreeEntry => ({
+  ...folder(path, mtime),
+  kind: 'file',
+  mode: 0o644,
+  content: { kind: 'bytes', bytes: Buffer.from(path) },
+});
+
+/** An image of layers, each with the step that made it, made normal. */
+async function normal(
+  steps: readonly (readonly [createdBy: string, entries: TreeEntry[]])[],
+): Promise<Image> {
+  const layers = [];
+  for (const [createdBy, entries] of steps)
+    layers.push(await writeLayer(fileTree(entries), { directory: join(root, 'raw'), createdBy }));
+  const image = createImage({ platform: { os: 'linux', architecture: 'amd64' }, layers, names: ['a:1'] });
+  const options = { epoch: 100, baseLayers: 0, cacheDirectory: join(root, 'layers'), names: ['a:1'] };
+  return normaliseImage({ ...options, image, restore: (step) => step });
+}
+
+it('gives one image whether WORKDIR made a layer of its own or not', async () => {
+  const docker = await normal([
+    ['/bin/sh -c #(nop) WORKDIR /app', [folder('app', 500)]],
+    ['/bin/sh -c #(nop) COPY file:abc in . ', [folder('app', 600), file('app/x', 600)]],
+  ]);
+  const buildah = await normal([
+    ['/bin/sh -c #(nop) COPY file:abc in . ', [folder('app', 700), file('app/x', 700)]],
+  ]);
+  expect(docker.configDigest).toBe(buildah.configDigest);
+  expect(docker.layers).toHaveLength(1);
+});
+
+it('keeps the folder of a last WORKDIR, and leaves out one that a later step removes', async () => {
+  const last = await normal([
+    ['RUN a', [file('x', 1)]],
+    ['WORKDIR /app', [folder('app', 500)]],
+  ]);
+  expect((await layerEntries(last.layers[1]!)).map(({ path, mtime }) => [path, mtime])).toEqual([
+    ['app', 100],
+  ]);
+  const removed = await normal([
+    ['WORKDIR /app', [folder('app', 500)]],
+    ['RUN b', [file('.wh.app', 500), file('y', 500)]],
+  ]);
+  expect((await layerEntries(removed.layers[0]!)).map(({ path }) => path)).toEqual(['y']);
+});
