@@ -2,6 +2,7 @@
 import {
   chmodSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -56,6 +57,7 @@ export function diskHost(options: {
     remove: (path) => (lstatSync(path).isDirectory() ? rmdirSync(path) : unlinkSync(path)),
     symlink: (target, path) => symlinkSync(target, path),
     changeMode: (path, mode) => chmodSync(path, mode),
+    changeTime: (path, mtime) => lutimesSync(path, mtime, mtime),
     rename: (from, to) => renameSync(from, to),
     env: options.env ?? {},
     cwd: process.cwd(),

@@ -1,5 +1,5 @@
 // One of Guix's test files in our Scheme, in a thread of its own.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TrimaranError } from '../../src/foundation/error.ts';
@@ -27,12 +27,14 @@ export function runGuixTestFile({
   readonly checkout: string;
   readonly file: string;
 }): GuixTestResult {
+  // Tests look for the script that runs uninstalled programs and make their own files beside it.
   const scratch = mkdtempSync(join(tmpdir(), 'guix-test-'));
+  writeFileSync(join(scratch, 'pre-inst-env'), '');
   let output = '';
   const interpreter = createInterpreter({
     host: diskHost({
       stdout: (text) => (output += text),
-      loadPath: [checkout],
+      loadPath: [scratch, checkout],
       env: { HOME: scratch, TMPDIR: scratch, PATH: process.env['PATH'] ?? '' },
     }),
     // Package definitions refer to each other in circles and wait until somebody asks for them.
@@ -54,7 +56,10 @@ export function runGuixTestFile({
     skipped: count(interpreter, 'skip'),
     failures: listToArray(interpreter.lookup(['srfi', 'srfi-64'], 'failures'))
       .reverse()
-      .map((failure) => interpreter.write(failure).slice(0, 1000)),
+      .map((failure) => {
+        const [name, , outcome] = listToArray(failure);
+        return `${interpreter.display(name)}: ${interpreter.write(outcome).slice(0, 500)}`;
+      }),
     problem,
   };
 }

@@ -19,6 +19,8 @@ export interface SchemeHost {
   /** Sets the permission bits. */
   changeMode?(path: string, mode: number): void;
   rename?(from: string, to: string): void;
+  /** Sets the time of the last change, links not followed; seconds since 1970. */
+  changeTime?(path: string, mtime: number): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Milliseconds since 1970. */

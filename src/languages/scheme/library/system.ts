@@ -1,6 +1,7 @@
 // Files, environment, clock and the rest of the world of (guile), as far as the host gives it; and constants.
 import { throwError, unsupported } from '../errors.ts';
 import type { FileStatus } from '../host.ts';
+import { Port } from '../port.ts';
 import { arrayToList, Flonum, intern, list, Pair, str, UNSPECIFIED, type Value } from '../values.ts';
 import { displayText } from '../write.ts';
 import { type Definer, MANY } from './define.ts';
@@ -138,6 +139,12 @@ function defineFiles(d: Definer): void {
     if (host.changeMode === undefined)
       throw systemError('chmod', text('chmod', path), 30, 'Read-only file system');
     host.changeMode(text('chmod', path), mode);
+    return UNSPECIFIED;
+  });
+  d.pure('utime', 1, 6, (path, _, mtime) => {
+    if (host.changeTime === undefined)
+      throw systemError('utime', text('utime', path), 30, 'Read-only file system');
+    host.changeTime(text('utime', path), typeof mtime === 'number' ? mtime : Math.floor(host.now() / 1000));
     return UNSPECIFIED;
   });
   d.pure('rename-file', 2, 2, (from, to) => {
@@ -335,8 +342,6 @@ const refused = [
   'waitpid',
   'kill',
   'sigaction',
-  'socket',
-  'connect',
   'bind',
   'listen',
   'accept',
@@ -351,13 +356,11 @@ const refused = [
   'getpwnam',
   'getpwuid',
   'link',
-  'utime',
   'chdir',
   'truncate-file',
   'make-thread',
   'statfs',
   'sethostname',
-  'sendfile',
   'fsync',
   'fcntl',
   'flock',
@@ -399,6 +402,16 @@ export function defineSystem(d: Definer): void {
         .map(([name, value]) => str(`${name}=${value}`)),
     ),
   );
+  // A socket can be made, and nobody listens anywhere: programs that fall back without a server do so.
+  d.pure(
+    'socket',
+    3,
+    3,
+    () => new Port({ name: 'socket', kind: 'socket', input: { bytes: new Uint8Array() }, output: {} }),
+  );
+  d.pure('connect', 2, MANY, () => {
+    throw throwError('system-error', str('connect'), str('~A'), list(str('Connection refused')), list(111));
+  });
   for (const name of refused) {
     d.pure(name, 0, MANY, () => {
       throw unsupported(`the procedure ${name}`);

@@ -541,3 +541,8 @@
     port))
 (define* (mkstemp template #:optional (mode "w+"))
   (open-file (%fresh-file-name template) mode))
+(define* (sendfile out in count #:optional offset)
+  (let ((bytes (get-bytevector-n in count)))
+    (if (eof-object? bytes)
+        0
+        (begin (put-bytevector out bytes) (bytevector-length bytes)))))
