@@ -13,8 +13,9 @@ import type { BuildContext, Builder, BuildOutput } from '../store/builder.ts';
 import type { LocalStore } from '../store/local-store.ts';
 import { ByteCodeBuilder } from './debian/byte-code-builder.ts';
 import { realisePackages } from './debian/unpacked-packages.ts';
-import { environmentFile } from './image/environment.ts';
+import { type EnvironmentPackage, environmentFile } from './image/environment.ts';
 import { buildImageArchive } from './image/image-builder.ts';
+import { pullImageArchive } from './image/pulled-image.ts';
 import { linkUnion } from './link-union.ts';
 
 export interface SetBuilders {
@@ -36,6 +37,7 @@ export function createSetBuilders(options: { readonly host: Host; readonly store
     ['docker-image', buildImageArchive],
     ['stream-image', writeStreamScript],
     ['merge-images', mergeImages],
+    ['pull-image', pullImageArchive],
   ]);
   return { builders, close: () => byteCode.close() };
 }
@@ -57,6 +59,7 @@ async function buildEnvironment(context: BuildContext): Promise<void> {
     ignoreCollisions: attributes.ignoreCollisions === true,
   });
   const { suite, timestamp, packages } = attributes;
+  const shown = attributes.shownPackages as readonly string[] | undefined;
   const content = Buffer.from(JSON.stringify({ suite, timestamp, packages }));
   const folder = (path: ByteString): TreeEntry => ({
     kind: 'directory',
@@ -69,7 +72,13 @@ async function buildEnvironment(context: BuildContext): Promise<void> {
   const own = new Map<ByteString, TreeEntry>([
     ['', folder('')],
     // Packages lie at the root; these links make `PATH/bin/NAME` lead there, in images and sandboxes alike.
-    ...rootLinks.map((name): [ByteString, TreeEntry] => [name, linkToRoot(name)]),
+    ...(shown === undefined
+      ? rootLinks.map(linkToRoot)
+      : packageLinks(
+          context.store,
+          (packages as EnvironmentPackage[]).filter(({ name }) => shown.includes(name)),
+        )
+    ).map((link): [ByteString, TreeEntry] => [link.path, link]),
     ...links.map((entry): [ByteString, TreeEntry] => [entry.path, entry]),
     ['nix-support', folder('nix-support')],
     [
@@ -92,8 +101,29 @@ async function buildEnvironment(context: BuildContext): Promise<void> {
 const rootLinks = ['bin', 'etc', 'include', 'lib', 'libexec', 'sbin', 'share', 'var'];
 
 function linkToRoot(name: string): TreeEntry {
-  const target = name === 'etc' || name === 'var' ? `/${name}` : `/usr/${name}`;
-  return { kind: 'symlink', path: name, mode: 0o777, uid: 0, gid: 0, mtime: 1, target };
+  return linkTo(name, name === 'etc' || name === 'var' ? `/${name}` : `/usr/${name}`);
+}
+
+function linkTo(path: ByteString, target: ByteString): TreeEntry {
+  return { kind: 'symlink', path, mode: 0o777, uid: 0, gid: 0, mtime: 1, target };
+}
+
+/** The packages' files as links to where they lie, in folders of their own: what lies below /usr is shown without it. */
+function packageLinks(store: LocalStore, packages: readonly EnvironmentPackage[]): TreeEntry[] {
+  const entries = new Map<ByteString, TreeEntry>();
+  for (const { tree } of packages) {
+    for (const entry of store.tree(tree)) {
+      const path = entry.path.startsWith('usr/') ? entry.path.slice('usr/'.length) : entry.path;
+      if (!rootLinks.includes(path.split('/', 1)[0]!)) continue;
+      entries.set(
+        path,
+        entry.kind === 'directory'
+          ? { kind: 'directory', path, mode: 0o555, uid: 0, gid: 0, mtime: 1 }
+          : linkTo(path, `/${entry.path}`),
+      );
+    }
+  }
+  return [...entries.values()];
 }
 
 async function writeTextFile(context: BuildContext): Promise<void> {

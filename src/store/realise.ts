@@ -266,7 +266,8 @@ function unknownOutput(path: StorePath, name: ByteString, known: Iterable<ByteSt
 function describeFailure(error: unknown, derivationPath: StorePath, log: BuildLog): unknown {
   if (!isTrimaranError(error)) return error;
   const isNamed = error.message.includes(derivationPath);
-  const tail = error.code === 'store/build-failed' ? log.tail() : '';
+  const isOfCommands = error.code === 'store/build-failed' || error.code === 'image/commands-failed';
+  const tail = isOfCommands ? log.tail() : '';
   const hint = log.isWritten ? `for the full log, see ${log.file}` : undefined;
   return new TrimaranError({
     code: error.code,

@@ -4,25 +4,37 @@ import type { StorePath } from '../../formats/store-path.ts';
 import type { FileTree, TreeEntry } from '../../foundation/file-tree.ts';
 import { fileTree } from '../../foundation/file-tree.ts';
 import type { LocalStore } from '../../store/local-store.ts';
+import aliasesNix from './debian-set/aliases.nix';
 import defaultNix from './debian-set/default.nix';
 import dockerToolsNix from './debian-set/docker-tools.nix';
 import environmentNix from './debian-set/environment.nix';
+import fetchersNix from './debian-set/fetchers.nix';
+import filesNix from './debian-set/files.nix';
 import flakeNix from './debian-set/flake.nix';
+import generatorsNix from './debian-set/generators.nix';
 import libNix from './debian-set/lib.nix';
 import postgresqlNix from './debian-set/postgresql.nix';
 import pythonNix from './debian-set/python.nix';
 import setNix from './debian-set/set.nix';
+import setupScript from './debian-set/setup.sh';
+import stdenvNix from './debian-set/stdenv.nix';
 import trivialNix from './debian-set/trivial.nix';
 
 const files: Readonly<Record<string, string>> = {
+  'aliases.nix': aliasesNix,
   'default.nix': defaultNix,
   'docker-tools.nix': dockerToolsNix,
   'environment.nix': environmentNix,
+  'fetchers.nix': fetchersNix,
+  'files.nix': filesNix,
   'flake.nix': flakeNix,
+  'generators.nix': generatorsNix,
   'lib.nix': libNix,
   'postgresql.nix': postgresqlNix,
   'python.nix': pythonNix,
   'set.nix': setNix,
+  'setup.sh': setupScript,
+  'stdenv.nix': stdenvNix,
   'trivial.nix': trivialNix,
 };
 

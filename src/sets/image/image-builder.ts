@@ -3,15 +3,17 @@
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { TrimaranError } from '../../foundation/error.ts';
+import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import { readArchive } from '../../oci/archive-read.ts';
 import { writeArchive } from '../../oci/archive-write.ts';
 import type { ContainerConfig, Image } from '../../oci/image.ts';
+import { writeFamiliarReference } from '../../oci/reference.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import { declaredRootOf } from '../debian/declared-root.ts';
 import { assembleImage } from './assemble-image.ts';
 import { checkConfig } from './check-config.ts';
 import { runImageCommands } from './image-commands.ts';
-import { collectImageContents } from './image-contents.ts';
+import { collectImageContents, type ImageContents, mergeIntoUsr, rootLinksOf } from './image-contents.ts';
 
 /** What dockerTools says of an image; see docker-tools.nix. */
 interface ImageAttributes {
@@ -25,12 +27,16 @@ interface ImageAttributes {
   readonly includeStorePaths: boolean;
   readonly uid: number;
   readonly gid: number;
+  /** Whether files at the root have that owner, too. */
+  readonly ownsRoot: boolean;
   readonly architecture: string;
   readonly extraCommands?: string;
   readonly rootCommands?: string;
   readonly rootCommandsChroot?: boolean;
   readonly tools?: StorePath;
   readonly fromImage?: StorePath;
+  readonly fromImageName?: string | null;
+  readonly fromImageTag?: string | null;
 }
 
 /** A {@link import('../../store/builder.ts').Builder} for `builtin:docker-image`. */
@@ -39,36 +45,26 @@ export async function buildImageArchive(context: BuildContext): Promise<void> {
   const attributes = context.attributes as unknown as ImageAttributes;
   const output = context.outputs.get('out')!;
   checkConfig(attributes.config);
+  secondsOf(attributes.created);
   const collected = collectImageContents({
     store,
     contents: attributes.contents,
     references: pathsIn(JSON.stringify(attributes.config), context.inputs),
     includeStorePaths: attributes.includeStorePaths,
   });
-  const { tools } = attributes;
-  const contents =
-    tools === undefined
-      ? collected
-      : {
-          ...collected,
-          rootTree: await runImageCommands(
-            context,
-            {
-              tools,
-              extraCommands: attributes.extraCommands ?? '',
-              rootCommands: attributes.rootCommands ?? '',
-              rootCommandsChroot: attributes.rootCommandsChroot === true,
-            },
-            { tree: collected.rootTree, packages: collected.packages },
-          ),
-        };
+  const { packages } = collected;
+  const rootTree = await withCommands(context, attributes, collected);
+  const base = await baseImage(context, attributes);
   const image = await assembleImage({
     store,
     layerDirectory: join(store.root, 'layers'),
-    contents,
-    base: await baseImage(context, attributes.fromImage),
+    contents: {
+      ...collected,
+      rootTree: fileTree([...ownedBy(attributes, rootTree), ...rootLinksOf(packages)]),
+    },
+    base,
     declareRoot: (packages) => declaredRootOf(store, packages),
-    config: attributes.config,
+    config: withEnvOf(base, attributes.config),
     architecture: attributes.architecture,
     created: attributes.created,
     names: [
@@ -84,15 +80,59 @@ export async function buildImageArchive(context: BuildContext): Promise<void> {
   output.declareReferences([]);
 }
 
-/** The image to build upon, from an archive that another derivation made. */
-async function baseImage(
-  { store }: BuildContext,
-  archive: StorePath | undefined,
-): Promise<Image | undefined> {
-  if (archive === undefined) return undefined;
+/** The files at the root after the recipe's commands have gone over them. */
+async function withCommands(
+  context: BuildContext,
+  attributes: ImageAttributes,
+  { rootTree, packages }: ImageContents,
+): Promise<FileTree> {
+  const { tools, extraCommands = '', rootCommands = '', rootCommandsChroot = false } = attributes;
+  if (tools === undefined) return rootTree;
+  const commands = { tools, extraCommands, rootCommands, rootCommandsChroot };
+  const tree = await runImageCommands(context, commands, { tree: rootTree, packages });
+  return packages.length === 0 ? tree : mergeIntoUsr(tree);
+}
+
+/** What belongs to nobody in particular gets the owner that the recipe wants; the folders of packages stay root's. */
+function ownedBy({ ownsRoot, uid, gid }: ImageAttributes, tree: FileTree): FileTree {
+  if (!ownsRoot) return tree;
+  const isOfPackages = ({ kind, path }: TreeEntry) => kind === 'directory' && /^usr(?:\/[^/]+)?$/.test(path);
+  return tree.map((entry) => (isOfPackages(entry) ? entry : { ...entry, uid, gid }));
+}
+
+/** The image to build upon, from an archive: the one named, else the first. Throws `image/no-such-base`. */
+async function baseImage({ store }: BuildContext, attributes: ImageAttributes): Promise<Image | undefined> {
+  const { fromImage, fromImageName, fromImageTag } = attributes;
+  if (fromImage === undefined) return undefined;
   const cacheDirectory = join(store.root, 'layers');
-  const [image] = await readArchive(store.materialise(archive), { cacheDirectory, copyLayers: true });
-  return image;
+  const images = await readArchive(store.materialise(fromImage), { cacheDirectory, copyLayers: true });
+  if (fromImageName == null && fromImageTag == null) return images[0];
+  const names = images.flatMap((image) => image.names.map(writeFamiliarReference));
+  const isWanted = (name: string) =>
+    (fromImageName == null || repositoryOf(name) === fromImageName) &&
+    (fromImageTag == null || name.endsWith(`:${fromImageTag}`));
+  const found = images.find((image) => image.names.map(writeFamiliarReference).some(isWanted));
+  if (found !== undefined) return found;
+  throw new TrimaranError({
+    code: 'image/no-such-base',
+    message: `the archive ${fromImage} has no image ${fromImageName ?? '*'}:${fromImageTag ?? '*'}`,
+    hint:
+      names.length === 0
+        ? 'its images have no names; leave fromImageName and fromImageTag out'
+        : `it has ${names.join(', ')}`,
+  });
+}
+
+function repositoryOf(name: string): string {
+  return name.replace(/:[^:/]*$/, '');
+}
+
+/** As nixpkgs has it: variables of the image below stay unless they are set anew. */
+function withEnvOf(base: Image | undefined, config: ContainerConfig): ContainerConfig {
+  const below = base?.config.config?.Env ?? [];
+  if (below.length === 0) return config;
+  const variables = new Map([...below, ...(config.Env ?? [])].map((text) => [text.split('=', 1)[0], text]));
+  return { ...config, Env: [...variables.values()] };
 }
 
 /** Which of these store paths a text names. */

@@ -49,12 +49,31 @@ export async function runImageCommands(
   return commands.rootCommandsChroot
     ? runInImage(context, {
         tools: commands.tools,
-        script: commands.rootCommands,
+        script: accountCommands + commands.rootCommands,
         packages: image.packages,
         tree,
       })
     : runInFolder(context, { tools: commands.tools, script: commands.rootCommands, identity: 'root', tree });
 }
+
+/**
+ * Recipes make the users that a program of nixpkgs needs; a Debian package has made them already. That is no failure,
+ * unless the recipe wants another number.
+ */
+const accountCommands = `
+groupadd() {
+  case " $* " in *" -g"* | *" --gid"*) ;; *)
+    if grep -qs "^\${!#}:" /etc/group; then echo "groupadd: a package has made the group \${!#}" >&2; return 0; fi ;;
+  esac
+  command groupadd "$@"
+}
+useradd() {
+  case " $* " in *" -u"* | *" --uid"*) ;; *)
+    if grep -qs "^\${!#}:" /etc/passwd; then echo "useradd: a package has made the user \${!#}" >&2; return 0; fi ;;
+  esac
+  command useradd "$@"
+}
+`;
 
 interface Run {
   readonly tools: StorePath;
@@ -92,10 +111,8 @@ async function runInImage(
   const place = await mkdtemp(join(context.folder, 'commands-'));
   const upper = join(place, 'upper');
   writeTree(run.tree, upper);
-  // An image without a shell borrows the tools' while it is made; they do not become part of it.
-  const own = run.packages.some((item) => item.name === 'bash')
-    ? run.packages
-    : [...run.packages, ...packagesIn(store, store.closure([run.tools]))];
+  // An image borrows the tools while it is made; they do not become part of it.
+  const own = [...packagesIn(store, store.closure([run.tools])), ...run.packages];
   const packages = [...new Map(own.map((item) => [item.name, item])).values()];
   await runScript(context, {
     place,
@@ -148,7 +165,7 @@ async function runScript(
     scratch,
     command: '/bin/bash',
     args: ['-e', '-o', 'pipefail', '-c', options.script],
-    env: { PATH: path, HOME: '/root', LC_ALL: 'C.UTF-8', TZ: 'UTC', SOURCE_DATE_EPOCH: '1' },
+    env: { PATH: path, HOME: '/root', LC_ALL: 'C', TZ: 'UTC', SOURCE_DATE_EPOCH: '1' },
     workingFolder: options.workingFolder,
     identity: options.identity,
     network: 'none',

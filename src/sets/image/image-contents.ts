@@ -5,12 +5,7 @@ import type { StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { LocalStore } from '../../store/local-store.ts';
-import {
-  type EnvironmentPackage,
-  environmentFile,
-  readEnvironment,
-  uniteEnvironments,
-} from './environment.ts';
+import { type EnvironmentPackage, readEnvironment, uniteEnvironments } from './environment.ts';
 
 export interface ImageContents {
   /** Packages rooted at /, sorted by name. */
@@ -32,7 +27,10 @@ export interface ImageContentsOptions {
 }
 
 /** Folders that are links into /usr on a merged system. */
-const mergedFolders = new Set(['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']);
+const mergedFolders = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
+/** Folders that store paths have and Debian's root has not; in images of packages these are links into /usr, too. */
+const linkedFolders = ['include', 'libexec', 'share'];
+const foldersOfUsr = new Set([...mergedFolders, ...linkedFolders]);
 
 /** Works out what an image of these store paths holds. Throws `image/…` and `store/…`. */
 export function collectImageContents(options: ImageContentsOptions): ImageContents {
@@ -57,7 +55,8 @@ export function collectImageContents(options: ImageContentsOptions): ImageConten
   const merged = packages.length > 0;
   const root = new Map<ByteString, TreeEntry>();
   for (const path of [...contents, ...environments.keys()]) {
-    for (const entry of store.tree(path)) placeAtRoot(root, entry, merged);
+    const tree = store.tree(path);
+    for (const entry of environments.has(path) ? withoutOwnLinks(tree) : tree) placeAtRoot(root, entry);
   }
   if (includeStorePaths && environments.size > 0) {
     const base = store.storeDirectory.slice(1);
@@ -75,7 +74,60 @@ export function collectImageContents(options: ImageContentsOptions): ImageConten
     }
     for (const folder of [base.split('/')[0]!, base]) root.set(folder, rootFolder(folder));
   }
-  return { packages, storePaths, rootTree: fileTree(root.values()) };
+  const rootTree = fileTree(root.values());
+  return { packages, storePaths, rootTree: merged ? mergeIntoUsr(rootTree) : rootTree };
+}
+
+/**
+ * The tree with what it has in /bin, /lib and the like in /usr, where those lead on a root of packages. Of two entries
+ * that come to one place the first stays.
+ */
+export function mergeIntoUsr(tree: FileTree): FileTree {
+  const merged = new Map<ByteString, TreeEntry>();
+  for (const entry of tree) {
+    const first = entry.path.split('/', 1)[0]!;
+    // Such a link would hide the folder that it stands for.
+    if (entry.path === first && foldersOfUsr.has(first) && entry.kind !== 'directory') continue;
+    const path = foldersOfUsr.has(first) ? `usr/${entry.path}` : entry.path;
+    if (path !== entry.path && !merged.has('usr')) merged.set('usr', rootFolder('usr'));
+    const target = entry.kind === 'hardlink' && foldersOfUsr.has(entry.target.split('/', 1)[0]!);
+    if (!merged.has(path) || path === entry.path)
+      merged.set(path, target ? { ...entry, path, target: `usr/${entry.target}` } : { ...entry, path });
+  }
+  return fileTree(merged.values());
+}
+
+/** Links at the root of an image of packages beside Debian's own: `${package}/share` is found at /share. */
+export function rootLinksOf(packages: readonly EnvironmentPackage[]): TreeEntry[] {
+  return packages.length === 0
+    ? []
+    : linkedFolders.map((path) => {
+        return { kind: 'symlink', path, mode: 0o777, uid: 0, gid: 0, mtime: 1, target: `usr/${path}` };
+      });
+}
+
+/** What an environment has besides links to its packages' files at the root, which would lead to themselves there. */
+function withoutOwnLinks(tree: FileTree): FileTree {
+  const isOwn = ({ path, ...entry }: TreeEntry) =>
+    entry.kind === 'symlink' && (entry.target === `/${path}` || entry.target === `/usr/${path}`);
+  const kept = tree.filter((entry) => !isOwn(entry));
+  if (kept.length === tree.length) return tree;
+  const foldersWith = (entries: FileTree) =>
+    new Set(
+      entries.flatMap(({ path }) =>
+        [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index) as ByteString),
+      ),
+    );
+  const [before, after] = [
+    foldersWith(tree),
+    foldersWith(kept.filter((entry) => entry.kind !== 'directory')),
+  ];
+  // A folder that held only such links is the packages'; one that was always empty was meant.
+  return fileTree(
+    kept.filter(
+      ({ kind, path }) => kind !== 'directory' || path === '' || after.has(path) || !before.has(path),
+    ),
+  );
 }
 
 function pathsOf(item: EnvironmentPackage): StorePath[] {
@@ -87,21 +139,14 @@ export function rootFolder(path: ByteString): TreeEntry {
   return { kind: 'directory', path, mode: 0o755, uid: 0, gid: 0, mtime: 1 };
 }
 
-/**
- * Puts an entry of a store path at the root; the first to bring a file wins, as with rsync over several sources reversed.
- * On a merged system what is for /bin goes to /usr/bin.
- */
-function placeAtRoot(root: Map<ByteString, TreeEntry>, entry: TreeEntry, merged: boolean): void {
-  if (entry.path === '' || entry.path === environmentFile || entry.path === 'nix-support') return;
+/** Puts an entry of a store path at the root; the first to bring a file wins, as with rsync over several sources reversed. */
+function placeAtRoot(root: Map<ByteString, TreeEntry>, entry: TreeEntry): void {
+  const { path } = entry;
+  if (path === '' || path === 'nix-support' || path.startsWith('nix-support/trimaran-')) return;
   // An environment's own links to the root would lead to themselves there.
   if (entry.kind === 'symlink' && /^\/(?:usr\/)?[a-z]+$/.test(entry.target)) return;
-  const first = entry.path.split('/', 1)[0]!;
-  const moved = merged && mergedFolders.has(first);
-  if (moved && entry.path === first && entry.kind === 'symlink') return;
-  const path = moved ? `usr/${entry.path}` : entry.path;
-  if (moved && !root.has('usr')) root.set('usr', rootFolder('usr'));
   if (root.has(path)) return;
-  root.set(path, entry.kind === 'directory' ? rootFolder(path) : { ...entry, path, mode: rootMode(entry) });
+  root.set(path, entry.kind === 'directory' ? rootFolder(path) : { ...entry, mode: rootMode(entry) });
 }
 
 /** Files from the store are read-only for everybody; at the root of an image the owner may write. */

@@ -1,11 +1,12 @@
 # `import nixpkgs { system = …; }`, as older recipes say it. Overlays see and extend the set as nixpkgs' do.
-{ system ? builtins.currentSystem
+{ system ? localSystem.system or builtins.currentSystem
+, localSystem ? { }
 , overlays ? [ ]
+, config ? { }
 , ...
 }:
 let
   release = builtins.fromJSON (builtins.readFile ./release.json);
   debian = builtins.trimaranDebian (release // { inherit system; });
-  extend = set: overlay: let final = set // overlay final set; in final;
 in
-builtins.foldl' extend (import ./set.nix { inherit system debian; }) overlays
+import ./set.nix { inherit system debian overlays config; }

@@ -19,13 +19,15 @@ let
         config = if arguments.config == null then { } else arguments.config;
         contents = map (path: "${path}") contents;
         inherit (arguments) created mtime maxLayers includeStorePaths uid gid;
+        # Commands of root say themselves whose files are.
+        ownsRoot = arguments.ownsRoot && arguments.rootCommands == "" && (arguments.uid != 0 || arguments.gid != 0);
         architecture = if arguments.architecture == null then architectures.${system} else arguments.architecture;
       } // lib.optionalAttrs (arguments.fromImage != null) {
         fromImage = "${arguments.fromImage}";
         inherit (arguments) fromImageName fromImageTag;
       } // lib.optionalAttrs hasScript {
         inherit (arguments) extraCommands rootCommands rootCommandsChroot;
-        tools = "${trivial.buildTools}";
+        tools = "${if arguments.rootCommands == "" then trivial.buildTools else trivial.rootTools}";
       });
     in
     drv // {
@@ -49,6 +51,7 @@ let
     maxLayers = 100;
     uid = 0;
     gid = 0;
+    ownsRoot = false;
     passthru = { };
   };
 
@@ -85,6 +88,7 @@ rec {
       contents = lib.flatten [ (arguments.copyToRoot or null) (arguments.contents or null) ];
       rootCommands = if arguments.runAsRoot or null == null then "" else arguments.runAsRoot;
       rootCommandsChroot = true;
+      ownsRoot = true;
     } // builtins.intersectAttrs common arguments);
 
   buildLayeredImage = given: image (layered "buildLayeredImage" given);
@@ -105,6 +109,34 @@ rec {
     builder = "builtin:merge-images";
     inherit images;
   };
+
+  # An image of a registry, known by its digest. The hash that nixpkgs asks for is of an archive that skopeo would write.
+  pullImage = given:
+    let
+      arguments = lib.checkArguments "pullImage"
+        {
+          required = [ "imageName" "imageDigest" ];
+          allowed = [ "imageName" "imageDigest" "sha256" "hash" "os" "arch" "tlsVerify" "finalImageName" "finalImageTag" "name" ];
+        }
+        given;
+    in
+    derivation {
+      name = arguments.name or "docker-image-${baseNameOf arguments.imageName}.tar";
+      system = "builtin";
+      builder = "builtin:pull-image";
+      inherit (arguments) imageName imageDigest;
+      os = arguments.os or "linux";
+      arch = arguments.arch or architectures.${system};
+      finalImageName = arguments.finalImageName or arguments.imageName;
+      finalImageTag = arguments.finalImageTag or "latest";
+    };
+
+  # An image's root as one archive.
+  exportImage = _: lib.refuse "dockerTools.exportImage: use `docker export`, or copyToRoot's paths themselves";
+  buildNixShellImage = _: lib.refuse "dockerTools.buildNixShellImage: shells are not made here; list the packages in buildLayeredImage";
+  streamNixShellImage = buildNixShellImage;
+  buildImageWithNixDb = _: lib.refuse "dockerTools.buildImageWithNixDb: images of Debian packages have no Nix store to manage; use buildImage";
+  buildLayeredImageWithNixDb = _: lib.refuse "dockerTools.buildLayeredImageWithNixDb: images of Debian packages have no Nix store to manage; use buildLayeredImage";
 
   # Shell text for runAsRoot: the user database that programs expect.
   shadowSetup = ''

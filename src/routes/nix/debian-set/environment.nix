@@ -1,5 +1,6 @@
-# Environments: Debian packages rooted at /, together with store paths linked beside them.
-{ lib, debian, system }:
+# Environments: Debian packages rooted at /, together with store paths linked beside them. `sandboxed` runs commands, see
+# trivial.nix.
+{ lib, debian, system, sandboxed }:
 let
   # A package's files as an image has them, and beside them what its maintainer wrote. The .deb is named by its
   # hash; the mirror is the host's business.
@@ -24,7 +25,8 @@ let
 
   hasModules = record: lib.hasPrefix "python3" record.name || lib.hasPrefix "libpython3" record.name;
 
-  rooted = { name, packages, paths, pythonByteCode, pathsToLink, ignoreCollisions }:
+  # With `showFiles` the files of the named packages are links of its own, for commands that add to them.
+  rooted = { name, packages, paths, pythonByteCode, pathsToLink, ignoreCollisions, showFiles ? false }:
     let
       records = debian.resolve packages;
       compiles = pythonByteCode && lib.any (record: record.name == "python3-minimal") records;
@@ -40,14 +42,14 @@ let
           byteCode = "${byteCode interpreter record}";
         };
     in
-    derivation {
+    derivation ({
       __structuredAttrs = true;
       inherit name paths pathsToLink ignoreCollisions;
       system = "builtin";
       builder = "builtin:environment";
       packages = map entry records;
       inherit (debian) suite timestamp;
-    };
+    } // lib.optionalAttrs showFiles { shownPackages = packages; });
 
   # Debian packages of a value that goes into an environment; store paths have none.
   packagesOf = value: value.debianPackages or [ ];
@@ -68,64 +70,80 @@ let
     let
       wanted = lib.unique packages;
       drv = rooted { inherit name paths pythonByteCode pathsToLink ignoreCollisions; packages = wanted; };
+      self = drv // passthru // {
+        debianPackages = wanted;
+        linkedPaths = paths;
+        inherit pythonByteCode passthru;
+        # A package is in one piece; nixpkgs' outputs are all of it.
+        out = self;
+        bin = self;
+        lib = self;
+        dev = self;
+        man = self;
+        doc = self;
+        override = _: lib.refuse "${name}: a Debian package is built already, so override cannot change it; use it as it is, or take this input from nixpkgs";
+        overrideAttrs = _: lib.refuse "${name}: a Debian package is built already, so overrideAttrs cannot change it; use it as it is, or take this input from nixpkgs";
+      };
     in
-    drv // passthru // {
-      debianPackages = wanted;
-      linkedPaths = paths;
-      inherit pythonByteCode passthru;
-      overrideAttrs = _: throw "${name}: a Debian package is built already; overrideAttrs cannot change it";
+    self;
+
+  join = function: given:
+    let
+      name = given.name or "${given.pname}-${given.version}";
+      flat = lib.filter (path: path != null) (lib.flatten given.paths);
+      contents = {
+        inherit name;
+        packages = lib.unique (lib.concatMap packagesOf flat);
+        paths = lib.concatMap pathsOf flat;
+        pythonByteCode = lib.any wantsByteCode flat;
+        pathsToLink = given.pathsToLink or [ "/" ];
+        ignoreCollisions = given.ignoreCollisions or false;
+      };
+      passthru = given.passthru or { } // lib.optionalAttrs (given ? meta) { inherit (given) meta; };
+    in
+    if given.extraPrefix or "" != "" then lib.refuse "${function}: 'extraPrefix' is not supported on the Debian package set; use runCommand on the result instead"
+    else if given.postBuild or "" == "" then debianEnvironment (contents // { inherit passthru; })
+    else finished (contents // { inherit passthru given; });
+
+  # An environment that `postBuild` has gone over. What it adds lies beside the packages in an image; what it takes away
+  # would still be there, since packages lie at /, and so that is an error.
+  finished = { name, packages, passthru, given, ... }@contents:
+    let
+      base = rooted (removeAttrs contents [ "passthru" "given" ] // { showFiles = true; });
+    in
+    sandboxed {
+      inherit name;
+      arguments = removeAttrs given [ "name" "pname" "version" "paths" "pathsToLink" "ignoreCollisions" "postBuild" "extraOutputsToInstall" "checkCollisionContents" "includeClosures" "failOnMissing" "stripPrefix" "extraPrefix" ]
+        // { inherit base passthru; };
+      commands = ''
+        cp -r "$base" "$out"
+        chmod -R u+w "$out"
+        ${given.postBuild}
+        cd "$base"
+        find . -type l | while IFS= read -r link; do
+          case $(readlink "$link") in
+            /nix/store/*) ;;
+            *)
+              if [ ! -L "$out/$link" ] && [ ! -e "$out/$link" ]; then
+                echo "postBuild took ''${link#./} away, but Debian packages lie whole at the root of an image; leave its package out instead" >&2
+                exit 1
+              fi
+              ;;
+          esac
+        done
+      '';
     };
 
-  join = { name, paths, passthru, ... }@arguments:
-    let flat = lib.filter (path: path != null) (lib.flatten paths);
-    in debianEnvironment {
-      inherit name passthru;
-      packages = lib.concatMap packagesOf flat;
-      paths = lib.concatMap pathsOf flat;
-      pythonByteCode = lib.any wantsByteCode flat;
-      pathsToLink = arguments.pathsToLink or [ "/" ];
-      ignoreCollisions = arguments.ignoreCollisions or false;
-    };
-
-  refuse = function: arguments: name:
-    if arguments ? ${name} && arguments.${name} != "" && arguments.${name} != [ ]
-    then throw "${function}: '${name}' is not supported on the Debian package set; use runCommand on the result instead"
-    else null;
+  joining = function: extra: given: join function (lib.checkArguments function
+    {
+      required = [ "paths" ];
+      allowed = [ "name" "pname" "version" "paths" "ignoreCollisions" "postBuild" "buildInputs" "nativeBuildInputs" "passthru" "meta" "checkCollisionContents" "preferLocalBuild" "allowSubstitutes" "failOnMissing" "stripPrefix" ] ++ extra;
+    }
+    given);
 in
 {
   inherit debianEnvironment packagesOf pathsOf;
 
-  buildEnv = given:
-    let
-      arguments = lib.checkArguments "buildEnv"
-        {
-          required = [ "paths" ];
-          allowed = [ "name" "pname" "version" "paths" "pathsToLink" "ignoreCollisions" "extraOutputsToInstall" "postBuild" "buildInputs" "passthru" "meta" "extraPrefix" "nativeBuildInputs" "checkCollisionContents" ];
-        }
-        given;
-      unsupported = lib.filter (message: message != null) (map (refuse "buildEnv" arguments) [ "postBuild" "extraPrefix" ]);
-    in
-    builtins.seq (lib.length unsupported) (join {
-      name = arguments.name or "${arguments.pname}-${arguments.version}";
-      inherit (arguments) paths;
-      pathsToLink = arguments.pathsToLink or [ "/" ];
-      ignoreCollisions = arguments.ignoreCollisions or false;
-      passthru = (arguments.passthru or { }) // lib.optionalAttrs (arguments ? meta) { inherit (arguments) meta; };
-    });
-
-  symlinkJoin = given:
-    let
-      arguments = lib.checkArguments "symlinkJoin"
-        {
-          required = [ "paths" ];
-          allowed = [ "name" "pname" "version" "paths" "postBuild" "buildInputs" "nativeBuildInputs" "passthru" "meta" ];
-        }
-        given;
-      unsupported = lib.filter (message: message != null) (map (refuse "symlinkJoin" arguments) [ "postBuild" ]);
-    in
-    builtins.seq (lib.length unsupported) (join {
-      name = arguments.name or "${arguments.pname}-${arguments.version}";
-      inherit (arguments) paths;
-      passthru = (arguments.passthru or { }) // lib.optionalAttrs (arguments ? meta) { inherit (arguments) meta; };
-    });
+  buildEnv = joining "buildEnv" [ "pathsToLink" "extraOutputsToInstall" "extraPrefix" "includeClosures" ];
+  symlinkJoin = joining "symlinkJoin" [ ];
 }

@@ -34,9 +34,6 @@ let
     packages = [ server ] ++ lib.concatMap (value: value.debianPackages) (lib.flatten (choose extensions));
     passthru = { pname = "postgresql"; inherit (facts) version; meta.mainProgram = "postgres"; };
   };
-in
-{
-  attribute = "postgresql_${version}";
   postgresql = debianEnvironment {
     name = "postgresql-${lib.storeName facts.version}";
     packages = [ server ];
@@ -49,4 +46,16 @@ in
       meta.mainProgram = "postgres";
     };
   };
+
+  ofVersion = suffix: value: lib.listToAttrs (map
+    (wanted: lib.nameValuePair "postgresql${suffix wanted}" (
+      if wanted == version then value
+      else lib.refuse "debian:${debian.suite} has PostgreSQL ${version}, not ${wanted}; use pkgs.postgresql, or another suite"))
+    [ "9.6" "11" "12" "13" "14" "15" "16" "17" "18" ]);
+in
+ofVersion (wanted: "_${wanted}") postgresql
+// ofVersion (wanted: "${wanted}Packages") extensions
+// {
+  inherit postgresql;
+  postgresqlPackages = extensions;
 }

@@ -23,7 +23,17 @@ let
       };
     };
 
-  python3Packages = debian.pythonPackages package // { python = python3; };
+  python3Packages = debian.pythonPackages package // {
+    python = python3;
+    pythonOlder = lib.versionOlder python3.pythonVersion;
+    pythonAtLeast = lib.versionAtLeast python3.pythonVersion;
+    buildPythonPackage = refuse "buildPythonPackage";
+    buildPythonApplication = refuse "buildPythonApplication";
+    toPythonModule = value: value;
+    toPythonApplication = value: value;
+  };
+
+  refuse = function: _: lib.refuse "python3Packages.${function}: the Debian package set installs Python packages and does not build them; copy the application with stdenv.mkDerivation and run it with python3.withPackages";
 
   withPackages = choose: withByteCode { } choose;
 
@@ -44,6 +54,8 @@ let
       pname = "python3";
       inherit (record) version;
       pythonVersion = lib.concatStringsSep "." (lib.init (lib.filter lib.isString (builtins.split "\\." (lib.head (lib.splitString "-" record.version)))));
+      buildEnv = lib.refuse "python3.buildEnv: use python3.withPackages";
+      isPy3k = true;
       interpreter = "/usr/bin/python3";
       executable = "python3";
       sitePackages = "lib/python3/dist-packages";

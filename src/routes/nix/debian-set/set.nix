@@ -10,13 +10,26 @@
 #   packages, pythonPackages   functions from (NAME → value) to an attribute set over all names
 #   suite, timestamp, architecture
 # Everything else is said here.
-{ debian, system }:
+{ debian, system, config ? { }, overlays ? [ ] }:
 let
   lib = import ./lib.nix;
 
+  # Overlays extend what recipes see; the set itself goes by what is below.
+  extended = overlays: lib.fix (lib.extends (lib.composeManyExtensions overlays) (final: pkgs // {
+    callPackage = lib.callPackageWith final;
+    callPackages = lib.callPackageWith final;
+    newScope = scope: lib.callPackageWith (final // scope);
+    extend = overlay: extended (overlays ++ [ overlay ]);
+    appendOverlays = more: extended (overlays ++ more);
+    pkgs = final;
+    buildPackages = final;
+    pkgsBuildBuild = final;
+    inherit overlays;
+  }));
+
   pkgs = debian.packages fromDebian // special;
 
-  environments = import ./environment.nix { inherit lib debian system; };
+  environments = import ./environment.nix { inherit lib debian system; inherit (trivial) sandboxed; };
   inherit (environments) debianEnvironment buildEnv symlinkJoin;
 
   # One Debian package together with all it depends on, rooted at /.
@@ -30,29 +43,83 @@ let
         inherit (record) version;
         meta = {
           inherit (record) description homepage;
-          mainProgram = record.name;
+          mainProgram = mainPrograms.${record.name} or record.name;
         };
       };
     };
 
+  # Where Debian's program is not called like its package.
+  mainPrograms = {
+    busybox-static = "busybox";
+    coreutils = "ls";
+    git-lfs = "git-lfs";
+    gnupg = "gpg";
+    graphviz = "dot";
+    imagemagick = "convert";
+    nodejs = "node";
+    procps = "ps";
+    redis = "redis-server";
+    ripgrep = "rg";
+  };
+
   python = import ./python.nix { inherit lib debian debianEnvironment; };
   postgresql = import ./postgresql.nix { inherit lib debian debianEnvironment; };
   trivial = import ./trivial.nix { inherit lib system pkgs debianEnvironment environments; };
+  standard = import ./stdenv.nix { inherit lib system trivial debianEnvironment environments; };
   dockerTools = import ./docker-tools.nix { inherit lib debian system pkgs environments trivial; };
+  fetchers = import ./fetchers.nix { inherit lib; };
+  aliases = import ./aliases.nix { inherit lib debian debianEnvironment; inherit (python) python3; };
 
-  special = {
-    inherit lib system dockerTools buildEnv symlinkJoin;
+  # Certificates under nixpkgs' names for them, too.
+  cacert = debianEnvironment {
+    name = "ca-certificates-${lib.storeName (debian.record "ca-certificates").version}";
+    packages = [ "ca-certificates" ];
+    paths = [
+      (trivial.linkFarm "ca-bundle" (map
+        (name: { inherit name; path = "/etc/ssl/certs/ca-certificates.crt"; })
+        [ "etc/ssl/certs/ca-bundle.crt" "etc/pki/tls/certs/ca-bundle.crt" ]))
+    ];
+    passthru = { pname = "cacert"; inherit (debian.record "ca-certificates") version; };
+  };
+
+  # With a link for each of its programs, as nixpkgs has it.
+  busybox = debianEnvironment {
+    name = "busybox-${lib.storeName (debian.record "busybox").version}";
+    packages = [ "busybox" ];
+    paths = [
+      (trivial.runCommand "busybox-links" { nativeBuildInputs = [ (fromDebian "busybox") ]; } ''
+        mkdir -p "$out/bin"
+        for name in $(/usr/bin/busybox --list); do
+          if [ "$name" != busybox ]; then ln -s /usr/bin/busybox "$out/bin/$name"; fi
+        done
+      '')
+    ];
+    passthru = { pname = "busybox"; inherit (debian.record "busybox") version; meta.mainProgram = "busybox"; };
+  };
+
+  # Programs that nixpkgs makes of shell functions; here setup.sh has them for every command.
+  hook = name: debianEnvironment { inherit name; packages = [ "bash" ]; };
+
+  special = aliases // postgresql // fetchers // {
+    inherit lib system dockerTools buildEnv symlinkJoin config cacert busybox;
+    inherit (dockerTools) fakeNss;
     inherit (trivial)
-      writeText writeTextFile writeTextDir writeScript writeScriptBin writeShellScript writeShellScriptBin
-      runCommand runCommandLocal runCommandCC linkFarm emptyDirectory emptyFile concatText stdenv stdenvNoCC;
+      writeText writeTextFile writeTextDir writeScript writeScriptBin writeShellScript writeShellScriptBin writeShellApplication
+      runCommand runCommandLocal runCommandCC runCommandNoCC runCommandNoCCLocal runCommandWith linkFarm linkFarmFromDrvs
+      emptyDirectory emptyFile concatText concatTextFile concatScript runtimeShell runtimeShellPackage closureInfo formats
+      writers replaceVars replaceVarsWith substituteAll substitute applyPatches srcOnly;
+    inherit (standard) stdenv stdenvNoCC;
+    inherit (standard.stdenv) hostPlatform buildPlatform targetPlatform;
     inherit (python) python3 python3Packages python;
-    inherit (postgresql) postgresql;
-    "${postgresql.attribute}" = postgresql.postgresql;
-    cacert = fromDebian "ca-certificates";
-    callPackage = lib.callPackageWith pkgs;
+    pythonPackages = python.python3Packages;
+    makeWrapper = hook "make-wrapper";
+    makeBinaryWrapper = hook "make-wrapper";
+    makeShellWrapper = hook "make-wrapper";
+    installShellFiles = hook "install-shell-files";
+    path = ./.;
     # Where a flake wants to know what it got.
     debianSuite = debian.suite;
     debianTimestamp = debian.timestamp;
   };
 in
-pkgs
+extended overlays

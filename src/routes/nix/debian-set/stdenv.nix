@@ -1,0 +1,73 @@
+# stdenv.mkDerivation over Debian packages: phases in a sandbox, with what setup.sh says of them. Compiled programs keep
+# the C library and their buildInputs wherever they go. Leaves out cross building, multiple stdenvs and hooks of packages.
+{ lib, system, trivial, debianEnvironment, environments }:
+let
+  platform = {
+    inherit system;
+    config = "${lib.head (lib.splitString "-" system)}-unknown-linux-gnu";
+    isLinux = true;
+    isUnix = true;
+    isGnu = true;
+    is64bit = true;
+    isDarwin = false;
+    isWindows = false;
+    isMusl = false;
+    isStatic = false;
+    isx86 = system == "x86_64-linux";
+    isx86_64 = system == "x86_64-linux";
+    isAarch = system == "aarch64-linux";
+    isAarch64 = system == "aarch64-linux";
+    parsed.cpu.name = lib.head (lib.splitString "-" system);
+    parsed.kernel.name = "linux";
+    libc = "glibc";
+    canExecute = other: other.system == system;
+  };
+
+  compilers = [ "gcc" "g++" "make" "libc6-dev" ];
+
+  make = packages: given:
+    let
+      arguments = if lib.isFunction given then given (arguments // { finalPackage = made; }) else given;
+      name = arguments.name or "${arguments.pname or (throw "stdenv.mkDerivation needs the argument 'name', or 'pname' and 'version'")}-${arguments.version or (throw "stdenv.mkDerivation needs the argument 'version' beside 'pname'")}";
+      inputs = lib.flatten (map (list: arguments.${list} or [ ]) [ "buildInputs" "propagatedBuildInputs" ]);
+      runtime = debianEnvironment {
+        name = "${name}-runtime";
+        packages = [ "libc6" "libgcc-s1" "libstdc++6" ] ++ lib.concatMap environments.packagesOf inputs;
+      };
+      drv = trivial.sandboxed {
+        inherit name packages;
+        arguments = lib.optionalAttrs (packages != [ ]) { debianRuntime = runtime; CC = "gcc"; CXX = "g++"; AR = "ar"; LD = "ld"; }
+          // arguments
+          // { passthru = arguments.passthru or { }; meta = arguments.meta or { }; };
+        commands = arguments.buildCommand or "genericBuild";
+      };
+      made = drv // lib.optionalAttrs (arguments ? pname) { inherit (arguments) pname; }
+        // lib.optionalAttrs (arguments ? version) { inherit (arguments) version; }
+        // {
+          overrideAttrs = change: make packages (arguments // (
+            let result = if lib.isFunction change then change arguments else change;
+            in if lib.isFunction result then change { } arguments else result));
+        };
+    in
+    made;
+
+  standard = packages: {
+    inherit system;
+    name = "stdenv";
+    hostPlatform = platform;
+    buildPlatform = platform;
+    targetPlatform = platform;
+    isLinux = true;
+    isDarwin = false;
+    isx86_64 = platform.isx86_64;
+    isAarch64 = platform.isAarch64;
+    shell = trivial.runtimeShell;
+    cc.isGNU = true;
+    cc.isClang = false;
+    mkDerivation = make packages;
+  };
+in
+{
+  stdenv = standard compilers;
+  stdenvNoCC = standard [ ];
+}
