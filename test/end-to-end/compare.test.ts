@@ -1,11 +1,12 @@
 // Comparing, converting and reporting as users do it, on the example; the reports in a real Chromium.
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Browser } from './browser.ts';
-import { hasPackages, hasTool, Workspace } from './workspace.ts';
+import { flakeText, SmallProject, serveArchive } from './small-project.ts';
+import { dockerHost, hasEngine, hasPackages, hasTool, Workspace } from './workspace.ts';
 
 interface Column {
   kind: string;
@@ -14,7 +15,8 @@ interface Column {
   image?: { facts: { configDigest: string; packages: unknown[] }; sharedLayers: number };
   problem?: { code: string };
   reproducible?: { same: boolean; detail: string };
-  probe?: { answers: boolean; reason?: string };
+  times?: { cold: number; warm: number; changed?: number };
+  probe?: { answers: boolean; reason?: string; milliseconds?: number; memory?: number };
 }
 interface Comparison {
   service: string;
@@ -231,5 +233,99 @@ describe.skipIf(!hasPackages || !hasTool('unshare'))('convert, on the example', 
       { kind: 'guix', answers: true },
     ]);
     expect(probed.exitCode, probed.stderr).toBe(0);
+  }, 300_000);
+});
+
+const cache = process.env.TRIMARAN_TEST_DEBIAN_CACHE;
+/** Whether what apt asks for has been fetched too: packages that only Dockerfiles install. */
+const hasAptFiles = process.env.CI === 'true' || (cache !== undefined && existsSync(join(cache, 'apt')));
+
+describe.skipIf(!hasPackages || !hasEngine || !hasAptFiles)('three recipes of the example', () => {
+  it('are built, run, and answer', async () => {
+    const workspace = new Workspace();
+    try {
+      const args = ['compare', '-p', 'areas', 'api', '--probe', 'http://:8000/docs', '--json'];
+      const { exitCode, stdout, stderr } = await workspace.trimaran(args, {
+        env: { DOCKER_HOST: dockerHost ?? '' },
+      });
+      expect(exitCode, stderr).toBe(0);
+      const [{ columns }] = JSON.parse(stdout) as [Comparison];
+      expect(columns.map(({ kind, problem }) => [kind, problem])).toEqual([
+        ['dockerfile', undefined],
+        ['nix', undefined],
+        ['guix', undefined],
+      ]);
+      for (const { probe, image, says } of columns) {
+        expect(probe).toMatchObject({ answers: true });
+        expect(probe!.milliseconds).toBeGreaterThan(0);
+        expect(probe!.memory).toBeGreaterThan(10e6);
+        expect(image!.facts.packages.length).toBeGreaterThan(50);
+        expect(says!.command).toMatchObject({ text: 'uvicorn areas.api:app --host 0.0.0.0 --port 80' });
+      }
+      // A base image of its own, so none of the others' layers.
+      expect(columns[0]!.image!.sharedLayers).toBe(0);
+    } finally {
+      workspace.remove();
+    }
+  }, 600_000);
+});
+
+describe.skipIf(!hasEngine)('three recipes of a small project', () => {
+  it('are timed and built twice, whatever else goes on in the cache', async () => {
+    const served = await serveArchive();
+    const project = new SmallProject(
+      { ...served.env, DOCKER_HOST: dockerHost ?? '' },
+      flakeText(
+        'name = "web"; config.WorkingDir = ./web; copyToRoot = pkgs.buildEnv { name = "root"; paths = [ pkgs.hello ]; };',
+      ),
+    );
+    try {
+      mkdirSync(project.file('web'));
+      project.write('web/hello.py', 'print(1)\n');
+      project.write('web/Dockerfile', 'FROM scratch\nCOPY hello.py /\nCMD ["/hello"]\n');
+      project.write('manifest.scm', '(specifications->manifest (list "hello"))\n');
+      project.write('channels.scm', '(list (channel (name \'guix) (url "debian:bookworm")))\n');
+      project.write(
+        'docker-compose.yml',
+        `services:
+  web:
+    image: web
+    build: web
+x-trimaran:
+  web:
+    nix: nix build .#docker
+    guix: guix time-machine -C channels.scm -- pack -m manifest.scm -f docker --image-tag=web
+`,
+      );
+      let over = false;
+      const comparing = project.trimaran(['compare', '--measure', '--verify', '--json']).finally(() => {
+        over = true;
+      });
+      // Other builds come and go meanwhile; each sweeps up after processes that died, and only after those.
+      for (let round = 0; !over && round < 100; round++) {
+        const text = `(builtins.getFlake "debian:bookworm").legacyPackages.x86_64-linux.writeText "x" "${round}"`;
+        await project.trimaran(['nix', 'build', '--impure', '--no-link', '--expr', text]);
+      }
+      const { exitCode, stdout, stderr } = await comparing;
+      const [{ columns }] = JSON.parse(stdout) as [Comparison];
+      expect(columns.map(({ kind, problem }) => [kind, problem])).toEqual([
+        ['dockerfile', undefined],
+        ['nix', undefined],
+        ['guix', undefined],
+      ]);
+      expect(exitCode, stderr).toBe(0);
+      for (const { times, reproducible, image } of columns) {
+        expect(times!.cold).toBeGreaterThan(0);
+        expect(times!.warm).toBeGreaterThan(0);
+        expect(reproducible).toEqual({ same: true, detail: image!.facts.configDigest });
+      }
+      // The manifest takes no file of the project; the other two do.
+      expect(columns.map(({ times }) => times!.changed !== undefined)).toEqual([true, true, false]);
+      const page = await project.trimaran(['compare', '--html', 'out.html']);
+      expect(page.exitCode, page.stderr).toBe(0);
+    } finally {
+      project.remove();
+      await served.close();
+    }
   }, 300_000);
 });

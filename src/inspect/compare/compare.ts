@@ -192,8 +192,13 @@ async function compareService(
 ): Promise<ServiceComparison> {
   const { host, project } = request;
   const { service, kinds, audit } = given;
-  const built: (BuiltRecipe | BuildProblem)[] = [];
-  for (const { kind, set } of kinds) built.push(await buildRecipe(host, { project, service, kind, set }));
+  const results = new Map<UsableRecipe, BuiltRecipe | BuildProblem>();
+  // Flakes and manifests may write the lock, whose release also dates what a Dockerfile gives: so that one comes last.
+  for (const recipe of kinds.toSorted(
+    (a, b) => Number(a.kind === 'dockerfile') - Number(b.kind === 'dockerfile'),
+  ))
+    results.set(recipe, await buildRecipe(host, { project, service, ...recipe }));
+  const built = kinds.map((recipe) => results.get(recipe)!);
   const facts = built.map((one) => ('facts' in one ? one.facts : undefined));
   const shared = sharedLayers(facts);
   const only = filesOnlyIn(
