@@ -1,9 +1,9 @@
 // What a command gets: the host, where to print, and how to end.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Host, isTrimaranError, TrimaranError, trimaranRoot } from '../index.ts';
+import { type Host, isTrimaranError, type Progress, TrimaranError, trimaranRoot } from '../index.ts';
 import { realHost } from './host.ts';
-import { errorToJson, renderError, terminalProgress } from './terminal.ts';
+import { errorToJson, plainProgress, renderError } from './terminal.ts';
 
 export interface CommandContext {
   readonly host: Host;
@@ -15,10 +15,13 @@ export interface CommandContext {
   say(line: string): void;
 }
 
-/** The context of this process. */
-export function makeContext(json: boolean): CommandContext {
+/** The context of this process; notes alone are reported unless `progress` does more. */
+export function makeContext(
+  json: boolean,
+  progress: Progress = plainProgress(process.stderr),
+): CommandContext {
   return {
-    host: realHost(terminalProgress(process.stderr)),
+    host: realHost(progress),
     json,
     print: (line) => process.stdout.write(`${line}\n`),
     say: (line) => process.stderr.write(`${line}\n`),

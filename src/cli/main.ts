@@ -1,7 +1,7 @@
 // The command line: names and options of every command. A command's own code is loaded only when it runs,
 // since start-up time is part of the product.
 import { Command, CommanderError } from 'commander';
-import { version } from '../index.ts';
+import { type Progress, version } from '../index.ts';
 import { type CommandContext, fail, guardProcess, makeContext } from './context.ts';
 import { addGuixCommands } from './guix-commands.ts';
 import { joinPairs } from './paired-options.ts';
@@ -22,6 +22,11 @@ const program = new Command('trimaran')
   .configureHelp({ sortSubcommands: false })
   .exitOverride();
 
+/** Progress bars, where there is a terminal for them. */
+async function progressBars(): Promise<Progress | undefined> {
+  return process.stderr.isTTY ? (await import('./progress-bar.ts')).barProgress(process.stderr) : undefined;
+}
+
 /** Registers a command whose code `load` brings in. */
 function command(
   parent: Command,
@@ -36,7 +41,7 @@ function command(
     .action(async (...parameters: unknown[]) => {
       const self = parameters.at(-1) as Command;
       const options = self.opts<Record<string, unknown>>();
-      const context = makeContext(options.json === true);
+      const context = makeContext(options.json === true, await progressBars());
       try {
         const { run } = await load();
         process.exitCode = await run(context, self.args, options);

@@ -1,75 +1,14 @@
-// What people see: progress bars on a terminal, plain lines elsewhere, errors with place and next step.
+// What people see: lines, and errors with place and next step; progress bars are in progress-bar.ts.
 // Everything here goes to standard error; results are the commands' business.
-import { SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import { isTrimaranError, type Progress, type Span, type TrimaranError } from '../index.ts';
 
-/** Progress for a terminal: one bar for the work under way, notes above it. */
-export function terminalProgress(stream: NodeJS.WriteStream): Progress {
-  if (!stream.isTTY) return plainProgress(stream);
-  let bar: SingleBar | undefined;
-  let tasks = 0;
-  let total = 0;
-  let value = 0;
-  let bytes = true;
-  const stop = () => {
-    bar?.stop();
-    bar = undefined;
-    total = 0;
-    value = 0;
-  };
-  return {
-    start(task) {
-      if (tasks === 0) {
-        bytes = task.unit === 'bytes';
-        bar = new SingleBar({
-          stream,
-          clearOnComplete: true,
-          hideCursor: true,
-          format: (_options, parameters) => barLine(task.label, parameters, bytes),
-        });
-        bar.start(Math.max(1, task.total ?? 1), 0);
-      }
-      tasks++;
-      if (total > 0 || tasks === 1) total += task.total ?? 0;
-      bar?.setTotal(Math.max(1, total));
-      return {
-        advance(amount) {
-          value += amount;
-          bar?.update(Math.min(value, Math.max(1, total)));
-        },
-        done() {
-          tasks--;
-          if (tasks === 0) stop();
-        },
-      };
-    },
-    note(message) {
-      stop();
-      stream.write(`${message}\n`);
-    },
-  };
-}
-
 /** Progress where there is no terminal: only the notes. */
-function plainProgress(stream: NodeJS.WritableStream): Progress {
+export function plainProgress(stream: NodeJS.WritableStream): Progress {
   return {
     start: () => ({ advance: () => {}, done: () => {} }),
     note: (message) => stream.write(`${message}\n`),
   };
-}
-
-function barLine(
-  label: string,
-  parameters: { value: number; total: number; progress: number },
-  bytes: boolean,
-): string {
-  const width = 24;
-  const full = Math.round(Math.min(1, parameters.progress) * width);
-  const amount = bytes
-    ? `${(parameters.value / 1e6).toFixed(1)} of ${(parameters.total / 1e6).toFixed(1)} MB`
-    : `${parameters.value} of ${parameters.total}`;
-  return `${pc.dim(label.padEnd(28))} ${pc.cyan('━'.repeat(full))}${pc.dim('━'.repeat(width - full))} ${amount}`;
 }
 
 /** One error as people read it; a bug says so and asks for a report. */

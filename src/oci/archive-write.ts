@@ -8,6 +8,7 @@ import { encodeTarHeader, tarPadding, tarTrailer } from '../formats/tar-write.ts
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import type { Content } from '../foundation/file-tree.ts';
+import type { ArchiveDraft } from './archive-draft.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { copyContentsSync, readContents, totalLength } from './content-stream.ts';
 import {
@@ -72,10 +73,12 @@ export function writeManifest(
 }
 
 /**
- * The files of an OCI layout that holds `images` and also carries Docker's manifest.json, sorted by path. Images that
- * share layers share their blobs. Pure: nothing is read.
+ * The files of an OCI layout that holds `images` and also carries Docker's manifest.json: layers as the images have them,
+ * lowest first, so that archives which share lower layers begin alike; then the rest by path. Images that share layers
+ * share their blobs. Pure: nothing is read.
  */
 export function layoutFiles(images: readonly Image[], options: LayoutOptions = {}): LayoutFile[] {
+  const layers = new Map<string, readonly Content[]>();
   const files = new Map<string, readonly Content[]>();
   const index: Descriptor[] = [];
   const dockerManifest: unknown[] = [];
@@ -83,7 +86,7 @@ export function layoutFiles(images: readonly Image[], options: LayoutOptions = {
     const blobs = image.layers.map((layer) => options.layerBlobs?.get(layer.diffId) ?? plainBlob(layer));
     image.layers.forEach((layer, i) => {
       if (options.omitLayers?.has(layer.diffId)) return;
-      files.set(blobPath(blobs[i]!.descriptor.digest), blobs[i]!.content);
+      layers.set(blobPath(blobs[i]!.descriptor.digest), blobs[i]!.content);
     });
     const manifest = writeManifest(
       image,
@@ -114,9 +117,10 @@ export function layoutFiles(images: readonly Image[], options: LayoutOptions = {
   );
   files.set('manifest.json', bytesContent(canonicalJson(dockerManifest)));
   files.set('oci-layout', bytesContent(canonicalJson({ imageLayoutVersion: '1.0.0' })));
-  return [...files]
-    .map(([path, content]) => ({ path, content }))
-    .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return [...layers, ...[...files].sort(([a], [b]) => (a < b ? -1 : 1))].map(([path, content]) => ({
+    path,
+    content,
+  }));
 }
 
 function memberHeader(path: string, size: number): Buffer {
@@ -152,15 +156,24 @@ export function archiveContents(images: readonly Image[], options: LayoutOptions
 export async function writeArchive(
   images: readonly Image[],
   file: string,
-  { compression = 'none', ...options }: LayoutOptions & { readonly compression?: 'gzip' | 'none' } = {},
+  {
+    compression = 'none',
+    draft,
+    ...options
+  }: LayoutOptions & {
+    readonly compression?: 'gzip' | 'none';
+    /** A copy of an earlier archive that may hold the beginning of this one. */
+    readonly draft?: ArchiveDraft | undefined;
+  } = {},
 ): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  const temporary = temporaryNameFor(file);
   const contents = archiveContents(images, options);
+  const begun = compression === 'none' ? await draft?.take(contents) : undefined;
+  const temporary = begun?.file ?? temporaryNameFor(file);
   try {
-    const target = openSync(temporary, 'wx', 0o644);
+    const target = openSync(temporary, begun === undefined ? 'wx' : 'a', 0o644);
     try {
-      if (compression === 'none') copyContentsSync(contents, target);
+      if (compression === 'none') copyContentsSync(contents.slice(begun?.held ?? 0), target);
       else {
         for await (const bytes of gzipBlocks(readContents(contents))) {
           copyContentsSync([{ kind: 'bytes', bytes }], target);

@@ -7,6 +7,7 @@ import { type ByteString, byteStringToBuffer, toByteString, toFilePath } from '.
 import { TrimaranError } from '../foundation/error.ts';
 import { fileTree, type TreeEntry } from '../foundation/file-tree.ts';
 import type { Host } from '../foundation/host.ts';
+import type { ArchiveDraft } from '../oci/archive-draft.ts';
 import { readArchive } from '../oci/archive-read.ts';
 import { writeArchive } from '../oci/archive-write.ts';
 import type { BuildContext, Builder, BuildOutput } from '../store/builder.ts';
@@ -26,7 +27,12 @@ export interface SetBuilders {
 }
 
 /** The builders over one store. */
-export function createSetBuilders(options: { readonly host: Host; readonly store: LocalStore }): SetBuilders {
+export function createSetBuilders(options: {
+  readonly host: Host;
+  readonly store: LocalStore;
+  /** A copy of an archive much like one that will be built. */
+  readonly draft?: ArchiveDraft | undefined;
+}): SetBuilders {
   const byteCode = new ByteCodeBuilder(options);
   const builders = new Map<string, Builder>([
     ['deb', (context) => realisePackages(options, [context.derivation])],
@@ -34,7 +40,7 @@ export function createSetBuilders(options: { readonly host: Host; readonly store
     ['environment', buildEnvironment],
     ['write-file', writeTextFile],
     ['link-farm', buildLinkFarm],
-    ['docker-image', buildImageArchive],
+    ['docker-image', (context) => buildImageArchive(context, options.draft)],
     ['stream-image', writeStreamScript],
     ['merge-images', mergeImages],
     ['pull-image', pullImageArchive],

@@ -7,10 +7,11 @@ import { toNixError } from './errors.ts';
 import { resolveAncestors } from './files.ts';
 import type { Interpreter } from './interpreter.ts';
 import { showType } from './interpreter.ts';
+import { locate, slotOf } from './lazy-attrs.ts';
 import { normalisePath } from './paths.ts';
 import type { Position } from './positions.ts';
 import { printForError } from './print.ts';
-import { Attrs, findAttr, NixFloat, NixPath, NixString, type Slot, Thunk, type Value } from './values.ts';
+import { Attrs, NixFloat, NixPath, NixString, type Slot, Thunk, type Value } from './values.ts';
 
 export interface CoerceOptions {
   readonly position: Position;
@@ -98,10 +99,9 @@ function coerceOther(
 
 /** The `outPath` of a set, when it is the string the set stands for and has been evaluated already. */
 function knownOutPath(it: Interpreter, attrs: Attrs): ByteString | NixString | undefined {
-  if (findAttr(attrs.names, it.symbols.toStringAttr) >= 0) return undefined;
-  const index = findAttr(attrs.names, it.symbols.outPath);
-  if (index < 0) return undefined;
-  const slot = attrs.values[index]!;
+  if (slotOf(attrs, it.symbols.toStringAttr) !== undefined) return undefined;
+  const slot = slotOf(attrs, it.symbols.outPath);
+  if (slot === undefined) return undefined;
   const value = slot instanceof Thunk ? (slot.code === null ? slot.value : undefined) : slot;
   return typeof value === 'string' || value instanceof NixString ? value : undefined;
 }
@@ -137,12 +137,12 @@ export function peel<T>(
       if (check && !fine) throw broken(value, 'should', position);
       return use(value, throughToString);
     }
-    const toStringIndex = findAttr(value.names, symbols.toStringAttr);
-    if (toStringIndex >= 0) {
-      const attrPosition = value.positionAt(toStringIndex);
+    const stringifier = locate(value, symbols.toStringAttr);
+    if (stringifier !== undefined) {
+      const attrPosition = stringifier.position;
       let result: Value;
       try {
-        const fn = it.force(value.values[toStringIndex]!, attrPosition);
+        const fn = it.force(stringifier.slot, attrPosition);
         result = it.call1(fn, value, attrPosition);
       } catch (thrown) {
         throw toNixError(thrown).addTrace(attrPosition, 'while calling the `__toString` attribute');
@@ -160,10 +160,9 @@ export function peel<T>(
         );
       }
     }
-    const outPathIndex = findAttr(value.names, symbols.outPath);
-    if (outPathIndex >= 0) {
-      const attrPosition = value.positionAt(outPathIndex);
-      const outPath = value.values[outPathIndex]!;
+    const located = locate(value, symbols.outPath);
+    if (located !== undefined) {
+      const { slot: outPath, position: attrPosition } = located;
       try {
         it.force(outPath, attrPosition);
         it.enter(position);

@@ -16,9 +16,9 @@ export function compareValues(it: Interpreter, left: Value, right: Value, contex
       if (right instanceof NixFloat) return left.value < right.value;
       if (isInteger(right)) return left.value < Number(right);
     } else if (isString(left)) {
-      if (isString(right)) return textOf(left) < textOf(right);
+      if (isString(right)) return examined(it, textOf(left)) < examined(it, textOf(right));
     } else if (left instanceof NixPath) {
-      if (right instanceof NixPath) return left.path < right.path;
+      if (right instanceof NixPath) return examined(it, left.path) < examined(it, right.path);
     } else if (Array.isArray(left) && Array.isArray(right)) {
       for (let i = 0; ; i++) {
         if (i === right.length) return false;
@@ -42,6 +42,12 @@ export function compareValues(it: Interpreter, left: Value, right: Value, contex
     if (context === '') throw thrown;
     throw toNixError(thrown).addTrace(0, context);
   }
+}
+
+/** A text whose bytes decide the order. */
+function examined(it: Interpreter, text: ByteString): ByteString {
+  it.settings.examine?.(text);
+  return text;
 }
 
 /** Of the values that cannot be ordered, whether two are of one type. */

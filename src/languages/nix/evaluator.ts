@@ -1,6 +1,8 @@
 // The Nix language for the rest of Trimaran: an evaluator over a host. See docs/decisions/nix-expression-representation.md
 // for how expressions are kept and run. All strings are byte strings; all errors are NixEvaluationErrors.
 
+import type { DerivationHash } from '../../formats/derivation-hash.ts';
+import type { StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { autoCall, selectAttrPath } from './attr-path.ts';
 import type { Builtin } from './builtins/builtin.ts';
@@ -71,6 +73,13 @@ export interface EvaluatorSettings {
   readonly nixVersion?: string;
   /** Default true. */
   readonly allowImportFromDerivation?: boolean;
+  /**
+   * Told every text that something looks into, instead of only passing it on or putting it into another: arguments of
+   * builtins that take strings apart or hash them, attribute names, what `<` compares. Whoever wants to know whether a
+   * value would be the same but for other store paths in it, listens here. Equality counts as passing on, since
+   * exchanging names one for one leaves it as it is.
+   */
+  readonly examine?: ((text: ByteString) => void) | undefined;
   readonly lints?: Lints;
 }
 
@@ -168,6 +177,8 @@ export interface Evaluator {
     readonly names: () => readonly ByteString[];
     readonly make: NixValue;
   }): NixValue;
+  /** What the derivations met so far count for in the hashes of others. */
+  readonly derivationHashes: ReadonlyMap<StorePath, DerivationHash>;
   /** Adds a builtin (`__name` is only `builtins.name`). Before the first evaluation. */
   definePrimOp(options: {
     readonly name: string;
@@ -191,6 +202,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     abortOnWarn: given.abortOnWarn ?? false,
     nixVersion: given.nixVersion ?? '2.34.8',
     allowImportFromDerivation: given.allowImportFromDerivation ?? true,
+    examine: given.examine,
     lints: {
       urlLiterals: given.lints?.urlLiterals ?? 'ignore',
       absolutePathLiterals: given.lints?.absolutePathLiterals ?? 'ignore',
@@ -283,6 +295,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     makeLazy: (compute) => it.suspendCall(new PrimOp('lazy', 1, () => it.force(compute(), 0), false), null),
     makeLazySet: ({ has, names, make }) =>
       lazyAttrs({ has, names, make: (name) => it.suspendCall(make, name) }, it.symbols),
+    derivationHashes: it.derivationHashes,
     definePrimOp: ({ name, arity, call }) => {
       if (installed) throw new Error('definePrimOp after the first evaluation');
       extra.push({ name, arity, call: (args) => it.force(call(args), 0) });

@@ -5,6 +5,7 @@ import type { DerivationHash } from '../../formats/derivation-hash.ts';
 import type { StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { NixError, type NixErrorKind, nearestAttributes, renderReport, toNixError } from './errors.ts';
+import { examineArguments } from './examine.ts';
 import type { NixFileType, NixHost, ParseCache } from './host.ts';
 import { ownFiles } from './own-files.ts';
 import type { LintLevel } from './parser.ts';
@@ -54,6 +55,8 @@ export interface InterpreterSettings {
   /** What `builtins.nixVersion` says. */
   readonly nixVersion: string;
   readonly allowImportFromDerivation: boolean;
+  /** See {@link EvaluatorSettings.examine}. */
+  readonly examine: ((text: ByteString) => void) | undefined;
   readonly lints: {
     readonly urlLiterals: LintLevel;
     readonly absolutePathLiterals: LintLevel;
@@ -76,7 +79,7 @@ export class Interpreter {
   readonly host: NixHost;
   readonly settings: InterpreterSettings;
   readonly parseCache: ParseCache | undefined;
-  readonly symbols = new SymbolTable();
+  readonly symbols: SymbolTable;
   readonly positions = new PositionTable();
   /** The base environment, by symbol. */
   readonly globals = new Map<SymbolId, Slot>();
@@ -107,6 +110,7 @@ export class Interpreter {
     this.host = host;
     this.settings = settings;
     this.parseCache = parseCache;
+    this.symbols = new SymbolTable(settings.examine);
     this.maxCallDepth = settings.maxCallDepth;
     const neverRun = () => {
       throw new Error('an application is not run as code');
@@ -310,8 +314,15 @@ export class Interpreter {
   }
 
   callPrimOp(primOp: PrimOp, args: readonly Slot[], position: Position): Value {
+    const { examine } = this.settings;
     try {
-      return primOp.call(args, position);
+      if (examine === undefined) return primOp.call(args, position);
+      try {
+        return primOp.call(args, position);
+      } finally {
+        // Afterwards, since only then it is known which arguments were evaluated.
+        examineArguments(primOp.name, args, { examine, outPath: this.symbols.outPath });
+      }
     } catch (thrown) {
       const error = toNixError(thrown);
       if (primOp.traced) error.addTrace(position, `while calling the '${primOp.name}' builtin`);

@@ -63,6 +63,7 @@ const wellKnownNames = [
 ] as const;
 
 export class SymbolTable {
+  private readonly examine: ((name: ByteString) => void) | undefined;
   private readonly ids = new Map<ByteString, SymbolId>();
   /** Name of each symbol, by id. */
   readonly names: ByteString[] = [];
@@ -75,7 +76,9 @@ export class SymbolTable {
   readonly toStringAttr: SymbolId;
   readonly overrides: SymbolId;
 
-  constructor() {
+  /** `examine` is told names when they are first met; see `EvaluatorSettings.examine`. */
+  constructor(examine: ((name: ByteString) => void) | undefined) {
+    this.examine = examine;
     for (const name of wellKnownNames) this.intern(name);
     this.outPath = this.intern('outPath');
     this.drvPath = this.intern('drvPath');
@@ -94,6 +97,7 @@ export class SymbolTable {
       id = this.names.length;
       this.ids.set(name, id);
       this.names.push(name);
+      if (this.examine !== undefined) this.examine(name);
     }
     return id;
   }

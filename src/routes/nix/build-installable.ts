@@ -7,6 +7,8 @@ import type { LocalSource } from '../../sets/source-state.ts';
 import { sourceState } from '../../sets/source-state.ts';
 import type { NixBuildRequest, NixBuildResult } from './build.ts';
 import { evaluateTargets, localSource } from './evaluate-targets.ts';
+import type { Recording } from './recording.ts';
+import { type KeptRecording, referenceOf, stateOfLocks } from './replay.ts';
 
 /** What a build depended on, for whoever remembers it. */
 export interface Built {
@@ -15,6 +17,8 @@ export interface Built {
   readonly state: string;
   readonly notes: readonly string[];
   readonly result: NixBuildResult;
+  /** How the result came from the flake's files; undefined when that is not known. */
+  readonly kept: KeptRecording | undefined;
 }
 
 /** Warnings that are true of an unchanged tree as well. */
@@ -40,9 +44,18 @@ export async function buildInstallable(
       ? []
       : [findProjectLock(source.flakeDirectory).file, join(source.flakeDirectory, 'flake.lock')];
   const state = source === undefined ? '' : sourceState(source, files);
+  let recording: Recording | undefined;
   const [result] = await evaluateTargets(
-    { ...request, host, installables: [installable], action: { kind: 'derivation' }, log },
+    {
+      ...request,
+      host,
+      installables: [installable],
+      action: { kind: 'derivation' },
+      log,
+      record: source !== undefined,
+    },
     async (session, text, answer) => {
+      recording = answer.recording;
       if (answer.result.kind !== 'derivation') throw new Error('a value where a derivation was asked for');
       const { drvPath, outputs: names } = answer.result;
       if (request.dryRun === true) {
@@ -61,7 +74,18 @@ export async function buildInstallable(
   );
   if (remember !== undefined && source !== undefined) {
     const { directory, tracked } = source;
-    remember({ source: { directory, tracked }, files, state, notes, result: result! });
+    const kept: KeptRecording | undefined =
+      recording === undefined
+        ? undefined
+        : {
+            recording,
+            reference: referenceOf(host, installable),
+            kind: tracked === undefined ? 'folder' : 'git',
+            directory,
+            physicalPath: [...result!.outputs.values()][0]!.physicalPath,
+            locks: stateOfLocks(files),
+          };
+    remember({ source: { directory, tracked }, files, state, notes, result: result!, kept });
   }
   return result!;
 }

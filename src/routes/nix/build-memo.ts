@@ -9,10 +9,12 @@ import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { type LocalSource, sourceState } from '../../sets/source-state.ts';
 import type { NixBuildResult } from './build.ts';
+import { loadRecording, saveRecording } from './recording.ts';
+import type { KeptRecording } from './replay.ts';
 import type { NixSettings } from './settings.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
-const memoFormat = 2;
+const memoFormat = 3;
 
 interface Memo {
   readonly source: LocalSource;
@@ -64,6 +66,11 @@ export function recallBuild(
   return { result: { installable: key.installable, drvPath, outputs: new Map(outputs) }, notes };
 }
 
+/** How an earlier build of the same came from its files, when that is known. */
+export function recallRecording(key: MemoKey): KeptRecording | undefined {
+  return loadRecording<KeptRecording>(recordingFile(key));
+}
+
 /** Remembers a build. `source` is its flake's tree, `files` the locks beside it, `state` what they were before it. */
 export function rememberBuild(
   key: MemoKey,
@@ -73,15 +80,22 @@ export function rememberBuild(
     readonly state: string;
     readonly notes: readonly string[];
     readonly result: NixBuildResult;
+    /** How it came from its files; undefined when that is not known. */
+    readonly kept: KeptRecording | undefined;
   },
 ): void {
-  const { result, ...rest } = build;
+  const { result, kept, ...rest } = build;
+  saveRecording(recordingFile(key), kept);
   const memo: Memo = { ...rest, drvPath: result.drvPath, outputs: [...result.outputs] };
   const file = memoFile(key);
   mkdirSync(dirname(file), { recursive: true });
   const temporary = temporaryNameFor(file);
   writeFileSync(temporary, JSON.stringify(memo));
   renameSync(temporary, file);
+}
+
+function recordingFile(key: MemoKey): string {
+  return memoFile(key).replace(/json$/, 'recording.json');
 }
 
 function memoFile({ host, installable, settings }: MemoKey): string {

@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import type { Host } from '../../foundation/host.ts';
 import { linkResult } from '../../sets/link-result.ts';
-import { isMemorable, recallBuild, rememberBuild } from './build-memo.ts';
+import { isMemorable, recallBuild, recallRecording, rememberBuild } from './build-memo.ts';
 import type { NixSettings } from './settings.ts';
 
 export interface NixBuildRequest {
@@ -55,6 +55,15 @@ async function buildOne(request: NixBuildRequest, installable: string): Promise<
   if (known !== undefined) {
     for (const note of known.notes) host.progress.note(note);
     return known.result;
+  }
+  const kept = memorable ? recallRecording(key) : undefined;
+  if (kept !== undefined) {
+    const { replayBuild } = await import('./replay.ts');
+    const replayed = await replayBuild(request, installable, kept);
+    if (replayed !== undefined) {
+      rememberBuild(key, replayed);
+      return replayed.result;
+    }
   }
   // Loaded only now: most of Trimaran hangs on it.
   const { buildInstallable } = await import('./build-installable.ts');

@@ -24,6 +24,7 @@ import { callFlakeExpression, type NodeSource } from './flakes/flake-outputs.ts'
 import { parseAttributePath, showAttributePaths } from './flakes/installable.ts';
 import { createParseCache } from './parse-cache.ts';
 import { PendingDerivations } from './pending-derivations.ts';
+import { SourceTrace } from './source-trace.ts';
 import { createStoreHost } from './store-host.ts';
 
 export interface EvaluationWorld {
@@ -37,7 +38,8 @@ export interface EvaluationWorld {
 export function evaluate(request: EvaluationRequest, world: EvaluationWorld): EvaluationAnswer {
   const store = new LocalStore({ root: request.root, storeDirectory: request.storeDirectory });
   const pending = new PendingDerivations(store);
-  const host = createStoreHost({
+  const trace = traceFor(request, store);
+  const storeHost = createStoreHost({
     store,
     pending,
     env: request.env,
@@ -48,9 +50,14 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
     message: world.note,
   });
   const evaluator = createEvaluator({
-    host,
+    host: trace?.watch(storeHost) ?? storeHost,
     parseCache: createParseCache(join(request.root, 'parsed')),
-    settings: { pure: request.pure, features: ['flakes', 'fetch-tree'], showTrace: request.showTrace },
+    settings: {
+      pure: request.pure,
+      features: ['flakes', 'fetch-tree'],
+      showTrace: request.showTrace,
+      examine: trace?.examine,
+    },
   });
   const debian = new DebianFacts({ call: world.call, releases: request.releases, system: request.system });
   evaluator.definePrimOp({
@@ -75,18 +82,30 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
   });
   let found: Found | undefined;
   try {
-    found = find(evaluator, { store, world, target: request.target });
+    found = find(evaluator, { store, world, trace, target: request.target });
     const { path, value } = found;
     const result =
       request.action.kind === 'value'
         ? present(evaluator, value, request.action)
         : derivation(evaluator, value, path);
     pending.writeNamedIn(result.kind === 'value' ? result.text : result.drvPath);
-    return { result, used: debian.used(), definition: definitionOf(evaluator, found)?.span };
+    return {
+      result,
+      used: debian.used(),
+      definition: definitionOf(evaluator, found)?.span,
+      recording: result.kind === 'derivation' ? trace?.recording(evaluator, result) : undefined,
+    };
   } catch (error) {
     if (!isTrimaranError(error)) throw error;
     throw placed(error, found && definitionOf(evaluator, found), reportOf(error, request));
   }
+}
+
+/** Watches what the evaluation learns of the flake's own tree, where that is asked for. */
+function traceFor({ target, pure, record }: EvaluationRequest, store: LocalStore): SourceTrace | undefined {
+  if (!record || !pure || target.kind !== 'flake') return undefined;
+  const source = target.flake.sources[target.flake.nodes.root];
+  return source === undefined ? undefined : new SourceTrace(source.storePath as StorePath, store);
 }
 
 /** What the Debian set's Nix files say when they refuse an argument. */
@@ -166,6 +185,7 @@ function definitionOf(evaluator: Evaluator, { path, parent, name }: Found): Rela
 interface FindContext {
   readonly store: LocalStore;
   readonly world: EvaluationWorld;
+  readonly trace: SourceTrace | undefined;
   readonly target: EvaluationTarget;
 }
 
@@ -177,7 +197,7 @@ interface Found {
   readonly name?: string;
 }
 
-function find(evaluator: Evaluator, { store, world, target }: FindContext): Found {
+function find(evaluator: Evaluator, { store, world, trace, target }: FindContext): Found {
   if (target.kind !== 'flake') {
     const root =
       target.kind === 'file'
@@ -189,7 +209,7 @@ function find(evaluator: Evaluator, { store, world, target }: FindContext): Foun
       value: path === '' ? evaluator.autoCall(root) : evaluator.selectAttrPath(root, toByteString(path)),
     };
   }
-  const flake = callFlake(evaluator, { store, world, flake: target.flake });
+  const flake = callFlake(evaluator, { store, world, trace, flake: target.flake });
   const outputs = evaluator.attribute(flake, 'outputs') ?? flake;
   for (const path of target.attributePaths) {
     if (path === '') return { path, value: flake };
@@ -206,8 +226,14 @@ function callFlake(
   {
     store,
     world,
+    trace,
     flake,
-  }: { readonly store: LocalStore; readonly world: EvaluationWorld; readonly flake: SentFlake },
+  }: {
+    readonly store: LocalStore;
+    readonly world: EvaluationWorld;
+    readonly flake: SentFlake;
+    readonly trace?: SourceTrace | undefined;
+  },
 ): NixValue {
   const { nodes, root } = flake.nodes;
   const sourceInfo = ({ storePath, info }: NodeSource) =>
@@ -220,9 +246,9 @@ function callFlake(
     arity: 1,
     call: ([key]) => {
       const name = evaluator.toHost(key!) as string;
-      return sourceInfo(
-        flake.sources[name] ?? (world.call('fetchNode', { id: flake.id, key: name }) as NodeSource),
-      );
+      const source =
+        flake.sources[name] ?? (world.call('fetchNode', { id: flake.id, key: name }) as NodeSource);
+      return name === root && trace !== undefined ? trace.sourceInfo(evaluator, source) : sourceInfo(source);
     },
   });
   const debianFlake = evaluator.makeFunction({

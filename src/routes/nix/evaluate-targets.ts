@@ -25,6 +25,8 @@ export interface EvaluateTargetsRequest {
   /** In place of those that the installable stands for; `''` is the flake itself. */
   readonly attributePaths?: readonly string[];
   readonly log: ((line: string) => void) | undefined;
+  /** Whether the answer says how it depends on the flake's own files. */
+  readonly record?: boolean;
 }
 
 /** Evaluates each installable in turn and hands the answer to `use`; results in order. */
@@ -41,7 +43,7 @@ export async function evaluateTargets<Result>(
     let answer: EvaluationAnswer | undefined;
     try {
       const { target, outputs } = await targetOf(session, { ...request, lock: lockPlace }, text);
-      answer = await session.evaluate({ target, action: request.action });
+      answer = await session.evaluate({ target, action: request.action, record: request.record ?? false });
       // What evaluation took up is free for building.
       session.endEvaluation();
       results.push(await use(session, text, selectOutputs(answer, outputs)));

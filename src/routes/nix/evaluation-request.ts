@@ -4,6 +4,7 @@ import type { Span } from '../../foundation/error.ts';
 import type { PreparedRelease, ReleaseRequest } from '../../sets/debian/prepared-release.ts';
 import type { UsedRelease } from '../../sets/project-lock.ts';
 import type { FlakeNodes, NodeSource } from './flakes/flake-outputs.ts';
+import type { Recording } from './recording.ts';
 
 /** A locked flake, to be called. */
 export interface SentFlake {
@@ -63,6 +64,8 @@ export interface EvaluationRequest {
   readonly showTrace: boolean;
   readonly target: EvaluationTarget;
   readonly action: EvaluationAction;
+  /** Whether to say how the result depends on the flake's own files. */
+  readonly record: boolean;
 }
 
 export interface EvaluatedDerivation {
@@ -82,4 +85,6 @@ export interface EvaluationAnswer {
   readonly definition?: Span | undefined;
   readonly result: EvaluatedDerivation | EvaluatedValue;
   readonly used: readonly UsedRelease[];
+  /** Where it was asked for, and where the evaluation allows it. */
+  readonly recording?: Recording | undefined;
 }

@@ -4,7 +4,6 @@ import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { RealiseRequest } from '../../languages/nix/host.ts';
 import type { CallHandlers } from '../../sets/blocking-calls.ts';
-import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
 import { usableRoot } from '../../sets/cache-root.ts';
 import {
   openRelease,
@@ -13,13 +12,10 @@ import {
   prepareRelease,
   type ReleaseRequest,
 } from '../../sets/debian/prepared-release.ts';
-import { realisePackagesOf } from '../../sets/debian/unpacked-packages.ts';
 import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
 import { EvaluationThread } from '../../sets/evaluation-thread.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
-import { debianSandboxRoot } from '../../sets/sandbox-root.ts';
 import { LocalStore } from '../../store/local-store.ts';
-import { Realiser } from '../../store/realise.ts';
 import type {
   AnsweredRelease,
   EvaluationAnswer,
@@ -40,6 +36,7 @@ import { FlakeSession, type LockOutcome } from './flakes/flake-session.ts';
 import { type InputAttributes, isLocked, requiredString, stringAttribute } from './flakes/input.ts';
 import { readFlake } from './flakes/read-flake.ts';
 import type { NixSettings } from './settings.ts';
+import { StoreBuilds } from './store-builds.ts';
 
 export interface NixSessionOptions {
   readonly host: Host;
@@ -59,8 +56,7 @@ export class NixSession {
   readonly #settings: NixSettings;
   readonly #lock: LockFile | undefined;
   readonly #thread: EvaluationThread<EvaluationRequest, EvaluationAnswer>;
-  readonly #setBuilders: SetBuilders;
-  readonly #realiser: Realiser;
+  readonly #builds: StoreBuilds;
   /** Of the flakes that were sent, by id. */
   readonly #sources: NodeSources[] = [];
 
@@ -85,14 +81,7 @@ export class NixSession {
       handlers: this.#handlers(),
       note: (text) => host.progress.note(text),
     });
-    this.#setBuilders = createSetBuilders({ host, store: this.store });
-    this.#realiser = new Realiser({
-      store: this.store,
-      host,
-      builders: this.#setBuilders.builders,
-      sandboxRoot: debianSandboxRoot(this.store),
-      ...(log === undefined ? {} : { log }),
-    });
+    this.#builds = new StoreBuilds({ host, store: this.store, lock, log });
   }
 
   /** Ends the evaluating thread, whose memory is then free; nothing more can be evaluated. */
@@ -102,13 +91,12 @@ export class NixSession {
 
   close(): void {
     this.#thread.close();
-    this.#setBuilders.close();
+    this.#builds.close();
   }
 
-  /** Makes outputs of a derivation exist; Debian packages first and together. Rejects as `Realiser.realise`. */
-  async realise(drvPath: StorePath, outputs?: readonly string[]): Promise<ReadonlyMap<string, StorePath>> {
-    await realisePackagesOf({ host: this.host, store: this.store, lock: this.#lock }, drvPath);
-    return this.#realiser.realise(drvPath, outputs);
+  /** Makes outputs of a derivation exist. Rejects as `StoreBuilds.realise`. */
+  realise(drvPath: StorePath, outputs?: readonly string[]): Promise<ReadonlyMap<string, StorePath>> {
+    return this.#builds.realise(drvPath, outputs);
   }
 
   /** A locked flake as the evaluating thread gets it; its nodes are then fetched through this session. */
@@ -125,7 +113,9 @@ export class NixSession {
   }
 
   /** Evaluates in a thread of its own with a large stack. Rejects with what evaluation throws. */
-  async evaluate(request: Pick<EvaluationRequest, 'target' | 'action'>): Promise<EvaluationAnswer> {
+  async evaluate(
+    request: Pick<EvaluationRequest, 'target' | 'action' | 'record'>,
+  ): Promise<EvaluationAnswer> {
     return this.#thread.ask({
       ...request,
       root: this.store.root,
@@ -175,7 +165,7 @@ export class NixSession {
       realise: async (requests: readonly RealiseRequest[]) => {
         for (const { drvPath, output } of requests) await this.realise(drvPath, [output]);
       },
-      ensurePath: (path: StorePath) => this.#realiser.ensurePath(path),
+      ensurePath: (path: StorePath) => this.#builds.ensurePath(path),
       debianRelease: (request: SystemRelease) => this.#prepareRelease(request),
       debianContents: ({ system, ...request }: SystemRelease) =>
         prepareContents(this.#releaseSource(), request, debianArchitecture(system)),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import type { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { readArchive } from '../../oci/archive-read.ts';
 import { writeArchive } from '../../oci/archive-write.ts';
 import type { ContainerConfig, Image } from '../../oci/image.ts';
@@ -39,8 +40,14 @@ interface ImageAttributes {
   readonly fromImageTag?: string | null;
 }
 
-/** A {@link import('../../store/builder.ts').Builder} for `builtin:docker-image`. */
-export async function buildImageArchive(context: BuildContext): Promise<void> {
+/**
+ * A {@link import('../../store/builder.ts').Builder} for `builtin:docker-image`. `draft` may hold the beginning of the
+ * archive.
+ */
+export async function buildImageArchive(
+  context: BuildContext,
+  draft: ArchiveDraft | undefined,
+): Promise<void> {
   const { store } = context;
   const attributes = context.attributes as unknown as ImageAttributes;
   const output = context.outputs.get('out')!;
@@ -75,7 +82,7 @@ export async function buildImageArchive(context: BuildContext): Promise<void> {
     gid: attributes.gid,
     mtime: secondsOf(attributes.mtime),
   });
-  await writeArchive([image], output.plain);
+  await writeArchive([image], output.plain, { draft });
   // The archive holds what it needs; nothing outside is referred to.
   output.declareReferences([]);
 }

@@ -14,6 +14,8 @@ let
         name = "docker-image-${baseNameOf arguments.name}.tar";
         system = "builtin";
         builder = "builtin:docker-image";
+        # Raised whenever the builder makes other bytes of the same arguments.
+        format = 2;
         imageName = lib.toLower arguments.name;
         imageTag = arguments.tag;
         config = if arguments.config == null then { } else arguments.config;
@@ -107,6 +109,7 @@ rec {
     name = "merged-docker-image.tar";
     system = "builtin";
     builder = "builtin:merge-images";
+    format = 2;
     inherit images;
   };
 

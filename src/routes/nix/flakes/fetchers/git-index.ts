@@ -58,9 +58,31 @@ export function readCleanStatus(
   };
 }
 
+/**
+ * The tracked files of a working tree in which some are not what the index has, sorted. Undefined when none is, when
+ * one is gone, when there are submodules, and when only git can tell.
+ */
+export function readModifiedWorktree(path: string): readonly ByteString[] | undefined {
+  const file = join(path, '.git', 'index');
+  const index = readIndex(file);
+  if (index === undefined || index.entries.some(({ mode }) => mode === gitlinkMode)) return undefined;
+  const written = lstatSync(file, { bigint: true }).mtimeNs;
+  const suspects = index.entries.filter((entry) => !isUntouched(path, entry, written));
+  if (!suspects.every((entry) => isFileOrLink(placeOf(path, entry)))) return undefined;
+  if (suspects.reduce((total, { size }) => total + size, 0) > hashedSizeLimit) return undefined;
+  return suspects.every((entry) => hasSameContents(path, entry))
+    ? undefined
+    : index.entries.map((entry) => entry.path).sort();
+}
+
 /** The tree that the index of a working tree is, where git noted it. */
 export function treeOfIndex(path: string): string | undefined {
   return readIndex(join(path, '.git', 'index'))?.tree;
+}
+
+function isFileOrLink(place: string | Buffer): boolean {
+  const found = lstatSync(place, { throwIfNoEntry: false });
+  return found !== undefined && (found.isFile() || found.isSymbolicLink());
 }
 
 function placeOf(path: string, entry: IndexEntry): string | Buffer {

@@ -1,0 +1,204 @@
+// What an earlier evaluation comes to now that files of the flake have changed, without evaluating. It holds when all
+// that evaluation looked at is as it was, and other files went into store objects whose paths were only passed on (see
+// source-trace.ts): then the derivations are the same but for those paths, and for what follows from them.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseDerivation } from '../../formats/derivation.ts';
+import { instantiateDerivation } from '../../formats/derivation-hash.ts';
+import { type StorePath, storePathName } from '../../formats/store-path.ts';
+import { type ByteString, fromByteString } from '../../foundation/byte-string.ts';
+import { sha256Hex } from '../../foundation/digest.ts';
+import type { Host } from '../../foundation/host.ts';
+import { ArchiveDraft } from '../../oci/archive-draft.ts';
+import { usableRoot } from '../../sets/cache-root.ts';
+import { sourceState } from '../../sets/source-state.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import type { NixBuildRequest } from './build.ts';
+import type { Built } from './build-installable.ts';
+import { showFlakeReference } from './flakes/flake-reference.ts';
+import { parseInstallable } from './flakes/installable.ts';
+import { readFlakeSettings } from './flakes/settings.ts';
+import type { Recording } from './recording.ts';
+import { StoreBuilds } from './store-builds.ts';
+import { folderTree, modifiedGitTree, type WorkingTree } from './working-tree.ts';
+
+/** A recording, and what besides the flake's tree it depends on. */
+export interface KeptRecording {
+  readonly recording: Recording;
+  /** The flake's reference as the installable gave it. */
+  readonly reference: string;
+  readonly kind: 'folder' | 'git';
+  readonly directory: string;
+  /** Where the result lies that the recording is of. */
+  readonly physicalPath: string;
+  /** Lock files and the SHA-256 of each; '-' for one that is not there. */
+  readonly locks: readonly (readonly [string, string])[];
+}
+
+/** The lock files of a kept recording as they are. */
+export function stateOfLocks(files: readonly string[]): KeptRecording['locks'] {
+  return files.map((file) => {
+    try {
+      return [file, sha256Hex(readFileSync(file))] as const;
+    } catch {
+      return [file, '-'] as const;
+    }
+  });
+}
+
+/**
+ * Builds what an earlier evaluation of the same installable comes to now. Undefined when that cannot be told, or when
+ * more than what depends on the changed files would have to be built. Rejects as `StoreBuilds.realise`.
+ */
+export async function replayBuild(
+  request: NixBuildRequest,
+  installable: string,
+  kept: KeptRecording,
+): Promise<(Built & { readonly kept: KeptRecording }) | undefined> {
+  const { host } = request;
+  const { directory } = kept;
+  if (referenceOf(host, installable) !== kept.reference) return undefined;
+  const files = kept.locks.map(([file]) => file);
+  if (JSON.stringify(stateOfLocks(files)) !== JSON.stringify(kept.locks)) return undefined;
+  const tracked = kept.kind === 'git' ? modifiedGitTree(directory) : undefined;
+  const tree = kept.kind === 'git' ? tracked?.tree : folderTree(directory);
+  if (tree === undefined) return undefined;
+  const source = { directory, tracked: tracked?.files.map(fromByteString) };
+  const state = sourceState(source, files);
+  if (!isAsObserved(tree, kept.recording)) return undefined;
+  const notes: string[] = [];
+  if (kept.kind === 'git') {
+    const settings = readFlakeSettings(host, () => {});
+    if (!settings.allowDirty) return undefined;
+    if (settings.warnDirty) notes.push(`warning: Git tree '${directory}' is dirty`);
+  }
+  const store = new LocalStore({ root: usableRoot(host), storeDirectory: '/nix/store' });
+  const draft = ArchiveDraft.begin(kept.physicalPath, store.temporaryPath());
+  const log = request.showLogs === true ? (line: string) => host.progress.note(line) : undefined;
+  const builds = new StoreBuilds({ host, store, lock: undefined, log, draft });
+  try {
+    // Before anything is written: a derivation that is in the store has its inputs there.
+    if (!kept.recording.inputHashes.every(([path]) => isBuilt(store, path))) return undefined;
+    const recording = applied(kept.recording, tree, store);
+    if (recording === undefined) return undefined;
+    for (const note of notes) host.progress.note(note);
+    const built = await builds.realise(recording.drvPath, recording.outputs);
+    const outputs = [...built].map(
+      ([name, path]) => [name, { path, physicalPath: store.materialise(path) }] as const,
+    );
+    const result = { installable, drvPath: recording.drvPath, outputs: new Map(outputs) };
+    const physicalPath = outputs[0]?.[1].physicalPath ?? kept.physicalPath;
+    return { source, files, state, notes, result, kept: { ...kept, recording, physicalPath } };
+  } finally {
+    builds.close();
+    await draft?.discard();
+  }
+}
+
+/** A flake's reference as a kept recording has it. Throws as `parseInstallable`. */
+export function referenceOf(host: Pick<Host, 'cwd'>, installable: string): string {
+  return showFlakeReference(parseInstallable(installable, { baseDirectory: host.cwd }).reference);
+}
+
+function isAsObserved(tree: WorkingTree, { observations }: Recording): boolean {
+  try {
+    return observations.every(({ kind, path, state }) => tree.state(kind, path) === state);
+  } catch {
+    // What was read is gone.
+    return false;
+  }
+}
+
+/** Whether all that an input derivation makes is there. */
+function isBuilt(store: LocalStore, path: StorePath): boolean {
+  return (
+    store.isValid(path) &&
+    [...store.readDerivation(path).outputs.values()].every(
+      ({ path: output }) => output !== '' && store.isValid(output),
+    )
+  );
+}
+
+/** The recording for a tree as it is now: what was copied is copied anew, and derivations follow from that. */
+function applied(recording: Recording, tree: WorkingTree, store: LocalStore): Recording | undefined {
+  const digests = new Renaming(store.storeDirectory);
+  const place = (path: ByteString) => join(tree.directory, fromByteString(path));
+  const add = (path: ByteString, copied: { readonly name: ByteString; readonly method: 'nar' | 'flat' }) =>
+    store.addPath({ source: place(path), ...copied, filter: tree.filter(path) });
+  const texts = [
+    ...recording.dependents.map(({ text }) => text),
+    ...recording.copies.map(({ name }) => name),
+  ];
+  if (texts.some((text) => text.includes(digests.digestOf(recording.tree)))) {
+    digests.set(recording.tree, add('', { name: 'source', method: 'nar' }));
+  }
+  const copies = recording.copies.map((copy) => {
+    const name = digests.apply(copy.name);
+    const storePath = add(copy.path, { name, method: copy.method });
+    digests.set(copy.storePath, storePath);
+    return { ...copy, name, storePath };
+  });
+  if (!digests.isOneToOne) return undefined;
+  const { storeDirectory } = store;
+  const memo = new Map(recording.inputHashes);
+  const dependents = recording.dependents.map((dependent) => {
+    const name = digests.apply(storePathName(dependent.path).replace(/\.drv$/, ''));
+    const draft = parseDerivation(digests.apply(dependent.text), name);
+    const { derivation, text, hash } = instantiateDerivation(
+      { ...draft, inputSrcs: [...draft.inputSrcs].sort() },
+      { memo, storeDirectory },
+    );
+    const references = [...new Set([...derivation.inputDrvs.keys(), ...derivation.inputSrcs])].sort();
+    const path = store.addText({ name: `${name}.drv`, text, references });
+    digests.set(dependent.path, path);
+    for (const [output, { path: before }] of draft.outputs) {
+      digests.set(before, derivation.outputs.get(output)!.path);
+    }
+    memo.set(path, hash);
+    return { path, text };
+  });
+  return {
+    ...recording,
+    tree: digests.apply(recording.tree) as StorePath,
+    copies,
+    dependents,
+    drvPath: digests.apply(recording.drvPath) as StorePath,
+  };
+}
+
+/** Store paths' digests and those that take their place. */
+class Renaming {
+  readonly #storeDirectory: string;
+  readonly #next = new Map<ByteString, ByteString>();
+  readonly #previous = new Map<ByteString, ByteString>();
+  /** Whether different digests stay different, and one stays one. */
+  isOneToOne = true;
+
+  constructor(storeDirectory: string) {
+    this.#storeDirectory = storeDirectory;
+  }
+
+  digestOf(path: ByteString): ByteString {
+    const start = this.#storeDirectory.length + 1;
+    return path.slice(start, start + 32);
+  }
+
+  set(from: ByteString, to: ByteString): void {
+    const before = this.digestOf(from);
+    const after = this.digestOf(to);
+    if ((this.#next.get(before) ?? after) !== after || (this.#previous.get(after) ?? before) !== before) {
+      this.isOneToOne = false;
+    }
+    this.#next.set(before, after);
+    this.#previous.set(after, before);
+  }
+
+  /** A text with the digests in it exchanged, all at once. */
+  apply(text: ByteString): ByteString {
+    if (this.#next.size === 0) return text;
+    return text.replace(
+      new RegExp([...this.#next.keys()].join('|'), 'g'),
+      (digest) => this.#next.get(digest)!,
+    );
+  }
+}

@@ -1,0 +1,202 @@
+// Watches an evaluation for all that it learns of the local flake's tree. Most evaluations read a few Nix files, copy
+// folders into the store, and pass the copies' paths on without looking into them. Of such a one it is known what it
+// comes to when other files have changed: the same derivations with other store paths in them (see replay.ts). An
+// evaluation that learns more gives no recording.
+import type { StorePath } from '../../formats/store-path.ts';
+import type { ByteString } from '../../foundation/byte-string.ts';
+import { toByteString } from '../../foundation/byte-string.ts';
+import { sha256Hex } from '../../foundation/digest.ts';
+import type { Evaluator, NixValue } from '../../languages/nix/evaluator.ts';
+import type { NixHost } from '../../languages/nix/host.ts';
+import type { LocalStore } from '../../store/local-store.ts';
+import type { NodeSource } from './flakes/flake-outputs.ts';
+import {
+  type CopiedPath,
+  type DependentDerivation,
+  type Observation,
+  observed,
+  type Recording,
+} from './recording.ts';
+
+/** Attributes of a source that differ between two states of a tree, or are there in one of them only. */
+const volatileAttributes = new Set([
+  'dirtyRev',
+  'dirtyShortRev',
+  'lastModified',
+  'lastModifiedDate',
+  'narHash',
+  'rev',
+  'revCount',
+  'shortRev',
+]);
+
+/** One evaluation's trace. */
+export class SourceTrace {
+  readonly #tree: StorePath;
+  readonly #store: LocalStore;
+  /** Digests that would be others for another tree. */
+  readonly #digests: Set<ByteString>;
+  readonly #observations = new Map<string, Observation>();
+  readonly #copies = new Map<string, CopiedPath>();
+  readonly #dependents: DependentDerivation[] = [];
+  #isReplayable = true;
+
+  constructor(tree: StorePath, store: LocalStore) {
+    this.#tree = tree;
+    this.#store = store;
+    this.#digests = new Set([digestOf(store, tree)]);
+  }
+
+  /** For `EvaluatorSettings.examine`. */
+  readonly examine = (text: ByteString): void => {
+    if (text.length >= 32 && this.#dependsOnTree(text)) this.#isReplayable = false;
+  };
+
+  /** What the flake's own source says of itself, without saying it before it is asked. */
+  sourceInfo(evaluator: Evaluator, { storePath, info }: NodeSource): NixValue {
+    const values = new Map<string, NixValue>([
+      ['outPath', evaluator.makeString(storePath, [storePath])],
+      ...Object.entries(info).map(([name, value]): [string, NixValue] => [
+        name,
+        evaluator.fromHost(typeof value === 'string' ? toByteString(value) : value),
+      ]),
+    ]);
+    return evaluator.makeLazySet({
+      has: (name) => {
+        if (volatileAttributes.has(name)) this.#isReplayable = false;
+        return values.has(name);
+      },
+      names: () => {
+        this.#isReplayable = false;
+        return [...values.keys()];
+      },
+      make: evaluator.makeFunction({
+        name: 'sourceInfo',
+        arity: 1,
+        call: ([name]) => values.get(evaluator.toHost(name!) as string)!,
+      }),
+    });
+  }
+
+  /** A host that is watched. */
+  watch(host: NixHost): NixHost {
+    const lookedAt = <T>(
+      path: ByteString,
+      kind: Observation['kind'],
+      result: T,
+      state: (result: T) => string | readonly string[] | undefined,
+    ): T => {
+      const relative = this.#relative(path);
+      if (relative !== undefined) {
+        this.#observations.set(`${kind} ${relative}`, {
+          path: relative,
+          kind,
+          state: observed(kind, state(result)),
+        });
+      } else this.examine(path);
+      return result;
+    };
+    const passed = <T>(request: unknown, result: T): T => {
+      this.examine(
+        JSON.stringify(request, (_key, value) => (typeof value === 'bigint' ? String(value) : value)),
+      );
+      return result;
+    };
+    return {
+      ...host,
+      lstat: (path) => lookedAt(path, 'type', host.lstat(path), (found) => found?.type),
+      readFile: (path) =>
+        lookedAt(path, 'text', host.readFile(path), (text) => sha256Hex(Buffer.from(text, 'latin1'))),
+      readDirectory: (path) =>
+        lookedAt(path, 'names', host.readDirectory(path), (found) =>
+          found.map(({ name, type }) => `${type} ${name}`),
+        ),
+      readLink: (path) => lookedAt(path, 'target', host.readLink(path), (target) => target),
+      addTextToStore: (request) => {
+        this.examine(request.text);
+        return host.addTextToStore(request);
+      },
+      addPathToStore: (request) => {
+        const storePath = host.addPathToStore(request);
+        const path = this.#relative(request.path);
+        if (path === undefined) this.examine(request.path);
+        else if (request.filter !== undefined || request.expectedHash !== undefined)
+          this.#isReplayable = false;
+        else {
+          const { name, method } = request;
+          this.#copies.set(JSON.stringify([path, name, method]), { path, name, method, storePath });
+          this.#digests.add(digestOf(this.#store, storePath));
+        }
+        return storePath;
+      },
+      writeDerivation: (derivation, text) => {
+        const path = host.writeDerivation(derivation, text);
+        if (this.#dependsOnTree(text) && !this.#digests.has(digestOf(this.#store, path))) {
+          this.#dependents.push({ path, text });
+          this.#digests.add(digestOf(this.#store, path));
+          for (const output of derivation.outputs.values()) {
+            if (output.path === '' || output.hash !== '') this.#isReplayable = false;
+            else this.#digests.add(digestOf(this.#store, output.path));
+          }
+        }
+        return path;
+      },
+      ensurePath: (path) => passed(path, host.ensurePath(path)),
+      realise: (requests) => passed(requests, host.realise(requests)),
+      fetchTree: (request) => passed(request, host.fetchTree(request)),
+      fetchTreeUrl: (request) => passed(request, host.fetchTreeUrl(request)),
+      fetchFile: (request) => passed({ ...request, expectedHash: undefined }, host.fetchFile(request)),
+      parseFlakeRef: (text) => passed(text, host.parseFlakeRef(text)),
+      flakeRefToString: (attributes) => passed(attributes, host.flakeRefToString(attributes)),
+      message: (text) => {
+        // It would have to be said again.
+        this.#isReplayable = false;
+        host.message(text);
+      },
+    };
+  }
+
+  /** What was learnt; undefined when it does not say what another tree would give. */
+  recording(
+    evaluator: Evaluator,
+    result: { readonly drvPath: StorePath; readonly outputs: readonly string[] },
+  ): Recording | undefined {
+    if (!this.#isReplayable) return undefined;
+    const own = new Set(this.#dependents.map(({ path }) => path));
+    const inputHashes = new Map<StorePath, ReturnType<Evaluator['derivationHashes']['get']> & object>();
+    for (const [path, hash] of evaluator.derivationHashes) {
+      if (own.has(path)) continue;
+      if (this.#dependents.some(({ text }) => text.includes(path))) inputHashes.set(path, hash);
+    }
+    return {
+      tree: this.#tree,
+      observations: [...this.#observations.values()],
+      copies: [...this.#copies.values()],
+      dependents: this.#dependents,
+      inputHashes: [...inputHashes],
+      ...result,
+    };
+  }
+
+  /** A path below the tree, relative to it; undefined for others. Links on the way would have to be followed anew. */
+  #relative(path: ByteString): ByteString | undefined {
+    if (path !== this.#tree && !path.startsWith(`${this.#tree}/`)) return undefined;
+    const parent = path === this.#tree ? path : path.slice(0, path.lastIndexOf('/'));
+    try {
+      if (parent !== this.#tree && this.#store.resolve(parent).path !== parent) this.#isReplayable = false;
+    } catch {
+      this.#isReplayable = false;
+    }
+    return path.slice(this.#tree.length + 1);
+  }
+
+  #dependsOnTree(text: ByteString): boolean {
+    for (const digest of this.#digests) if (text.includes(digest)) return true;
+    return false;
+  }
+}
+
+/** The 32 letters that tell a store path from others. */
+function digestOf(store: LocalStore, path: ByteString): ByteString {
+  return path.slice(store.storeDirectory.length + 1, store.storeDirectory.length + 33);
+}
