@@ -16,7 +16,8 @@ import { readArchive } from '../../oci/archive-read.ts';
 import { writeArchive } from '../../oci/archive-write.ts';
 import { digestHex, type Sha256Digest } from '../../oci/descriptor.ts';
 import { connectEngine, inspectEngineImage } from '../../oci/engine.ts';
-import { diffIds, type Image, renameImage } from '../../oci/image.ts';
+import { createImage, diffIds, type Image, renameImage } from '../../oci/image.ts';
+import { writeLayer } from '../../oci/layer-write.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { pullImage } from '../../oci/registry-pull.ts';
 import { RegistrySession } from '../../oci/registry-session.ts';
@@ -26,10 +27,12 @@ import { emptyLockFile, type LockedRequirement, type LockFile } from '../../sets
 import { readContent, removeDiskTree } from '../../store/disk-tree.ts';
 import { StagingArea } from '../../store/stage.ts';
 import { readBuildContext } from './build-context.ts';
+import { neededFeatures } from './builder-features.ts';
 import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
+import { type LoweredHeredocs, lowerHeredocs } from './lower-heredocs.ts';
 import { normaliseImage } from './normalise.ts';
 import { type PackageProxy, type ProxyUse, startPackageProxy } from './package-proxy.ts';
-import { pinForBuild } from './pin-dockerfile.ts';
+import { Places, pinForBuild } from './pin-dockerfile.ts';
 import { pythonProxyVariables } from './python-proxy.ts';
 
 /** A Dockerfile and what compose or a command line says of it. */
@@ -114,8 +117,9 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
   const architecture = platform.split('/')[1] ?? 'amd64';
   const { text, file, resolved } = readRecipe(recipe, platform);
   refuseEscapes(resolved);
+  const places = new Places(text);
   const epoch = sourceEpoch(host, lock);
-  const builder = await findBuilder(host, request.builder);
+  const builder = await findBuilder(host, { wanted: request.builder, needed: neededFeatures(resolved) });
   const bases = await findBases(request, resolved, lock);
   const scratch = new StagingArea(join(cacheDirectory, 'staging')).freshPath();
   mkdirSync(scratch, { recursive: true });
@@ -125,6 +129,8 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
   const task = host.progress.start({ label: `${builder.name} builds ${request.names[0] ?? file}` });
   try {
     const served = await serveUrls(request, { resolved, lock, proxy });
+    const lowered = lowerHeredocs(resolved, (span) => places.slice(span));
+    const heredocs = await heredocBase(lowered, scratch);
     const pinned = pinForBuild({
       text,
       resolved,
@@ -133,6 +139,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
       epoch,
       recipe: name,
       variables: stepVariables(lock, python),
+      heredocs: { instructions: lowered.instructions, image: heredocs?.name ?? 'scratch' },
       replaceImage: (reference) => bases.get(reference)?.name,
       replaceUrl: (url) => served.get(url),
     });
@@ -148,7 +155,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
             readBuildContext({ directory: recipe.context, dockerfile: file, mtime: epoch }),
             { pinned, mtime: epoch },
           ),
-          bases: [...bases.values()].map(({ image }) => image),
+          bases: [...bases.values(), ...(heredocs === undefined ? [] : [heredocs])].map(({ image }) => image),
           buildArgs: recipe.args,
           target: recipe.target,
           noCache: request.cold === true,
@@ -305,6 +312,15 @@ async function findBases(
     bases.set(input.reference, { name, image: renameImage(image, [name]) });
   }
   return bases;
+}
+
+/** An image of the files that COPY has as here-documents. */
+async function heredocBase({ files }: LoweredHeredocs, scratch: string): Promise<Base | undefined> {
+  if (files.length === 0) return undefined;
+  const layer = await writeLayer(files, { directory: join(scratch, 'heredocs') });
+  const name = `localhost/trimaran-files:${digestHex(layer.diffId).slice(0, 16)}`;
+  const platform = { os: 'linux', architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' };
+  return { name, image: createImage({ platform, layers: [layer], names: [name] }) };
 }
 
 /** Fetches what ADD takes from URLs that the lock fixes; gives the proxy's address of each. */

@@ -21,6 +21,7 @@ import {
 import { callEngine, engineGone } from '../../oci/engine-transport.ts';
 import type { Image } from '../../oci/image.ts';
 import { writeDiskTree } from '../../store/disk-tree.ts';
+import { lackedFeature, type NeededFeature, needsAnotherBuilder } from './builder-features.ts';
 
 export type BuilderKind = 'buildkit' | 'docker' | 'podman' | 'buildah';
 export const builderKinds: readonly BuilderKind[] = ['buildkit', 'docker', 'podman', 'buildah'];
@@ -54,14 +55,27 @@ export interface ImageBuilder {
   build(build: EngineBuild, archive: string): Promise<void>;
 }
 
-/** The first that is here, in the order of {@link builderKinds}, or the one asked for. Rejects with `dockerfile/no-builder`. */
-export async function findBuilder(host: Host, wanted: BuilderKind | undefined): Promise<ImageBuilder> {
+/**
+ * The first that is here and knows what is needed, in the order of {@link builderKinds}, or the one asked for. Rejects with
+ * `dockerfile/no-builder` and `dockerfile/builder-lacks`.
+ */
+export async function findBuilder(
+  host: Host,
+  { wanted, needed }: { readonly wanted: BuilderKind | undefined; readonly needed: readonly NeededFeature[] },
+): Promise<ImageBuilder> {
   const reasons: string[] = [];
+  let lacking: TrimaranError | undefined;
   for (const kind of wanted === undefined ? builderKinds : [wanted]) {
     const found = await tryBuilder(host, kind);
-    if (typeof found !== 'string') return found;
-    reasons.push(`${kind}: ${found}`);
+    if (typeof found === 'string') {
+      reasons.push(`${kind}: ${found}`);
+      continue;
+    }
+    const lacked = lackedFeature(kind, needed);
+    if (lacked === undefined) return found;
+    lacking ??= needsAnotherBuilder(found.name, lacked);
   }
+  if (lacking !== undefined) throw lacking;
   throw new TrimaranError({
     code: 'dockerfile/no-builder',
     message: `nothing here can build a Dockerfile (${reasons.join('; ')})`,

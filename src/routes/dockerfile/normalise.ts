@@ -112,9 +112,10 @@ function readableStep(text: string | undefined, restore: NormaliseOptions['resto
   if (text === undefined) return undefined;
   return (
     restore(text)
-      .replace(/^\|\d+ (?:\S+=(?:"[^"]*"|\S*) )*/, '')
-      .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c #\(nop\)\s+/, '')
-      .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c /, 'RUN ')
+      // Values of build arguments may have spaces; the shell is the first thing after them.
+      .replace(/^(?:RUN )?\|\d+ [\s\S]*?(?=\/bin\/[a-z]*sh )/, '')
+      .replace(/^(?:RUN )?\/bin\/sh -c #\(nop\)\s+/, '')
+      .replace(/^(?:RUN )?\/bin\/[a-z]*sh (?:(?:-[a-z]+|pipefail) )*?-[a-z]*c /, 'RUN ')
       .replace(/ # buildkit$/, '')
       .trim()
       // Each engine names the sources in its own way.

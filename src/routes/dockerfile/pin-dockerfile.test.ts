@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
 import { resolveDockerfile } from '../../languages/dockerfile/resolve.ts';
 import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
-import { pinForBuild, pinForPeople } from './pin-dockerfile.ts';
+import { lowerHeredocs } from './lower-heredocs.ts';
+import { Places, pinForBuild, pinForPeople } from './pin-dockerfile.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const sha256 = 'b'.repeat(64);
@@ -14,7 +15,10 @@ const lock: LockFile = {
     ['nginx', { digest, platforms: new Map() }],
   ]),
   urls: new Map([['https://example.org/a.sql', sha256]]),
-  git: new Map([['https://example.org/app', new Map([['v1', commit]])]]),
+  git: new Map([
+    ['https://example.org/app', new Map([['v1', commit]])],
+    ['https://example.org/app.git', new Map([['v1', commit]])],
+  ]),
   pip: new Map([['Dockerfile', new Map([['starlette', { version: '0.10.0', hashes: [] }]])]]),
   debian: new Map([
     [
@@ -44,12 +48,18 @@ function options(text: string) {
   return { text, resolved, lock, recipe: 'Dockerfile', architecture: 'amd64' };
 }
 
+const lowered = (text: string) => {
+  const places = new Places(text);
+  const { instructions } = lowerHeredocs(options(text).resolved, (span) => places.slice(span));
+  return { instructions, image: 'localhost/files:1' };
+};
 const forPeople = (text: string) => pinForPeople(options(text));
 const forBuild = (text: string) =>
   pinForBuild({
     ...options(text),
     epoch: 1,
     variables: new Map<string, string>(),
+    heredocs: lowered(text),
     replaceImage: (reference) => (reference === 'debian:bookworm' ? 'localhost/base:1' : undefined),
     replaceUrl: (url) => (lock.urls.has(url) ? 'http://127.0.0.1:1/a.sql' : undefined),
   });
@@ -124,6 +134,63 @@ RUN pip install starlette==0.10.0
   it('edits stages that the target needs', () => {
     expect(forBuild('FROM debian:bookworm AS one\nRUN true\nFROM one\nRUN true\n')).toBe(
       'FROM localhost/base:1 AS one\nARG SOURCE_DATE_EPOCH=1\nRUN true\nFROM one\nARG SOURCE_DATE_EPOCH=1\nRUN true\n',
+    );
+  });
+
+  it('says here-documents in words that every builder knows', () => {
+    const text = `# syntax=docker/dockerfile:1
+# escape=\\
+FROM debian:bookworm
+ARG WHO=me
+RUN --network=none <<EOF
+set -e
+echo "$WHO"
+EOF
+SHELL ["/bin/bash", "-ec"]
+RUN cat <<-'A' > /a && cat <<B > /b
+	one
+	A
+two
+B
+COPY --chown=1:2 <<-"NAME" <<OTHER more.txt /srv/
+	as $WHO
+	NAME
+for "$WHO"
+OTHER
+RUN true
+`;
+    expect(forBuild(text)).toBe(`# escape=\\
+FROM localhost/base:1
+ARG SOURCE_DATE_EPOCH=1
+ARG WHO=me
+RUN --network=none ["/bin/sh","-c","set -e\\necho \\"$WHO\\"\\n"]
+SHELL ["/bin/bash", "-ec"]
+RUN ["/bin/bash","-ec","cat <<-'A' > /a && cat <<B > /b\\n\\tone\\nA\\ntwo\\nB"]
+COPY --chown=1:2 ["more.txt","/srv/"]
+COPY --from=localhost/files:1 --chown=1:2 ["/0/NAME","/0/OTHER","/srv/"]
+RUN true
+`);
+    const places = new Places(text);
+    const { files } = lowerHeredocs(options(text).resolved, (span) => places.slice(span));
+    expect(
+      files.map((entry) => [
+        entry.path,
+        entry.kind === 'file' && entry.content.kind === 'bytes' ? String(entry.content.bytes) : '',
+      ]),
+    ).toEqual([
+      ['0', ''],
+      ['0/NAME', 'as $WHO\n'],
+      ['0/OTHER', 'for "me"\n'],
+    ]);
+  });
+
+  it('takes commits in the place of branches and tags, and no flag that only BuildKit knows', () => {
+    expect(
+      forBuild(
+        'FROM debian:bookworm\nADD https://example.org/app.git#v1:docs /a\nCOPY --link --chown=1 a /b\n',
+      ),
+    ).toBe(
+      `FROM localhost/base:1\nARG SOURCE_DATE_EPOCH=1\nADD https://example.org/app.git#${commit}:docs /a\nCOPY  --chown=1 a /b\n`,
     );
   });
 });

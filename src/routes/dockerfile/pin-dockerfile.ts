@@ -8,6 +8,7 @@ import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
 import { flattenCommands, readShellScript, showWord } from '../../languages/dockerfile/shell.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
 import { suiteAt } from './debian-suite.ts';
+import { heredocImage, type Lowered } from './lower-heredocs.ts';
 
 export interface PinOptions {
   readonly text: string;
@@ -26,6 +27,8 @@ export interface BuildPinOptions extends PinOptions {
   readonly epoch: number;
   /** Variables that each step gets besides, by name. */
   readonly variables: ReadonlyMap<string, string>;
+  /** Here-documents in other words, and the name of the image that has their files. */
+  readonly heredocs: { readonly instructions: readonly Lowered[]; readonly image: string };
   /** Where the checked bytes of an ADD's URL are to be had instead. */
   readonly replaceUrl: (url: string) => string | undefined;
 }
@@ -40,13 +43,16 @@ interface Edit {
 export function pinForBuild(options: BuildPinOptions): string {
   const { text, resolved, lock } = options;
   const places = new Places(text);
-  const edits: Edit[] = [];
+  const edits: Edit[] = syntaxEdit(places, options);
+  for (const { span, text: lowered } of options.heredocs.instructions) {
+    edits.push({ ...places.range(span), text: lowered.replaceAll(heredocImage, options.heredocs.image) });
+  }
   for (const input of findInputs(resolved)) {
     if (input.kind === 'image' && input.role !== 'syntax') {
       const replacement = options.replaceImage(input.reference) ?? pinnedReference(lock, input);
       if (replacement !== undefined) edits.push({ ...imagePlace(places, input), text: replacement });
-    } else if (input.kind === 'git' && input.by === 'clone') {
-      edits.push(...cloneEdit(places, input, options));
+    } else if (input.kind === 'git') {
+      edits.push(...(input.by === 'add' ? addGitEdit : cloneEdit)(places, input, options));
     } else if (input.kind === 'package' && input.manager === 'pip') {
       edits.push(...pipEdit(places, input, options));
     }
@@ -62,10 +68,28 @@ export function pinForBuild(options: BuildPinOptions): string {
     const lines = variables.map(([name, value]) => `\nARG ${name}=${value}`);
     edits.push({ start: end, end, text: lines.join('') });
     for (const { instruction, values } of stage.instructions) {
+      edits.push(...linkEdits(places, instruction));
       edits.push(...addEdits(places, { instruction, values: values.map(({ value }) => value) }, options));
     }
   }
   return applyEdits(text, edits);
+}
+
+/**
+ * The frontend by its digest. Without one the builder's own is as good, since what older ones do not know is said in other
+ * words, and nothing need be fetched.
+ */
+function syntaxEdit(places: Places, { resolved, lock }: BuildPinOptions): Edit[] {
+  const syntax = resolved.dockerfile.directives.find(({ name }) => name === 'syntax')?.value;
+  const reference = syntax?.value.split(/\s/, 1)[0];
+  if (syntax === undefined || reference === undefined) return [];
+  const locked = lock.images.get(reference);
+  const start = places.offset(syntax.span);
+  if (locked !== undefined)
+    return [{ start: start + reference.length, end: start + reference.length, text: `@${locked.digest}` }];
+  if (!/^(?:docker\.io\/)?docker\/dockerfile(?::\d+(?:\.\d+)*)?$/.test(reference)) return [];
+  const line = places.offset({ line: syntax.span.line, column: 1 });
+  return [{ start: line, end: places.offset({ line: syntax.span.line + 1, column: 1 }), text: '' }];
 }
 
 /** The Dockerfile with digests, checksums and versions written into it; the same text when the lock adds nothing. */
@@ -82,6 +106,8 @@ export function pinForPeople(options: PinOptions): string {
       const written = text.slice(place.start, place.end);
       if (!written.includes('$')) edits.push({ ...place, text: pinned });
       else edits.push(...defaultEdit(places, { resolved, reference: input.reference, pinned }));
+    } else if (input.kind === 'git' && input.by === 'add') {
+      edits.push(...addGitEdit(places, input, options));
     } else if (input.kind === 'package' && input.manager === 'pip') {
       edits.push(...pipEdit(places, input, options));
     } else if (input.kind === 'package' && input.manager === 'apt') {
@@ -164,6 +190,16 @@ function cloneEdit(
   return [{ start: end, end, text }];
 }
 
+/** `ADD https://example.org/app.git#v1:docs` takes a commit in the tag's place. */
+function addGitEdit(places: Places, input: DockerfileInput & { kind: 'git' }, { lock }: PinOptions): Edit[] {
+  const commit = input.url === undefined ? undefined : lock.git.get(input.url)?.get(input.ref ?? 'HEAD');
+  const place = places.range(input.span);
+  const written = places.text.slice(place.start, place.end);
+  if (commit === undefined || input.pinned || /[$?"'\\]/.test(written)) return [];
+  const [, url, folder = ''] = /^([^#]*)(?:#[^:]*(:.*)?)?$/.exec(written) ?? [];
+  return url === undefined ? [] : [{ ...place, text: `${url}#${commit}${folder}` }];
+}
+
 function pipEdit(
   places: Places,
   input: DockerfileInput & { kind: 'package' },
@@ -193,6 +229,15 @@ function addEdits(
   return edits;
 }
 
+/** How layers may be put together again is no matter of what is in them, and few builders know it. */
+function linkEdits(places: Places, instruction: Instruction): Edit[] {
+  if ((instruction.kind !== 'copy' && instruction.kind !== 'add') || instruction.heredocs.length > 0)
+    return [];
+  return instruction.flags
+    .filter(({ name }) => /^(?:--)?link$/.test(name.value))
+    .map(({ span }) => ({ ...places.range(span), text: '' }));
+}
+
 function instructionAt(resolved: ResolvedDockerfile, span: Span): Instruction | undefined {
   for (const { instructions } of resolved.stages) {
     for (const { instruction } of instructions) {
@@ -204,7 +249,7 @@ function instructionAt(resolved: ResolvedDockerfile, span: Span): Instruction | 
 }
 
 /** From lines and columns to offsets. */
-class Places {
+export class Places {
   readonly text: string;
   readonly #lines: number[] = [0];
 
@@ -223,6 +268,11 @@ class Places {
         ? this.offset(span)
         : this.offset({ line: span.endLine ?? span.line, column: span.endColumn });
     return { start: this.offset(span), end };
+  }
+
+  slice(span: Span): string {
+    const { start, end } = this.range(span);
+    return this.text.slice(start, end);
   }
 }
 
