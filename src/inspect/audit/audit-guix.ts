@@ -1,5 +1,6 @@
 // Audits Guix recipes as text: manifest.scm for channels.scm beside it and for origins at branches, channels.scm for
 // commits.
+import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
 import { finding, type Input } from './finding.ts';
 import { type Form, fieldOf, findForms, readSchemeForms } from './scheme-forms.ts';
 
@@ -60,8 +61,8 @@ function lookUp(name: Form, around: readonly Form[], forms: readonly Form[]): Fo
   return undefined;
 }
 
-/** Channels of a channels.scm, each an input. */
-export function auditChannels(text: string, file: string): Input[] {
+/** Channels of a channels.scm, each an input; those of Debian are fixed by a lock that has their release. */
+export function auditChannels(text: string, file: string, lock: LockFile = emptyLockFile): Input[] {
   const forms = readSchemeForms(text, file);
   const inputs = findForms(forms, 'channel').map(({ form }): Input => {
     const url = fieldOf(form, 'url');
@@ -69,6 +70,9 @@ export function auditChannels(text: string, file: string): Input[] {
     const commit = fieldOf(form, 'commit');
     const { span } = form;
     const pinned = commit !== undefined && !(commit.kind === 'string' && branchName.test(commit.text));
+    const [, release] = /^debian:([^/]+)$/.exec(subject) ?? [];
+    if (!pinned && release !== undefined && lock.debian.has(release))
+      return { subject, span, pinnedBy: 'lock' };
     return pinned
       ? { subject, span, pinnedBy: 'recipe' }
       : { subject, span, finding: finding('channel-without-commit', { span, subject }) };

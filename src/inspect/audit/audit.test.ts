@@ -139,6 +139,17 @@ describe('audit', () => {
     expect(report.files).toEqual(project.map(([name]) => name).sort());
   });
 
+  it('counts a Debian channel as pinned by a lock that has its release, and no other', async () => {
+    write([['channels.scm', '(list (channel (name \'guix) (url "debian:bookworm")))\n']]);
+    const lock = (suite: string): LockFile => {
+      const release = { timestamp: '20261101T000000Z', releaseSha256: 'a'.repeat(64), components: ['main'] };
+      return { ...emptyLockFile, debian: new Map([[suite, { ...release, architectures: new Map() }]]) };
+    };
+    expect(rulesOf(await audit(lock('bookworm')))).toEqual([]);
+    expect(rulesOf(await audit(lock('trixie')))).toEqual(['channel-without-commit']);
+    expect(rulesOf(await audit())).toEqual(['channel-without-commit']);
+  });
+
   it('lets a lock pin what it has', async () => {
     write([...project, ['server/requirements.txt', 'starlette>=0.14  # the server\n']]);
     const hex = 'a'.repeat(64);

@@ -241,7 +241,7 @@ class Audit {
       const hasChannels = read(join(dirname(file), 'channels.scm')) !== undefined;
       this.inputs.push(...auditManifest(text, this.shown(file), { hasChannels }));
     } else if (kind === 'channels') {
-      this.inputs.push(...auditChannels(text, this.shown(file)));
+      this.inputs.push(...auditChannels(text, this.shown(file), this.lockOf(dirname(file)).lock));
     }
   }
 
