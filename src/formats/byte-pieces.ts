@@ -7,6 +7,8 @@ import type { Content } from '../foundation/file-tree.ts';
 
 /** Small enough for a core's cache, large enough to make calls cheap. */
 const chunkSize = 512 * 1024;
+/** What the first chunk starts with: most trees that are hashed are a patch or a script, and end within it. */
+const firstSize = 16 * 1024;
 
 /** Files kept open while their regions are copied. */
 const openFilesLimit = 32;
@@ -24,21 +26,29 @@ export function* gatherChunks(
   options: { readonly reuseBuffer?: boolean } = {},
 ): Generator<Buffer, void, undefined> {
   const files = new OpenFiles();
-  let chunk = Buffer.allocUnsafeSlow(chunkSize);
+  let chunk = Buffer.allocUnsafeSlow(firstSize);
   let filled = 0;
   const startNext = () => {
     filled = 0;
     if (!options.reuseBuffer) chunk = Buffer.allocUnsafeSlow(chunkSize);
   };
+  const makeRoom = (needed: number) => {
+    if (filled + needed <= chunk.length || chunk.length === chunkSize) return;
+    const whole = Buffer.allocUnsafeSlow(chunkSize);
+    chunk.copy(whole, 0, 0, filled);
+    chunk = whole;
+  };
   try {
     for (const piece of pieces) {
       if (typeof piece === 'string' && filled + piece.length <= chunkSize) {
+        makeRoom(piece.length);
         filled += chunk.write(piece, filled, 'latin1');
         continue;
       }
       if (typeof piece === 'object' && 'kind' in piece && piece.kind === 'region') {
         let { offset } = piece;
         const end = offset + piece.length;
+        makeRoom(piece.length);
         while (offset < end) {
           if (filled === chunkSize) {
             yield chunk;
@@ -54,6 +64,7 @@ export function* gatherChunks(
       }
       const bytes =
         typeof piece === 'string' ? Buffer.from(piece, 'latin1') : 'kind' in piece ? piece.bytes : piece;
+      makeRoom(bytes.length);
       for (let taken = 0; taken < bytes.length; ) {
         if (filled === chunkSize) {
           yield chunk;

@@ -6,11 +6,10 @@ import { TrimaranError } from '../foundation/error.ts';
 import {
   assemble,
   type Derivation,
-  type DerivationInputs,
   type DerivationOutput,
   type DerivationParts,
   partsOf,
-  sortedInputs,
+  writeInputs,
 } from './derivation.ts';
 import { parseHash, parseHashAlgorithm, writeHash } from './hash-text.ts';
 import {
@@ -84,7 +83,7 @@ export function instantiateDerivation(
   const parts = partsOf(drv);
   const fill = fillOutputs(drv, parts, options);
   const { outputs, env } = fill;
-  const text = assemble(parts, { inputs: sortedInputs(drv.inputDrvs), outputs, env });
+  const text = assemble(parts, { inputs: writeInputs(drv.inputDrvs), outputs, env });
   let hash = hashWithoutInputs(outputs);
   if (hash === undefined) {
     const inputs = fill.inputs ?? hashedInputs(drv, options);
@@ -100,12 +99,21 @@ interface FilledOutputs {
   readonly outputs: ReadonlyMap<ByteString, DerivationOutput>;
   /** Variables that name outputs, with their paths. */
   readonly env: ReadonlyMap<ByteString, StorePath>;
-  /** The inputs' hashes, when they were needed. */
-  readonly inputs: DerivationInputs | undefined;
+  /** The inputs with their hashes, when they were needed. */
+  readonly inputs: ByteString | undefined;
 }
 
+/** The environment is put together when somebody looks at it, which an evaluation seldom does. */
 function filled(drv: Derivation, { outputs, env }: FilledOutputs): Derivation {
-  return { ...drv, outputs, env: new Map([...drv.env, ...env]) };
+  let whole: ReadonlyMap<ByteString, ByteString> | undefined;
+  return {
+    ...drv,
+    outputs,
+    get env() {
+      whole ??= new Map([...drv.env, ...env]);
+      return whole;
+    },
+  };
 }
 
 function fillOutputs(
@@ -116,7 +124,7 @@ function fillOutputs(
   const { storeDirectory } = options;
   const outputs = new Map<ByteString, DerivationOutput>();
   const env = new Map<ByteString, StorePath>();
-  let inputs: DerivationInputs | undefined;
+  let inputs: ByteString | undefined;
   let derivationHash: string | undefined;
   let isDeferred = false;
   for (const [output, given] of drv.outputs) {
@@ -172,8 +180,8 @@ function sha256(text: ByteString): string {
   return createHash('sha256').update(text, 'latin1').digest('hex');
 }
 
-/** Inputs with their hashes in place of their paths; undefined when one is not known before a build. */
-function hashedInputs(drv: Derivation, hashing: DerivationHashing): DerivationInputs | undefined {
+/** The text of inputs with their hashes in place of their paths; undefined when one is not known before a build. */
+function hashedInputs(drv: Derivation, hashing: DerivationHashing): ByteString | undefined {
   hashMissingInputs(drv, hashing);
   const merged = new Map<string, ByteString[]>();
   const add = (hash: string, outputs: Iterable<ByteString>) => {
@@ -200,7 +208,7 @@ function hashedInputs(drv: Derivation, hashing: DerivationHashing): DerivationIn
       add(hash, ['out']);
     }
   }
-  return sortedInputs(merged);
+  return writeInputs(merged);
 }
 
 /** Fills the memo for all inputs, deepest first, without recursion: chains of inputs can be long. */
@@ -238,7 +246,7 @@ function hashMissingInputs(root: Derivation, { memo, readDerivation }: Derivatio
 }
 
 /** What a derivation's own outputs are hashed of: the text without their paths. */
-function maskedText(drv: Derivation, parts: DerivationParts, inputs: DerivationInputs): ByteString {
+function maskedText(drv: Derivation, parts: DerivationParts, inputs: ByteString): ByteString {
   const outputs = new Map<ByteString, DerivationOutput>();
   const env = new Map<ByteString, ByteString>();
   for (const output of drv.outputs.keys()) {

@@ -38,7 +38,7 @@ export function parseDerivation(text: ByteString, name: ByteString): Derivation 
 
 /** The text of a derivation, byte for byte as Nix and Guix write it. */
 export function writeDerivation(drv: Derivation): ByteString {
-  return assemble(partsOf(drv), { inputs: sortedInputs(drv.inputDrvs), outputs: drv.outputs });
+  return assemble(partsOf(drv), { inputs: writeInputs(drv.inputDrvs), outputs: drv.outputs });
 }
 
 /**
@@ -57,11 +57,12 @@ export function derivationPath(
   });
 }
 
-/** What stands for the input derivations in the text, sorted. */
-export type DerivationInputs = readonly (readonly [key: ByteString, outputs: readonly ByteString[]])[];
-
-export function sortedInputs(inputs: ReadonlyMap<ByteString, Iterable<ByteString>>): DerivationInputs {
-  return [...inputs.keys()].sort().map((key) => [key, sortedNames(inputs.get(key)!)] as const);
+/** The input derivations as the text has them, sorted; each key is a path, or what stands for it in a hash. */
+export function writeInputs(inputs: ReadonlyMap<ByteString, Iterable<ByteString>>): ByteString {
+  return [...inputs.keys()]
+    .sort()
+    .map((key) => `("${key}",["${sortedNames(inputs.get(key)!).join('","')}"])`)
+    .join(',');
 }
 
 function sortedNames(names: Iterable<ByteString>): readonly ByteString[] {
@@ -73,26 +74,48 @@ function sortedNames(names: Iterable<ByteString>): readonly ByteString[] {
 export interface DerivationParts {
   /** Sources, system, builder and arguments. */
   readonly middle: ByteString;
-  /** Environment variables, sorted, and each with its value as the text has them. */
-  readonly keys: readonly ByteString[];
-  readonly pairs: readonly ByteString[];
+  /** Environment variables as the text has them, in runs; after each run but the last stands a gap. */
+  readonly runs: readonly ByteString[];
+  /** Where variables named after outputs belong, and what values they have if they are there. */
+  readonly gaps: readonly { readonly name: ByteString; readonly value: ByteString | undefined }[];
 }
 
 export function partsOf(drv: Derivation): DerivationParts {
   const sources = sortedNames(drv.inputSrcs);
+  const names = [...drv.outputs.keys()].sort();
+  const runs: ByteString[] = [];
+  const gaps: { name: ByteString; value: ByteString | undefined }[] = [];
+  let run: ByteString[] = [];
+  const openGap = (name: ByteString) => {
+    runs.push(run.join(','));
+    run = [];
+    gaps.push({ name, value: drv.env.get(name) });
+  };
   const keys = [...drv.env.keys()].sort();
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    while (gaps.length < names.length && names[gaps.length]! < key) openGap(names[gaps.length]!);
+    if (names[gaps.length] === key) openGap(key);
+    else run.push(pair(key, drv.env.get(key)!));
+  }
+  while (gaps.length < names.length) openGap(names[gaps.length]!);
+  runs.push(run.join(','));
   return {
     middle: `[${sources.length === 0 ? '' : `"${sources.join('","')}"`}],${quoted(drv.system)},${quoted(drv.builder)},[${drv.args.map(quoted).join(',')}]`,
-    keys,
-    pairs: keys.map((key) => `(${quoted(key)},${quoted(drv.env.get(key)!)})`),
+    runs,
+    gaps,
   };
 }
 
-/** A text of those parts, with the inputs, outputs and other values of variables that are given. */
+function pair(name: ByteString, value: ByteString): ByteString {
+  return `(${quoted(name)},${quoted(value)})`;
+}
+
+/** A text of those parts, with the inputs, outputs and other values of variables named after outputs that are given. */
 export function assemble(
-  parts: DerivationParts,
+  { middle, runs, gaps }: DerivationParts,
   given: {
-    readonly inputs: DerivationInputs;
+    readonly inputs: ByteString;
     readonly outputs: ReadonlyMap<ByteString, DerivationOutput>;
     readonly env?: ReadonlyMap<ByteString, ByteString>;
   },
@@ -101,19 +124,17 @@ export function assemble(
     const { path, hashAlgorithm, hash } = given.outputs.get(name)!;
     return `("${name}","${path}","${hashAlgorithm}","${hash}")`;
   });
-  const inputs = given.inputs.map(([key, names]) => `("${key}",["${names.join('","')}"])`);
-  const pairs = [...parts.pairs];
-  const added: ByteString[] = [];
-  for (const [key, value] of given.env ?? []) {
-    const index = parts.keys.indexOf(key);
-    if (index >= 0) pairs[index] = `(${quoted(key)},${quoted(value)})`;
-    else added.push(key);
+  let variables = runs[0]!;
+  const add = (text: ByteString) => {
+    if (text !== '') variables = variables === '' ? text : `${variables},${text}`;
+  };
+  for (let i = 0; i < gaps.length; i++) {
+    const { name, value: own } = gaps[i]!;
+    const value = given.env?.get(name) ?? own;
+    if (value !== undefined) add(pair(name, value));
+    add(runs[i + 1]!);
   }
-  for (const key of added.sort().reverse()) {
-    const next = parts.keys.findIndex((other) => other > key);
-    pairs.splice(next < 0 ? parts.keys.length : next, 0, `(${quoted(key)},${quoted(given.env!.get(key)!)})`);
-  }
-  return `Derive([${outputs.join(',')}],[${inputs.join(',')}],${parts.middle},[${pairs.join(',')}])`;
+  return `Derive([${outputs.join(',')}],[${given.inputs}],${middle},[${variables}])`;
 }
 
 const needsEscape = /["\\\x00-\x1f]/;

@@ -75,12 +75,12 @@ function coerceOther(
     if (value instanceof NixFloat) return formatFixed(value.value);
     if (Array.isArray(value)) {
       let text = '';
-      for (const [index, element] of value.entries()) {
+      const ofElement = { ...options, errorContext: 'while evaluating one element of the list' };
+      // By index, as in all that runs often: iterators are slow in code that is not optimised yet.
+      for (let index = 0; index < value.length; index++) {
+        const element = value[index]!;
         try {
-          text += coerceToString(it, element, context, {
-            ...options,
-            errorContext: 'while evaluating one element of the list',
-          });
+          text += coerceToString(it, element, context, ofElement);
         } catch (thrown) {
           throw toNixError(thrown).addTrace(position, errorContext);
         }

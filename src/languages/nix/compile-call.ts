@@ -47,6 +47,8 @@ function safe(result: number): number | undefined {
   return Number.isSafeInteger(result) ? result + 0 : undefined;
 }
 
+const noArgument: Delay = () => null;
+
 function compilePrimOpCall(unit: Unit, node: number, primOp: PrimOp): Eval {
   const { words, it } = unit;
   const position = unit.position(node);
@@ -62,7 +64,7 @@ function compilePrimOpCall(unit: Unit, node: number, primOp: PrimOp): Eval {
         const result = compute(a, b);
         if (result !== undefined) return result;
       }
-      return primOp.call([a, b], position);
+      return primOp.call(a, b, null, position);
     };
     return (env) => {
       it.enter(position);
@@ -76,22 +78,12 @@ function compilePrimOpCall(unit: Unit, node: number, primOp: PrimOp): Eval {
       return value;
     };
   }
-  const args: Delay[] = [];
-  for (let i = 0; i < count; i++) args.push(compileArgument(unit, words[node + 4 + i]!));
-  const [only] = args;
-  if (count === 1 && only !== undefined) {
-    return (env) => {
-      it.enter(position);
-      const value = it.callPrimOp(primOp, [only(env)], position);
-      it.depth--;
-      return value;
-    };
-  }
+  const first = compileArgument(unit, words[node + 4]!);
+  const second = count < 2 ? noArgument : compileArgument(unit, words[node + 5]!);
+  const third = count < 3 ? noArgument : compileArgument(unit, words[node + 6]!);
   return (env) => {
     it.enter(position);
-    const slots: Slot[] = new Array(count);
-    for (let i = 0; i < count; i++) slots[i] = args[i]!(env);
-    const value = it.callPrimOp(primOp, slots, position);
+    const value = it.callPrimOp(primOp, position, first(env), second(env), third(env));
     it.depth--;
     return value;
   };

@@ -30,6 +30,7 @@ import {
   makeString,
   NixPath,
   PrimOp,
+  type PrimOpCall,
   type Slot,
   type StringContext,
 } from './values.ts';
@@ -291,14 +292,19 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     makeSet: (attributes) => enter(() => setOf(attributes)),
     makePath: (path) => new NixPath(normalisePath(path)),
     makeString: (text, context) => makeString(text, new Set(context)),
-    makeFunction: ({ name, arity, call }) => new PrimOp(name, arity, (args) => it.force(call(args), 0), true),
+    makeFunction: ({ name, arity, call }) => new PrimOp(name, arity, hostCall(it, arity, call), true),
     makeLazy: (compute) => it.suspendCall(new PrimOp('lazy', 1, () => it.force(compute(), 0), false), null),
     makeLazySet: ({ has, names, make }) =>
       lazyAttrs({ has, names, make: (name) => it.suspendCall(make, name) }, it.symbols),
     derivationHashes: it.derivationHashes,
     definePrimOp: ({ name, arity, call }) => {
       if (installed) throw new Error('definePrimOp after the first evaluation');
-      extra.push({ name, arity, call: (args) => it.force(call(args), 0) });
+      extra.push({ name, arity, call: hostCall(it, arity, call) });
     },
   };
+}
+
+/** A builtin's code from a function of the host, which gets its arguments as an array. */
+function hostCall(it: Interpreter, arity: number, call: (args: readonly NixValue[]) => NixValue): PrimOpCall {
+  return (...args) => it.force(call(args.slice(0, arity) as NixValue[]), 0);
 }

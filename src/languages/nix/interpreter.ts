@@ -199,8 +199,13 @@ export class Interpreter {
   }
 
   /** A suspended call of a function on arguments. */
-  suspendCall(fn: Slot, ...args: Slot[]): Thunk {
-    return new Thunk(this.applicationCode, [fn, ...args]);
+  suspendCall(fn: Slot, argument: Slot): Thunk {
+    return new Thunk(this.applicationCode, [fn, argument]);
+  }
+
+  /** A suspended call of a function on two arguments. */
+  suspendCall2(fn: Slot, first: Slot, second: Slot): Thunk {
+    return new Thunk(this.applicationCode, [fn, first, second]);
   }
 
   /** A suspended call of a function that nobody has looked at yet: errors do not know its place. */
@@ -280,20 +285,23 @@ export class Interpreter {
         current = this.callLambda(current, args[used]!, position);
         used++;
       } else if (current instanceof PrimOp) {
-        const left = args.length - used;
-        if (left < current.arity) return new PrimOpApplication(current, args.slice(used));
-        const given = used === 0 && left === current.arity ? args : args.slice(used, used + current.arity);
-        used += current.arity;
-        current = this.callPrimOp(current, given, position);
+        const { arity } = current;
+        if (args.length - used < arity) return new PrimOpApplication(current, args.slice(used));
+        const first = args[used]!;
+        const second = arity < 2 ? null : args[used + 1]!;
+        const third = arity < 3 ? null : args[used + 2]!;
+        used += arity;
+        current = this.callPrimOp(current, position, first, second, third);
       } else if (current instanceof PrimOpApplication) {
         const needed = current.primOp.arity - current.args.length;
         const left = args.length - used;
         if (left < needed) {
           return new PrimOpApplication(current.primOp, [...current.args, ...args.slice(used)]);
         }
-        const given: Slot[] = [...current.args, ...args.slice(used, used + needed)];
+        const given = current.args.concat(args.slice(used, used + needed));
         used += needed;
-        current = this.callPrimOp(current.primOp, given, position);
+        const third = given.length < 3 ? null : given[2]!;
+        current = this.callPrimOp(current.primOp, position, given[0]!, given[1]!, third);
       } else if (current instanceof Attrs) {
         const index = findAttr(current.names, this.symbols.functor);
         if (index < 0) this.notAFunction(current, position);
@@ -313,14 +321,16 @@ export class Interpreter {
     return current;
   }
 
-  callPrimOp(primOp: PrimOp, args: readonly Slot[], position: Position): Value {
+  /** Calls a builtin with the arguments that it takes; the others are null. */
+  callPrimOp(primOp: PrimOp, position: Position, first: Slot, second: Slot, third: Slot): Value {
     const { examine } = this.settings;
     try {
-      if (examine === undefined) return primOp.call(args, position);
+      if (examine === undefined) return primOp.call(first, second, third, position);
       try {
-        return primOp.call(args, position);
+        return primOp.call(first, second, third, position);
       } finally {
         // Afterwards, since only then it is known which arguments were evaluated.
+        const args = [first, second, third].slice(0, primOp.arity);
         examineArguments(primOp.name, args, { examine, outPath: this.symbols.outPath });
       }
     } catch (thrown) {

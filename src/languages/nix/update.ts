@@ -66,63 +66,25 @@ export function updateAttrs(left: Attrs, right: Attrs, position: Position): Attr
   const rightCount = right.names.length;
   if (rightCount === 0) return left;
   if (left.names === right.names) return right;
-  return rightCount * 8 < leftCount ? updateFew(left, right, position) : merge(left, right, position);
+  if (rightCount * 8 < leftCount) {
+    const replaced = replaceAll(left, right, position);
+    if (replaced !== undefined) return replaced;
+  }
+  return merge(left, right, position);
 }
 
-/** The update by a few attributes: what lies between them is copied in runs. */
-function updateFew(left: Attrs, right: Attrs, position: Position): Attrs {
-  const { names, values } = left;
+/** The update when every attribute of the right set is one of the left's too, else undefined. */
+function replaceAll(left: Attrs, right: Attrs, position: Position): Attrs | undefined {
+  const { names } = right;
   const indexes: number[] = [];
-  let added = 0;
-  for (const name of right.names) {
-    const index = findAttr(names, name);
+  for (let i = 0; i < names.length; i++) {
+    const index = findAttr(left.names, names[i]!);
+    if (index < 0) return undefined;
     indexes.push(index);
-    if (index < 0) added++;
   }
-  if (added > 0) return insertFew(left, right, { indexes, position });
-  const updated = values.slice();
-  for (let i = 0; i < indexes.length; i++) updated[indexes[i]!] = right.values[i]!;
-  return new Attrs(names, updated, mergedPlaces(names, left, right), position);
-}
-
-/** `indexes` says where each attribute of the right set is in the left one, or -1. */
-function insertFew(
-  left: Attrs,
-  right: Attrs,
-  { indexes, position }: { readonly indexes: readonly number[]; readonly position: Position },
-): Attrs {
-  const names: SymbolId[][] = [];
-  const values: Slot[][] = [];
-  let copied = 0;
-  for (let i = 0; i < indexes.length; i++) {
-    const name = right.names[i]!;
-    const known = indexes[i]!;
-    const index = known < 0 ? placeFor(left.names, name, copied) : known;
-    names.push(left.names.slice(copied, index), [name]);
-    values.push(left.values.slice(copied, index), [right.values[i]!]);
-    copied = known < 0 ? index : index + 1;
-  }
-  names.push(left.names.slice(copied));
-  values.push(left.values.slice(copied));
-  const all = ([] as SymbolId[]).concat(...names);
-  return new Attrs(all, concatSlots(values), mergedPlaces(all, left, right), position);
-}
-
-// `concat` would take apart values that are lists, were they not in arrays of their own.
-function concatSlots(runs: readonly Slot[][]): Slot[] {
-  return ([] as Slot[]).concat(...(runs as readonly Slot[]));
-}
-
-/** Index of the first name that is greater, from `start` on. */
-function placeFor(names: readonly SymbolId[], name: SymbolId, start: number): number {
-  let low = start;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (names[middle]! < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  const values = left.values.slice();
+  for (let i = 0; i < indexes.length; i++) values[indexes[i]!] = right.values[i]!;
+  return new Attrs(left.names, values, mergedPlaces(left.names, left, right), position);
 }
 
 function merge(left: Attrs, right: Attrs, position: Position): Attrs {

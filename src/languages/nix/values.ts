@@ -172,19 +172,20 @@ export class Lambda {
   }
 }
 
-/** A function of the evaluator. `call` gets exactly `arity` slots and the position of the call. */
+/**
+ * The code of a builtin, which takes up to three arguments; those beyond its arity are null. `position` is that of the
+ * call. Arguments are not an array, because taking one apart is slow in code that is not optimised yet.
+ */
+export type PrimOpCall = (first: Slot, second: Slot, third: Slot, position: Position) => Value;
+
+/** A function of the evaluator. */
 export class PrimOp {
   readonly name: string;
   readonly arity: number;
-  readonly call: (args: readonly Slot[], position: Position) => Value;
+  readonly call: PrimOpCall;
   /** Whether errors get "while calling the … builtin". */
   readonly traced: boolean;
-  constructor(
-    name: string,
-    arity: number,
-    call: (args: readonly Slot[], position: Position) => Value,
-    traced: boolean,
-  ) {
+  constructor(name: string, arity: number, call: PrimOpCall, traced: boolean) {
     this.name = name;
     this.arity = arity;
     this.call = call;
@@ -298,7 +299,11 @@ export function attrsFromEntries(
   const names: SymbolId[] = [];
   const values: Slot[] = [];
   const positions: Position[] = [];
-  for (const [name, value, at] of sorted) {
+  for (let i = 0; i < sorted.length; i++) {
+    const entry = sorted[i]!;
+    const name = entry[0];
+    const value = entry[1];
+    const at = entry[2];
     if (names.length > 0 && names[names.length - 1] === name) {
       values[values.length - 1] = value;
       positions[positions.length - 1] = at ?? 0;

@@ -21,9 +21,9 @@ function arithmetic(it: Interpreter, name: string, operation: Operation): Builti
   return {
     name,
     arity: 2,
-    call: ([first, second]) => {
-      const a = it.force(first!, 0);
-      const b = it.force(second!, 0);
+    call: (first, second) => {
+      const a = it.force(first, 0);
+      const b = it.force(second, 0);
       if (a instanceof NixFloat || b instanceof NixFloat) {
         const left = it.forceFloat(a, 0, firstContext);
         return new NixFloat(onFloats(left, it.forceFloat(b, 0, secondContext)));
@@ -44,9 +44,9 @@ function bitwise(it: Interpreter, name: string, compute: (a: bigint, b: bigint) 
   return {
     name,
     arity: 2,
-    call: ([first, second]) => {
-      const a = it.forceInteger(first!, 0, `while evaluating the first argument passed to ${builtin}`);
-      const b = it.forceInteger(second!, 0, `while evaluating the second argument passed to ${builtin}`);
+    call: (first, second) => {
+      const a = it.forceInteger(first, 0, `while evaluating the first argument passed to ${builtin}`);
+      const b = it.forceInteger(second, 0, `while evaluating the second argument passed to ${builtin}`);
       return makeInteger(BigInt.asIntN(64, compute(BigInt(a), BigInt(b))))!;
     },
   };
@@ -58,13 +58,13 @@ function rounding(it: Interpreter, name: string, round: (value: number) => numbe
   return {
     name,
     arity: 1,
-    call: ([slot]) => {
+    call: (slot) => {
       const value = it.forceFloat(
-        slot!,
-        it.positionOf(slot!),
+        slot,
+        it.positionOf(slot),
         `while evaluating the first argument passed to builtins.${name.slice(2)}`,
       );
-      const given = it.force(slot!, 0);
+      const given = it.force(slot, 0);
       const rounded = round(value);
       const inRange = rounded >= -(2 ** 63) && rounded < 2 ** 63;
       if (!isInteger(given)) {
@@ -90,9 +90,9 @@ function rounding(it: Interpreter, name: string, round: (value: number) => numbe
   };
 }
 
-function divide(it: Interpreter, [first, second]: readonly Slot[]): Value {
-  const a = it.force(first!, 0);
-  const b = it.force(second!, 0);
+function divide(it: Interpreter, first: Slot, second: Slot): Value {
+  const a = it.force(first, 0);
+  const b = it.force(second, 0);
   const divisor = it.forceFloat(b, 0, 'while evaluating the second operand of the division');
   if (divisor === 0) throw it.error('eval', 'division by zero');
   const context = 'while evaluating the first operand of the division';
@@ -133,7 +133,7 @@ export function arithmeticBuiltins(it: Interpreter): Builtin[] {
       onFloats: (a, b) => a * b,
       onIntegers: (a, b) => a * b,
     }),
-    { name: '__div', arity: 2, call: (args) => divide(it, args) },
+    { name: '__div', arity: 2, call: (first, second) => divide(it, first, second) },
     bitwise(it, '__bitAnd', (a, b) => a & b),
     bitwise(it, '__bitOr', (a, b) => a | b),
     bitwise(it, '__bitXor', (a, b) => a ^ b),
@@ -142,9 +142,9 @@ export function arithmeticBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__lessThan',
       arity: 2,
-      call: ([first, second]) => {
-        const a = it.force(first!, 0);
-        const b = it.force(second!, 0);
+      call: (first, second) => {
+        const a = it.force(first, 0);
+        const b = it.force(second, 0);
         return compareValues(it, a, b, '');
       },
     },

@@ -97,11 +97,13 @@ function functionArgs(it: Interpreter, slot: Slot): Value {
 function listToAttrs(it: Interpreter, slot: Slot): Value {
   const list = it.forceList(slot, 0, 'while evaluating the argument passed to builtins.listToAttrs');
   const { symbols } = it;
-  const found = new Map<SymbolId, Attrs>();
+  const found = new Set<SymbolId>();
+  const names: SymbolId[] = [];
+  const pairs: Attrs[] = [];
   const pair = 'in a {name=...; value=...;} pair';
-  for (const element of list) {
+  for (let i = 0; i < list.length; i++) {
     const attrs = it.forceAttrs(
-      element,
+      list[i]!,
       0,
       'while evaluating an element of the list passed to builtins.listToAttrs',
     );
@@ -114,19 +116,23 @@ function listToAttrs(it: Interpreter, slot: Slot): Value {
       ),
     );
     // Of two elements with one name the first wins.
-    if (!found.has(name)) found.set(name, attrs);
+    if (found.has(name)) continue;
+    found.add(name);
+    names.push(name);
+    pairs.push(attrs);
   }
-  const entries: [SymbolId, Slot, Position][] = [];
-  for (const [name, attrs] of found) {
+  const entries: [SymbolId, Slot, Position][] = new Array(pairs.length);
+  for (let i = 0; i < pairs.length; i++) {
+    const attrs = pairs[i]!;
     const index = it.requireAttr(attrs, symbols.value, pair);
-    entries.push([name, attrs.values[index]!, attrs.positionAt(index)]);
+    entries[i] = [names[i]!, attrs.values[index]!, attrs.positionAt(index)];
   }
   return attrsFromEntries(entries);
 }
 
-function zipAttrsWith(it: Interpreter, [fn, list]: readonly Slot[]): Value {
-  it.forceFunction(fn!, 0, 'while evaluating the first argument passed to builtins.zipAttrsWith');
-  const sets = it.forceList(list!, 0, 'while evaluating the second argument passed to builtins.zipAttrsWith');
+function zipAttrsWith(it: Interpreter, fn: Slot, list: Slot): Value {
+  it.forceFunction(fn, 0, 'while evaluating the first argument passed to builtins.zipAttrsWith');
+  const sets = it.forceList(list, 0, 'while evaluating the second argument passed to builtins.zipAttrsWith');
   const collected = new Map<SymbolId, List>();
   for (const element of sets) {
     const attrs = it.forceAttrs(
@@ -142,7 +148,7 @@ function zipAttrsWith(it: Interpreter, [fn, list]: readonly Slot[]): Value {
   }
   return attrsFromEntries(
     [...collected].map(
-      ([name, values]) => [name, it.suspendCall(fn!, it.symbols.names[name]!, values)] as const,
+      ([name, values]) => [name, it.suspendCall2(fn, it.symbols.names[name]!, values)] as const,
     ),
   );
 }
@@ -159,25 +165,25 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__attrNames',
       arity: 1,
-      call: ([set]) => {
-        const attrs = it.forceAttrs(set!, 0, 'while evaluating the argument passed to builtins.attrNames');
+      call: (set) => {
+        const attrs = it.forceAttrs(set, 0, 'while evaluating the argument passed to builtins.attrNames');
         return attrs.names.map((name) => symbols.names[name]!).sort(byBytes);
       },
     },
     {
       name: '__attrValues',
       arity: 1,
-      call: ([set]) => {
-        const attrs = it.forceAttrs(set!, 0, 'while evaluating the argument passed to builtins.attrValues');
+      call: (set) => {
+        const attrs = it.forceAttrs(set, 0, 'while evaluating the argument passed to builtins.attrValues');
         return lexicographicOrder(attrs, symbols.names).map((index) => attrs.values[index]!);
       },
     },
     {
       name: '__getAttr',
       arity: 2,
-      call: ([name, set]) => {
-        const symbol = nameArg(name!, 'getAttr');
-        const attrs = attrsArg(set!, 'second', 'getAttr');
+      call: (name, set) => {
+        const symbol = nameArg(name, 'getAttr');
+        const attrs = attrsArg(set, 'second', 'getAttr');
         if (attrs instanceof LazyAttrs) {
           const slot = attrs.find(symbol);
           if (slot !== undefined) return it.force(slot, 0);
@@ -189,17 +195,17 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__hasAttr',
       arity: 2,
-      call: ([name, set]) => {
-        const symbol = nameArg(name!, 'hasAttr');
-        return slotOf(attrsArg(set!, 'second', 'hasAttr'), symbol) !== undefined;
+      call: (name, set) => {
+        const symbol = nameArg(name, 'hasAttr');
+        return slotOf(attrsArg(set, 'second', 'hasAttr'), symbol) !== undefined;
       },
     },
     {
       name: '__unsafeGetAttrPos',
       arity: 2,
-      call: ([name, set]) => {
-        const symbol = nameArg(name!, 'unsafeGetAttrPos');
-        const attrs = attrsArg(set!, 'second', 'unsafeGetAttrPos');
+      call: (name, set) => {
+        const symbol = nameArg(name, 'unsafeGetAttrPos');
+        const attrs = attrsArg(set, 'second', 'unsafeGetAttrPos');
         const index = findAttr(attrs.names, symbol);
         return index < 0 ? null : positionValue(it, attrs.positionAt(index));
       },
@@ -207,10 +213,10 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
     {
       name: 'removeAttrs',
       arity: 2,
-      call: ([set, list]) => {
-        const attrs = attrsArg(set!, 'first', 'removeAttrs');
+      call: (set, list) => {
+        const attrs = attrsArg(set, 'first', 'removeAttrs');
         const names = it.forceList(
-          list!,
+          list,
           0,
           'while evaluating the second argument passed to builtins.removeAttrs',
         );
@@ -228,22 +234,22 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
         return pick(attrs, kept);
       },
     },
-    { name: '__listToAttrs', arity: 1, call: ([list]) => listToAttrs(it, list!) },
+    { name: '__listToAttrs', arity: 1, call: (list) => listToAttrs(it, list) },
     {
       name: '__intersectAttrs',
       arity: 2,
-      call: ([left, right]) => {
-        const first = attrsArg(left!, 'first', 'intersectAttrs');
-        return intersect(first, attrsArg(right!, 'second', 'intersectAttrs'));
+      call: (left, right) => {
+        const first = attrsArg(left, 'first', 'intersectAttrs');
+        return intersect(first, attrsArg(right, 'second', 'intersectAttrs'));
       },
     },
     {
       name: '__catAttrs',
       arity: 2,
-      call: ([name, list]) => {
-        const symbol = nameArg(name!, 'catAttrs');
+      call: (name, list) => {
+        const symbol = nameArg(name, 'catAttrs');
         const sets = it.forceList(
-          list!,
+          list,
           0,
           'while evaluating the second argument passed to builtins.catAttrs',
         );
@@ -260,22 +266,22 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
         return result;
       },
     },
-    { name: '__functionArgs', arity: 1, call: ([fn]) => functionArgs(it, fn!) },
+    { name: '__functionArgs', arity: 1, call: (fn) => functionArgs(it, fn) },
     {
       name: '__mapAttrs',
       arity: 2,
-      call: ([fn, set]) => {
-        const attrs = attrsArg(set!, 'second', 'mapAttrs');
+      call: (fn, set) => {
+        const attrs = attrsArg(set, 'second', 'mapAttrs');
         const count = attrs.names.length;
         if (count === 0) return emptyAttrs;
         const values: Slot[] = new Array(count);
         for (let i = 0; i < count; i++) {
-          values[i] = it.suspendUnforcedCall(fn!, symbols.names[attrs.names[i]!]!, attrs.values[i]!);
+          values[i] = it.suspendUnforcedCall(fn, symbols.names[attrs.names[i]!]!, attrs.values[i]!);
         }
         return new Attrs(attrs.names, values, noPlaces(count), 0);
       },
     },
-    { name: '__zipAttrsWith', arity: 2, call: (args) => zipAttrsWith(it, args) },
+    { name: '__zipAttrsWith', arity: 2, call: (fn, list) => zipAttrsWith(it, fn, list) },
   ];
 }
 

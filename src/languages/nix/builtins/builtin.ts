@@ -1,13 +1,11 @@
 // How builtins are declared.
-import type { Position } from '../positions.ts';
-import type { Slot, Value } from '../values.ts';
+import type { PrimOpCall } from '../values.ts';
 
 export interface Builtin {
   /** As in the base environment; a leading `__` is dropped in `builtins`. */
   readonly name: string;
   readonly arity: number;
-  /** `position` is that of the call. */
-  readonly call: (args: readonly Slot[], position: Position) => Value;
+  readonly call: PrimOpCall;
   /** False when its errors get no "while calling the … builtin". */
   readonly traced?: boolean;
 }

@@ -147,5 +147,5 @@ function genericClosure(it: Interpreter, slot: Slot): Value {
 }
 
 export function closureBuiltins(it: Interpreter): Builtin[] {
-  return [{ name: '__genericClosure', arity: 1, call: ([slot]) => genericClosure(it, slot!) }];
+  return [{ name: '__genericClosure', arity: 1, call: (slot) => genericClosure(it, slot) }];
 }

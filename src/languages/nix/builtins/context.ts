@@ -40,12 +40,12 @@ function getContext(it: Interpreter, slot: Slot): Value {
   );
 }
 
-function appendContext(it: Interpreter, [text, set]: readonly Slot[]): Value {
+function appendContext(it: Interpreter, text: Slot, set: Slot): Value {
   const builtin = 'builtins.appendContext';
-  const value = it.forceStringValue(text!, 0, `while evaluating the first argument passed to ${builtin}`);
+  const value = it.forceStringValue(text, 0, `while evaluating the first argument passed to ${builtin}`);
   const context = new ContextBuilder();
   if (value instanceof NixString) context.addAll(value.context);
-  const additions = it.forceAttrs(set!, 0, `while evaluating the second argument passed to ${builtin}`);
+  const additions = it.forceAttrs(set, 0, `while evaluating the second argument passed to ${builtin}`);
   for (let i = 0; i < additions.names.length; i++) {
     const path = it.symbols.names[additions.names[i]!]!;
     const position = additions.positionAt(i);
@@ -149,8 +149,8 @@ export function contextBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__unsafeDiscardStringContext',
       arity: 1,
-      call: ([slot]) =>
-        coerceToString(it, slot!, new ContextBuilder(), {
+      call: (slot) =>
+        coerceToString(it, slot, new ContextBuilder(), {
           position: 0,
           errorContext: 'while evaluating the argument passed to builtins.unsafeDiscardStringContext',
         }),
@@ -158,19 +158,16 @@ export function contextBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__hasContext',
       arity: 1,
-      call: ([slot]) =>
-        it.forceStringValue(
-          slot!,
-          0,
-          'while evaluating the argument passed to builtins.hasContext',
-        ) instanceof NixString,
+      call: (slot) =>
+        it.forceStringValue(slot, 0, 'while evaluating the argument passed to builtins.hasContext') instanceof
+        NixString,
     },
     {
       name: '__unsafeDiscardOutputDependency',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const context = new ContextBuilder();
-        const text = coerceToString(it, slot!, context, {
+        const text = coerceToString(it, slot, context, {
           position: 0,
           errorContext: 'while evaluating the argument passed to builtins.unsafeDiscardOutputDependency',
         });
@@ -181,8 +178,8 @@ export function contextBuiltins(it: Interpreter): Builtin[] {
         return makeString(text, kept);
       },
     },
-    { name: '__addDrvOutputDependencies', arity: 1, call: ([slot]) => addDrvOutputDependencies(it, slot!) },
-    { name: '__getContext', arity: 1, call: ([slot]) => getContext(it, slot!) },
-    { name: '__appendContext', arity: 2, call: (args) => appendContext(it, args) },
+    { name: '__addDrvOutputDependencies', arity: 1, call: (slot) => addDrvOutputDependencies(it, slot) },
+    { name: '__getContext', arity: 1, call: (slot) => getContext(it, slot) },
+    { name: '__appendContext', arity: 2, call: (text, set) => appendContext(it, text, set) },
   ];
 }

@@ -8,7 +8,7 @@ import { checkStorePathName, type StorePath, writeMethodAndAlgorithm } from '../
 import type { ByteString } from '../../../foundation/byte-string.ts';
 import type { HashAlgorithm } from '../../../foundation/digest.ts';
 import { isTrimaranError } from '../../../foundation/error.ts';
-import { coerceToString } from '../coerce.ts';
+import { type CoerceOptions, coerceToString } from '../coerce.ts';
 import { ContextBuilder, parseContextElement } from '../context.ts';
 import { toNixError } from '../errors.ts';
 import type { Interpreter } from '../interpreter.ts';
@@ -107,7 +107,9 @@ function makeDerivation(it: Interpreter, name: ByteString, attrs: Attrs): Value 
     json: structured ? [] : undefined,
   };
   const names = it.symbols.names;
-  for (const index of lexicographicOrder(attrs, names)) {
+  const order = lexicographicOrder(attrs, names);
+  for (let i = 0; i < order.length; i++) {
+    const index = order[i]!;
     const key = names[attrs.names[index]!]!;
     if (key === '__ignoreNulls') continue;
     const value = attrs.values[index]!;
@@ -144,6 +146,9 @@ interface Attribute {
   readonly position: () => number;
 }
 
+/** How values become environment variables. */
+const asVariable: CoerceOptions = { position: 0, errorContext: '', more: true };
+
 function addAttribute(it: Interpreter, draft: Draft, attribute: Attribute): void {
   const { key, value } = attribute;
   if (key === '__contentAddressed' || key === '__impure') {
@@ -173,7 +178,7 @@ function addAttribute(it: Interpreter, draft: Draft, attribute: Attribute): void
     addStructured(it, draft, attribute);
     return;
   }
-  const text = coerceToString(it, value, draft.context, { position: 0, errorContext: '', more: true });
+  const text = coerceToString(it, value, draft.context, asVariable);
   if (key === '__json') {
     it.warn(
       "setting structured attributes via '__json' is deprecated, and may be disallowed in future versions of Nix. Set '__structuredAttrs = true' instead.",
@@ -398,5 +403,5 @@ function fixedOutput(it: Interpreter, draft: Draft, hash: ByteString): Derivatio
 }
 
 export function derivationBuiltins(it: Interpreter): Builtin[] {
-  return [{ name: 'derivationStrict', arity: 1, call: ([slot]) => derivationStrict(it, slot!) }];
+  return [{ name: 'derivationStrict', arity: 1, call: (slot) => derivationStrict(it, slot) }];
 }

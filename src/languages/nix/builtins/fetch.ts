@@ -154,7 +154,7 @@ export function fetchBuiltins(it: Interpreter): Builtin[] {
   const tree = (builtin: 'fetchTree' | 'fetchGit' | 'fetchMercurial'): Builtin => ({
     name: builtin,
     arity: 1,
-    call: ([slot], position) => fetchTree(it, slot!, { builtin, position }),
+    call: (slot, _second, _third, position) => fetchTree(it, slot, { builtin, position }),
   });
   return [
     tree('fetchTree'),
@@ -163,19 +163,19 @@ export function fetchBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__fetchurl',
       arity: 1,
-      call: ([slot]) => fetchFile(it, slot!, { builtin: 'fetchurl', unpack: false }),
+      call: (slot) => fetchFile(it, slot, { builtin: 'fetchurl', unpack: false }),
     },
     {
       name: 'fetchTarball',
       arity: 1,
-      call: ([slot]) => fetchFile(it, slot!, { builtin: 'fetchTarball', unpack: true }),
+      call: (slot) => fetchFile(it, slot, { builtin: 'fetchTarball', unpack: true }),
     },
     {
       name: '__parseFlakeRef',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const text = it.forceStringNoContext(
-          slot!,
+          slot,
           0,
           'while evaluating the argument passed to builtins.parseFlakeRef',
         );
@@ -185,9 +185,9 @@ export function fetchBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__flakeRefToString',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const attrs = it.forceAttrs(
-          slot!,
+          slot,
           0,
           'while evaluating the argument passed to builtins.flakeRefToString',
         );

@@ -159,14 +159,14 @@ function referencesIn(it: Interpreter, file: ByteString, text: ByteString): Set<
   );
 }
 
-function toFile(it: Interpreter, [nameSlot, textSlot]: readonly Slot[]): Value {
+function toFile(it: Interpreter, nameSlot: Slot, textSlot: Slot): Value {
   const name = it.forceStringNoContext(
-    nameSlot!,
+    nameSlot,
     0,
     'while evaluating the first argument passed to builtins.toFile',
   );
   const value = it.forceStringValue(
-    textSlot!,
+    textSlot,
     0,
     'while evaluating the second argument passed to builtins.toFile',
   );
@@ -258,9 +258,9 @@ export function fileBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__toPath',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const context = new ContextBuilder();
-        const text = coerceToPath(it, slot!, context, {
+        const text = coerceToPath(it, slot, context, {
           position: 0,
           errorContext: 'while evaluating the first argument passed to builtins.toPath',
         });
@@ -270,12 +270,12 @@ export function fileBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__storePath',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         if (it.settings.pure) {
           throw it.error('eval', "'builtins.storePath' is not allowed in pure evaluation mode");
         }
         const context = new ContextBuilder();
-        let text = coerceToPath(it, slot!, context, {
+        let text = coerceToPath(it, slot, context, {
           position: 0,
           errorContext: "while evaluating the first argument passed to 'builtins.storePath'",
         });
@@ -290,13 +290,13 @@ export function fileBuiltins(it: Interpreter): Builtin[] {
         return makeString(text, context.context);
       },
     },
-    { name: '__pathExists', arity: 1, call: ([slot]) => pathExists(it, slot!) },
+    { name: '__pathExists', arity: 1, call: (slot) => pathExists(it, slot) },
     {
       name: 'baseNameOf',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const context = new ContextBuilder();
-        const text = coerceToString(it, slot!, context, {
+        const text = coerceToString(it, slot, context, {
           position: 0,
           errorContext: 'while evaluating the first argument passed to builtins.baseNameOf',
           copyToStore: false,
@@ -304,12 +304,12 @@ export function fileBuiltins(it: Interpreter): Builtin[] {
         return makeString(legacyBaseName(text), context.context);
       },
     },
-    { name: 'dirOf', arity: 1, call: ([slot]) => dirOf(it, slot!) },
+    { name: 'dirOf', arity: 1, call: (slot) => dirOf(it, slot) },
     {
       name: '__readFile',
       arity: 1,
-      call: ([slot]) => {
-        const file = resolveSymlinks(it, realisePath(it, slot!));
+      call: (slot) => {
+        const file = resolveSymlinks(it, realisePath(it, slot));
         const text = readRegularFile(it, file);
         if (text.includes('\0')) {
           throw it.error('eval', `the contents of the file '${file}' cannot be represented as a Nix string`);
@@ -320,10 +320,10 @@ export function fileBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__findFile',
       arity: 2,
-      call: ([list, name]) => {
-        const entries = searchPathOf(it, list!);
+      call: (list, name) => {
+        const entries = searchPathOf(it, list);
         const wanted = it.forceStringNoContext(
-          name!,
+          name,
           0,
           'while evaluating the second argument passed to builtins.findFile',
         );
@@ -333,16 +333,16 @@ export function fileBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__readFileType',
       arity: 1,
-      call: ([slot]) => {
-        const given = realisePath(it, slot!);
+      call: (slot) => {
+        const given = realisePath(it, slot);
         return it.requireFile(resolveAncestors(it, given), given).type;
       },
     },
     {
       name: '__readDir',
       arity: 1,
-      call: ([slot]) => {
-        const directory = resolveSymlinks(it, realisePath(it, slot!));
+      call: (slot) => {
+        const directory = resolveSymlinks(it, realisePath(it, slot));
         return attrsFromEntries(
           readDirectory(it, directory).map(({ name, type }) => [it.symbols.intern(name), type] as const),
         );
@@ -351,15 +351,15 @@ export function fileBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__filterSource',
       arity: 2,
-      call: ([filter, source]) => {
+      call: (filter, source) => {
         const context = new ContextBuilder();
-        const given = coerceToPath(it, source!, context, {
+        const given = coerceToPath(it, source, context, {
           position: 0,
           errorContext:
             "while evaluating the second argument (the path to filter) passed to 'builtins.filterSource'",
         });
         const fn = it.forceFunction(
-          filter!,
+          filter,
           0,
           'while evaluating the first argument passed to builtins.filterSource',
         );
@@ -373,8 +373,8 @@ export function fileBuiltins(it: Interpreter): Builtin[] {
         });
       },
     },
-    { name: '__path', arity: 1, call: ([slot]) => path(it, slot!) },
-    { name: '__toFile', arity: 2, call: (args) => toFile(it, args) },
+    { name: '__path', arity: 1, call: (slot) => path(it, slot) },
+    { name: '__toFile', arity: 2, call: (name, text) => toFile(it, name, text) },
   ];
 }
 
@@ -383,32 +383,28 @@ export function documentBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__toXML',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const context = new ContextBuilder();
-        const text = valueToXml(it, slot!, context, { strict: true, location: false });
+        const text = valueToXml(it, slot, context, { strict: true, location: false });
         return makeString(text, context.context);
       },
     },
     {
       name: '__toJSON',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const context = new ContextBuilder();
-        const text = valueToJson(it, slot!, context, { position: 0, copyToStore: true });
+        const text = valueToJson(it, slot, context, { position: 0, copyToStore: true });
         return makeString(text, context.context);
       },
     },
     {
       name: '__fromJSON',
       arity: 1,
-      call: ([slot]) =>
+      call: (slot) =>
         valueFromJson(
           it,
-          it.forceStringNoContext(
-            slot!,
-            0,
-            'while evaluating the first argument passed to builtins.fromJSON',
-          ),
+          it.forceStringNoContext(slot, 0, 'while evaluating the first argument passed to builtins.fromJSON'),
         ),
     },
   ];

@@ -68,10 +68,10 @@ export function hashBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__hashString',
       arity: 2,
-      call: ([type, text]) => {
-        const algorithm = algorithmArg(type!, 'hashString');
+      call: (type, text) => {
+        const algorithm = algorithmArg(type, 'hashString');
         const value = it.forceStringValue(
-          text!,
+          text,
           0,
           'while evaluating the second argument passed to builtins.hashString',
         );
@@ -81,19 +81,19 @@ export function hashBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__hashFile',
       arity: 2,
-      call: ([type, path]) => {
-        const algorithm = algorithmArg(type!, 'hashFile');
-        return writeHash(digestOf(algorithm, readRegularFile(it, realisePath(it, path!))), 'base16');
+      call: (type, path) => {
+        const algorithm = algorithmArg(type, 'hashFile');
+        return writeHash(digestOf(algorithm, readRegularFile(it, realisePath(it, path))), 'base16');
       },
     },
-    { name: '__convertHash', arity: 1, call: ([slot]) => convertHash(it, slot!) },
+    { name: '__convertHash', arity: 1, call: (slot) => convertHash(it, slot) },
     {
       name: 'placeholder',
       arity: 1,
-      call: ([slot]) =>
+      call: (slot) =>
         outputPlaceholder(
           it.forceStringNoContext(
-            slot!,
+            slot,
             0,
             'while evaluating the first argument passed to builtins.placeholder',
           ),

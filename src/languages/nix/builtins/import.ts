@@ -39,8 +39,8 @@ export function importBuiltins(it: Interpreter): Builtin[] {
     {
       name: 'import',
       arity: 1,
-      call: ([slot]) => {
-        const path = realisePath(it, slot!);
+      call: (slot) => {
+        const path = realisePath(it, slot);
         const drv = derivationAt(path);
         return drv === undefined ? importFile(it, path) : importDerivation(it, drv, wrapper);
       },
@@ -48,12 +48,12 @@ export function importBuiltins(it: Interpreter): Builtin[] {
     {
       name: 'scopedImport',
       arity: 2,
-      call: ([scopeSlot, slot]) => {
-        const path = realisePath(it, slot!);
+      call: (scopeSlot, slot) => {
+        const path = realisePath(it, slot);
         const drv = derivationAt(path);
         if (drv !== undefined) return importDerivation(it, drv, wrapper);
         const scope = it.forceAttrs(
-          scopeSlot!,
+          scopeSlot,
           0,
           'while evaluating the first argument passed to builtins.scopedImport',
         );

@@ -55,9 +55,9 @@ export function installBuiltins(it: Interpreter, extra: readonly Builtin[]): voi
   const getEnv: Builtin = {
     name: '__getEnv',
     arity: 1,
-    call: ([slot]) => {
+    call: (slot) => {
       const name = it.forceStringNoContext(
-        slot!,
+        slot,
         0,
         'while evaluating the first argument passed to builtins.getEnv',
       );

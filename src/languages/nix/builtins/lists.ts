@@ -13,14 +13,14 @@ function anyOrAll(it: Interpreter, wanted: boolean): Builtin {
   return {
     name: `__${name}`,
     arity: 2,
-    call: ([predicate, list]) => {
+    call: (predicate, list) => {
       const fn = it.forceFunction(
-        predicate!,
+        predicate,
         0,
         `while evaluating the first argument passed to builtins.${name}`,
       );
       const elements = it.forceList(
-        list!,
+        list,
         0,
         `while evaluating the second argument passed to builtins.${name}`,
       );
@@ -37,10 +37,10 @@ function anyOrAll(it: Interpreter, wanted: boolean): Builtin {
   };
 }
 
-function sort(it: Interpreter, [comparator, list]: readonly Slot[]): Value {
-  const elements = it.forceList(list!, 0, 'while evaluating the second argument passed to builtins.sort');
+function sort(it: Interpreter, comparator: Slot, list: Slot): Value {
+  const elements = it.forceList(list, 0, 'while evaluating the second argument passed to builtins.sort');
   if (elements.length === 0) return elements;
-  const fn = it.forceFunction(comparator!, 0, 'while evaluating the first argument passed to builtins.sort');
+  const fn = it.forceFunction(comparator, 0, 'while evaluating the first argument passed to builtins.sort');
   for (const element of elements) it.force(element, 0);
   const isLessThan = fn instanceof PrimOp && fn.name === 'lessThan';
   const before = (a: Slot, b: Slot): boolean =>
@@ -67,18 +67,18 @@ export function listBuiltins(it: Interpreter): Builtin[] {
   return [
     anyOrAll(it, true),
     anyOrAll(it, false),
-    { name: '__sort', arity: 2, call: (args) => sort(it, args) },
+    { name: '__sort', arity: 2, call: (comparator, list) => sort(it, comparator, list) },
     {
       name: '__elemAt',
       arity: 2,
-      call: ([list, index]) => {
+      call: (list, index) => {
         const n = it.forceInteger(
-          index!,
+          index,
           0,
           "while evaluating the second argument passed to 'builtins.elemAt'",
         );
         const elements = it.forceList(
-          list!,
+          list,
           0,
           "while evaluating the first argument passed to 'builtins.elemAt'",
         );
@@ -95,9 +95,9 @@ export function listBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__head',
       arity: 1,
-      call: ([list]) => {
+      call: (list) => {
         const elements = it.forceList(
-          list!,
+          list,
           0,
           "while evaluating the first argument passed to 'builtins.head'",
         );
@@ -108,9 +108,9 @@ export function listBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__tail',
       arity: 1,
-      call: ([list]) => {
+      call: (list) => {
         const elements = it.forceList(
-          list!,
+          list,
           0,
           "while evaluating the first argument passed to 'builtins.tail'",
         );
@@ -121,23 +121,23 @@ export function listBuiltins(it: Interpreter): Builtin[] {
     {
       name: 'map',
       arity: 2,
-      call: ([fn, list]) => {
-        const elements = listArg(list!, 'second', 'map');
+      call: (fn, list) => {
+        const elements = listArg(list, 'second', 'map');
         if (elements.length === 0) return elements;
-        functionArg(fn!, 'first', 'map');
+        functionArg(fn, 'first', 'map');
         const count = elements.length;
         const result: List = new Array(count);
-        for (let i = 0; i < count; i++) result[i] = it.suspendCall(fn!, elements[i]!);
+        for (let i = 0; i < count; i++) result[i] = it.suspendCall(fn, elements[i]!);
         return result;
       },
     },
     {
       name: '__filter',
       arity: 2,
-      call: ([fn, list]) => {
-        const elements = listArg(list!, 'second', 'filter');
+      call: (fn, list) => {
+        const elements = listArg(list, 'second', 'filter');
         if (elements.length === 0) return elements;
-        const predicate = functionArg(fn!, 'first', 'filter');
+        const predicate = functionArg(fn, 'first', 'filter');
         const context =
           'while evaluating the return value of the filtering function passed to builtins.filter';
         const kept = elements.filter((element) => it.forceBool(it.call1(predicate, element, 0), 0, context));
@@ -147,28 +147,28 @@ export function listBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__elem',
       arity: 2,
-      call: ([wanted, list]) =>
-        listArg(list!, 'second', 'elem').some((element) => equalValues(it, wanted!, element, 0)),
+      call: (wanted, list) =>
+        listArg(list, 'second', 'elem').some((element) => equalValues(it, wanted, element, 0)),
     },
     {
       name: '__concatLists',
       arity: 1,
-      call: ([lists]) =>
+      call: (lists) =>
         concatLists(
           it,
-          listArg(lists!, 'first', 'concatLists'),
+          listArg(lists, 'first', 'concatLists'),
           0,
           'while evaluating a value of the list passed to builtins.concatLists',
         ),
     },
-    { name: '__length', arity: 1, call: ([list]) => listArg(list!, 'first', 'length').length },
+    { name: '__length', arity: 1, call: (list) => listArg(list, 'first', 'length').length },
     {
       name: "__foldl'",
       arity: 3,
-      call: ([op, start, list]) => {
-        const fn = functionArg(op!, 'first', 'foldlStrict');
-        const elements = listArg(list!, 'third', 'foldlStrict');
-        let accumulator: Slot = start!;
+      call: (op, start, list) => {
+        const fn = functionArg(op, 'first', 'foldlStrict');
+        const elements = listArg(list, 'third', 'foldlStrict');
+        let accumulator: Slot = start;
         for (const element of elements) accumulator = it.call2(fn, accumulator, element, 0);
         return it.force(accumulator, 0);
       },
@@ -176,27 +176,27 @@ export function listBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__genList',
       arity: 2,
-      call: ([fn, length]) => {
+      call: (fn, length) => {
         const count = it.forceInteger(
-          length!,
+          length,
           0,
           'while evaluating the second argument passed to builtins.genList',
         );
         if (count < 0 || count > 4294967295) {
           throw it.error('eval', `cannot create list of size ${count}`);
         }
-        functionArg(fn!, 'first', 'genList');
+        functionArg(fn, 'first', 'genList');
         const result: List = new Array(Number(count));
-        for (let i = 0; i < result.length; i++) result[i] = it.suspendCall(fn!, i);
+        for (let i = 0; i < result.length; i++) result[i] = it.suspendCall(fn, i);
         return result;
       },
     },
     {
       name: '__partition',
       arity: 2,
-      call: ([fn, list]) => {
-        const predicate = functionArg(fn!, 'first', 'partition');
-        const elements = listArg(list!, 'second', 'partition');
+      call: (fn, list) => {
+        const predicate = functionArg(fn, 'first', 'partition');
+        const elements = listArg(list, 'second', 'partition');
         const right: List = [];
         const wrong: List = [];
         for (const element of elements) {
@@ -217,9 +217,9 @@ export function listBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__groupBy',
       arity: 2,
-      call: ([fn, list]) => {
-        const grouping = functionArg(fn!, 'first', 'groupBy');
-        const elements = listArg(list!, 'second', 'groupBy');
+      call: (fn, list) => {
+        const grouping = functionArg(fn, 'first', 'groupBy');
+        const elements = listArg(list, 'second', 'groupBy');
         const groups = new Map<SymbolId, List>();
         for (const element of elements) {
           const name = it.forceStringNoContext(
@@ -238,15 +238,15 @@ export function listBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__concatMap',
       arity: 2,
-      call: ([fn, list]) => {
-        const mapping = functionArg(fn!, 'first', 'concatMap');
-        const elements = listArg(list!, 'second', 'concatMap');
+      call: (fn, list) => {
+        const mapping = functionArg(fn, 'first', 'concatMap');
+        const elements = listArg(list, 'second', 'concatMap');
         if (elements.length === 0) return emptyList;
         const lists = elements.map((element) => {
           const result = it.call1(mapping, element, 0);
           return it.forceList(
             result,
-            it.positionOf(result) || it.positionOf(fn!),
+            it.positionOf(result) || it.positionOf(fn),
             'while evaluating the return value of the function passed to builtins.concatMap',
           );
         });

@@ -18,24 +18,24 @@ import {
 import { compareVersions, parsePackageName, splitVersion } from '../versions.ts';
 import type { Builtin } from './builtin.ts';
 
-function substring(it: Interpreter, [startSlot, lengthSlot, text]: readonly Slot[]): Value {
+function substring(it: Interpreter, startSlot: Slot, lengthSlot: Slot, text: Slot): Value {
   const start = it.forceInteger(
-    startSlot!,
+    startSlot,
     0,
     'while evaluating the first argument (the start offset) passed to builtins.substring',
   );
   if (start < 0) throw it.error('eval', "negative start position in 'substring'");
   const length = it.forceInteger(
-    lengthSlot!,
+    lengthSlot,
     0,
     'while evaluating the second argument (the substring length) passed to builtins.substring',
   );
   if (length === 0) {
-    const value = it.force(text!, 0);
+    const value = it.force(text, 0);
     if (isString(value)) return makeString('', value instanceof NixString ? value.context : undefined);
   }
   const context = new ContextBuilder();
-  const whole = coerceToString(it, text!, context, {
+  const whole = coerceToString(it, text, context, {
     position: 0,
     errorContext: 'while evaluating the third argument (the string) passed to builtins.substring',
   });
@@ -44,10 +44,10 @@ function substring(it: Interpreter, [startSlot, lengthSlot, text]: readonly Slot
   return makeString(from >= whole.length ? '' : whole.slice(from, to), context.context);
 }
 
-function replaceStrings(it: Interpreter, [fromSlot, toSlot, textSlot]: readonly Slot[]): Value {
+function replaceStrings(it: Interpreter, fromSlot: Slot, toSlot: Slot, textSlot: Slot): Value {
   const builtin = 'builtins.replaceStrings';
-  const fromList = it.forceList(fromSlot!, 0, `while evaluating the first argument passed to ${builtin}`);
-  const toList = it.forceList(toSlot!, 0, `while evaluating the second argument passed to ${builtin}`);
+  const fromList = it.forceList(fromSlot, 0, `while evaluating the first argument passed to ${builtin}`);
+  const toList = it.forceList(toSlot, 0, `while evaluating the second argument passed to ${builtin}`);
   if (fromList.length !== toList.length) {
     throw it.error('eval', `'from' and 'to' arguments passed to ${builtin} have different lengths`);
   }
@@ -57,7 +57,7 @@ function replaceStrings(it: Interpreter, [fromSlot, toSlot, textSlot]: readonly 
     ),
   );
   const context = new ContextBuilder();
-  const value = it.forceStringValue(textSlot!, 0, `while evaluating the third argument passed to ${builtin}`);
+  const value = it.forceStringValue(textSlot, 0, `while evaluating the third argument passed to ${builtin}`);
   if (value instanceof NixString) context.addAll(value.context);
   const text = textOf(value);
   const replacements: (ByteString | undefined)[] = [];
@@ -152,9 +152,9 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
     {
       name: 'toString',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const context = new ContextBuilder();
-        const text = coerceToString(it, slot!, context, {
+        const text = coerceToString(it, slot, context, {
           position: 0,
           errorContext: 'while evaluating the first argument passed to builtins.toString',
           more: true,
@@ -163,12 +163,12 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
         return makeString(text, context.context);
       },
     },
-    { name: '__substring', arity: 3, call: (args) => substring(it, args) },
+    { name: '__substring', arity: 3, call: (start, length, text) => substring(it, start, length, text) },
     {
       name: '__stringLength',
       arity: 1,
-      call: ([slot]) =>
-        coerceToString(it, slot!, new ContextBuilder(), {
+      call: (slot) =>
+        coerceToString(it, slot, new ContextBuilder(), {
           position: 0,
           errorContext: 'while evaluating the argument passed to builtins.stringLength',
         }).length,
@@ -176,25 +176,25 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__match',
       arity: 2,
-      call: ([pattern, text]) =>
-        withRegex(textArg(pattern!, 'first', 'match'), (regex) => {
-          const match = regex.matchWhole(looseTextArg(text!, 'second', 'match'));
+      call: (pattern, text) =>
+        withRegex(textArg(pattern, 'first', 'match'), (regex) => {
+          const match = regex.matchWhole(looseTextArg(text, 'second', 'match'));
           return match === undefined ? null : groupsOf(match);
         }),
     },
     {
       name: '__split',
       arity: 2,
-      call: ([pattern, slot]) =>
-        withRegex(textArg(pattern!, 'first', 'split'), (regex) => {
-          const text = looseTextArg(slot!, 'second', 'split');
+      call: (pattern, slot) =>
+        withRegex(textArg(pattern, 'first', 'split'), (regex) => {
+          const text = looseTextArg(slot, 'second', 'split');
           const result: List = [];
           let copied = 0;
           for (const match of regex.matchAll(text)) {
             result.push(text.slice(copied, match.index), groupsOf(match));
             copied = match.index + match.groups[0]!.length;
           }
-          if (result.length === 0) return [slot!];
+          if (result.length === 0) return [slot];
           result.push(text.slice(copied));
           return result;
         }),
@@ -202,17 +202,17 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__concatStringsSep',
       arity: 2,
-      call: ([separatorSlot, list]) => {
+      call: (separatorSlot, list) => {
         const context = new ContextBuilder();
         const separatorValue = it.forceStringValue(
-          separatorSlot!,
+          separatorSlot,
           0,
           'while evaluating the first argument (the separator string) passed to builtins.concatStringsSep',
         );
         if (separatorValue instanceof NixString) context.addAll(separatorValue.context);
         const separator = textOf(separatorValue);
         const elements = it.forceList(
-          list!,
+          list,
           0,
           'while evaluating the second argument (the list of strings to concat) passed to builtins.concatStringsSep',
         );
@@ -229,12 +229,12 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
         return makeString(text, context.context);
       },
     },
-    { name: '__replaceStrings', arity: 3, call: (args) => replaceStrings(it, args) },
+    { name: '__replaceStrings', arity: 3, call: (from, to, text) => replaceStrings(it, from, to, text) },
     {
       name: '__parseDrvName',
       arity: 1,
-      call: ([slot]) => {
-        const { name, version } = parsePackageName(textArg(slot!, 'first', 'parseDrvName'));
+      call: (slot) => {
+        const { name, version } = parsePackageName(textArg(slot, 'first', 'parseDrvName'));
         return attrsFromEntries([
           [it.symbols.name, name],
           [it.symbols.intern('version'), version],
@@ -244,15 +244,15 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__compareVersions',
       arity: 2,
-      call: ([first, second]) => {
-        const left = textArg(first!, 'first', 'compareVersions');
-        return compareVersions(left, textArg(second!, 'second', 'compareVersions'));
+      call: (first, second) => {
+        const left = textArg(first, 'first', 'compareVersions');
+        return compareVersions(left, textArg(second, 'second', 'compareVersions'));
       },
     },
     {
       name: '__splitVersion',
       arity: 1,
-      call: ([slot]) => splitVersion(textArg(slot!, 'first', 'splitVersion')),
+      call: (slot) => splitVersion(textArg(slot, 'first', 'splitVersion')),
     },
   ];
 }

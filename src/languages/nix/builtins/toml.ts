@@ -46,9 +46,9 @@ export function tomlBuiltins(it: Interpreter): Builtin[] {
     {
       name: 'fromTOML',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const text = it.forceStringNoContext(
-          slot!,
+          slot,
           0,
           'while evaluating the argument passed to builtins.fromTOML',
         );

@@ -34,10 +34,10 @@ export function typeBuiltins(it: Interpreter): Builtin[] {
   const test = (name: string, accepts: (value: Value) => boolean): Builtin => ({
     name,
     arity: 1,
-    call: ([value]) => accepts(it.force(value!, 0)),
+    call: (value) => accepts(it.force(value, 0)),
   });
   return [
-    { name: '__typeOf', arity: 1, call: ([value]) => typeOf(it.force(value!, 0)) },
+    { name: '__typeOf', arity: 1, call: (value) => typeOf(it.force(value, 0)) },
     test('isNull', (value) => value === null),
     test('__isFunction', isFunction),
     test('__isInt', isInteger),
@@ -53,37 +53,37 @@ export function typeBuiltins(it: Interpreter): Builtin[] {
 export function controlBuiltins(it: Interpreter): Builtin[] {
   const message = (slot: Slot, errorContext: string): string =>
     coerceToString(it, slot, new ContextBuilder(), { position: 0, errorContext });
-  const trace = ([first, second]: readonly Slot[]): Value => {
-    const value = it.force(first!, 0);
-    it.host.message(`trace: ${isString(value) ? textOf(value) : printForTrace(it, first!)}`);
-    return it.force(second!, 0);
+  const trace = (first: Slot, second: Slot): Value => {
+    const value = it.force(first, 0);
+    it.host.message(`trace: ${isString(value) ? textOf(value) : printForTrace(it, first)}`);
+    return it.force(second, 0);
   };
   return [
     {
       name: 'abort',
       arity: 1,
-      call: ([text]) => {
-        const shown = message(text!, 'while evaluating the error message passed to builtins.abort');
+      call: (text) => {
+        const shown = message(text, 'while evaluating the error message passed to builtins.abort');
         throw it.error('abort', `evaluation aborted with the following error message: '${shown}'`);
       },
     },
     {
       name: 'throw',
       arity: 1,
-      call: ([text]) => {
-        throw it.error('throw', message(text!, 'while evaluating the error message passed to builtin.throw'));
+      call: (text) => {
+        throw it.error('throw', message(text, 'while evaluating the error message passed to builtin.throw'));
       },
     },
     {
       name: '__addErrorContext',
       arity: 2,
       traced: false,
-      call: ([text, value]) => {
+      call: (text, value) => {
         try {
-          return it.force(value!, 0);
+          return it.force(value, 0);
         } catch (thrown) {
           const error = toNixError(thrown);
-          const shown = coerceToString(it, text!, new ContextBuilder(), {
+          const shown = coerceToString(it, text, new ContextBuilder(), {
             position: 0,
             errorContext: 'while evaluating the error message passed to builtins.addErrorContext',
             copyToStore: false,
@@ -95,12 +95,12 @@ export function controlBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__tryEval',
       arity: 1,
-      call: ([slot]) => {
+      call: (slot) => {
         const { symbols } = it;
         const success = symbols.intern('success');
         const { depth } = it;
         try {
-          it.force(slot!, 0);
+          it.force(slot, 0);
         } catch (thrown) {
           if (!isCatchable(thrown)) throw thrown;
           it.depth = depth;
@@ -110,7 +110,7 @@ export function controlBuiltins(it: Interpreter): Builtin[] {
           ]);
         }
         return attrsFromEntries([
-          [symbols.value, slot!],
+          [symbols.value, slot],
           [success, true],
         ]);
       },
@@ -118,32 +118,32 @@ export function controlBuiltins(it: Interpreter): Builtin[] {
     {
       name: '__seq',
       arity: 2,
-      call: ([first, second]) => {
-        it.force(first!, 0);
-        return it.force(second!, 0);
+      call: (first, second) => {
+        it.force(first, 0);
+        return it.force(second, 0);
       },
     },
     {
       name: '__deepSeq',
       arity: 2,
-      call: ([first, second]) => {
-        forceDeep(it, first!);
-        return it.force(second!, 0);
+      call: (first, second) => {
+        forceDeep(it, first);
+        return it.force(second, 0);
       },
     },
     { name: '__trace', arity: 2, call: trace },
     {
       name: '__traceVerbose',
       arity: 2,
-      call: (args) => (it.settings.traceVerbose ? trace(args) : it.force(args[1]!, 0)),
+      call: (text, value) => (it.settings.traceVerbose ? trace(text, value) : it.force(value, 0)),
     },
     {
       name: '__warn',
       arity: 2,
-      call: ([text, value]) => {
+      call: (text, value) => {
         const shown = textOf(
           it.forceStringValue(
-            text!,
+            text,
             0,
             'while evaluating the first argument; the message passed to builtins.warn',
           ),
@@ -153,9 +153,9 @@ export function controlBuiltins(it: Interpreter): Builtin[] {
         if (it.settings.abortOnWarn) {
           throw new NixError('other', 'aborting to reveal stack trace of warning, as abort-on-warn is set');
         }
-        return it.force(value!, 0);
+        return it.force(value, 0);
       },
     },
-    { name: 'break', arity: 1, call: ([value]) => it.force(value!, 0) },
+    { name: 'break', arity: 1, call: (value) => it.force(value, 0) },
   ];
 }
