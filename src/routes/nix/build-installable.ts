@@ -1,28 +1,18 @@
 // One installable, evaluated and built; what `nix build` does when it cannot tell that nothing has changed.
-
-import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
-import { findProjectLock } from '../../sets/project-lock.ts';
-import type { LocalSource } from '../../sets/source-state.ts';
-import { sourceState } from '../../sets/source-state.ts';
 import type { NixBuildRequest, NixBuildResult } from './build.ts';
-import { evaluateTargets, localSource } from './evaluate-targets.ts';
+import { evaluateTargets } from './evaluate-targets.ts';
+import { type Dependences, observeRun } from './observed-run.ts';
 import type { Recording } from './recording.ts';
 import { type KeptRecording, referenceOf, stateOfLocks } from './replay.ts';
 
 /** What a build depended on, for whoever remembers it. */
-export interface Built {
-  readonly source: LocalSource;
-  readonly files: readonly string[];
-  readonly state: string;
+export interface Built extends Dependences {
   readonly notes: readonly string[];
   readonly result: NixBuildResult;
   /** How the result came from the flake's files; undefined when that is not known. */
   readonly kept: KeptRecording | undefined;
 }
-
-/** Warnings that are true of an unchanged tree as well. */
-const lastingNote = /^warning: Git tree /;
 
 /** Builds, and tells `remember` when the result depends on nothing but local files and what they lock. */
 export async function buildInstallable(
@@ -30,20 +20,12 @@ export async function buildInstallable(
   installable: string,
   remember: ((built: Built) => void) | undefined,
 ): Promise<NixBuildResult> {
-  const notes: string[] = [];
-  const { progress } = request.host;
-  const note = (message: string) => {
-    if (lastingNote.test(message)) notes.push(message);
-    progress.note(message);
-  };
-  const host = { ...request.host, progress: { ...progress, note } };
-  const log = request.showLogs === true ? note : undefined;
-  const source = remember === undefined ? undefined : await localSource(host, installable);
-  const files =
-    source === undefined
-      ? []
-      : [findProjectLock(source.flakeDirectory).file, join(source.flakeDirectory, 'flake.lock')];
-  const state = source === undefined ? '' : sourceState(source, files);
+  const { host, lastingNotes, dependences } = await observeRun(
+    request.host,
+    installable,
+    remember !== undefined,
+  );
+  const locks = stateOfLocks(dependences?.files ?? []);
   let recording: Recording | undefined;
   const [result] = await evaluateTargets(
     {
@@ -51,8 +33,8 @@ export async function buildInstallable(
       host,
       installables: [installable],
       action: { kind: 'derivation' },
-      log,
-      record: source !== undefined,
+      log: request.showLogs === true ? host.progress.note : undefined,
+      record: dependences !== undefined,
     },
     async (session, text, answer) => {
       recording = answer.recording;
@@ -72,10 +54,12 @@ export async function buildInstallable(
       return { installable: text, drvPath, outputs: new Map(outputs) };
     },
   );
-  if (remember !== undefined && source !== undefined) {
-    const { directory, tracked } = source;
+  if (remember !== undefined && dependences !== undefined) {
+    const { directory, tracked } = dependences.source;
+    // A lock that was written meanwhile is not the one that was evaluated.
+    const isSettled = JSON.stringify(stateOfLocks(dependences.files)) === JSON.stringify(locks);
     const kept: KeptRecording | undefined =
-      recording === undefined
+      recording === undefined || !isSettled
         ? undefined
         : {
             recording,
@@ -83,9 +67,9 @@ export async function buildInstallable(
             kind: tracked === undefined ? 'folder' : 'git',
             directory,
             physicalPath: [...result!.outputs.values()][0]!.physicalPath,
-            locks: stateOfLocks(files),
+            locks,
           };
-    remember({ source: { directory, tracked }, files, state, notes, result: result!, kept });
+    remember({ ...dependences, notes: lastingNotes, result: result!, kept });
   }
   return result!;
 }
