@@ -1,7 +1,7 @@
 // The state of the files that an evaluation read from this machine, as their sizes and times: enough to tell in
 // milliseconds that nothing has changed. Light on purpose: this is the path of a build with nothing to do.
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { sha256Hex } from '../foundation/digest.ts';
 
 /** Where a flake's tree lies on this machine, and which of its files count. */
@@ -42,15 +42,26 @@ function walk(directory: string, lines: string[]): void {
 
 /** What git says besides the files: which are tracked, and the commit. */
 function gitState(directory: string): string {
-  const git = join(directory, '.git');
-  const head = readIfThere(join(git, 'HEAD'));
+  const { own, shared } = gitFolders(directory);
+  const head = readIfThere(join(own, 'HEAD'));
   const ref = /^ref: (\S+)/.exec(head)?.[1];
   return [
-    stateOf(join(git, 'index')),
+    stateOf(join(own, 'index')),
     head,
-    ref === undefined ? '' : readIfThere(join(git, ref)),
-    stateOf(join(git, 'packed-refs')),
+    ref === undefined ? '' : readIfThere(join(shared, ref)),
+    stateOf(join(shared, 'packed-refs')),
   ].join('\0');
+}
+
+/** Where a working tree's own files of git lie, and those that it shares with others of the same repository. */
+function gitFolders(directory: string): { readonly own: string; readonly shared: string } {
+  const git = join(directory, '.git');
+  // A file there says where the folder is: of a submodule, or of one working tree of several.
+  const elsewhere = /^gitdir: (.+)/.exec(readIfThere(git))?.[1];
+  if (elsewhere === undefined) return { own: git, shared: git };
+  const own = resolve(directory, elsewhere);
+  const common = readIfThere(join(own, 'commondir')).trim();
+  return { own, shared: common === '' ? own : resolve(own, common) };
 }
 
 function readIfThere(file: string): string {

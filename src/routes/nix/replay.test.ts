@@ -167,6 +167,24 @@ it('counts the tracked files of a repository, from the first change on', async (
   expect(await buildsAlike(world)).toBe(false);
 });
 
+it('builds a second working tree of a repository, and again when its commit changes', async () => {
+  const first = flake({ ...files, 'flake.nix': writes('"${./data}"') });
+  commitAll(first.folder);
+  const folder = join(temporaryFolder(), 'second');
+  git(first.folder, 'worktree', 'add', '--quiet', folder);
+  const world = {
+    ...first,
+    folder,
+    host: { ...first.host, cwd: folder },
+    stranger: () => ({ ...first.stranger(), cwd: folder }),
+  };
+  await build(world.host);
+  writeFileSync(join(folder, 'data/a'), 'changed');
+  await buildsAlike(world);
+  git(folder, 'commit', '--quiet', '--all', '--message', 'y');
+  await buildsAlike(world);
+});
+
 it('builds anew what the store has lost', async () => {
   const world = flake({ ...files, 'flake.nix': writes('"${file "inner" "x"} ${./data}"') });
   await build(world.host);
