@@ -75,6 +75,38 @@ x-trimaran:
 `;
 
 describe('loadComposeProject', () => {
+  it('reads the first format, which has services at the top', async () => {
+    write({
+      'docker-compose.yml':
+        'web:\n  build: .\n  dockerfile: Dockerfile.web\n  net: host\n  log_driver: none\n  ports: ["80:8000"]\ndb:\n  image: postgres:15\n',
+    });
+    const project = await load({ projectName: 'p' });
+    expect(project.services.map(({ name, imageNames }) => [name, imageNames[0]])).toEqual([
+      ['web', 'p_web'],
+      ['db', 'postgres:15'],
+    ]);
+    expect(project.services[0]!.build?.dockerfile?.value).toBe(join(directory, 'Dockerfile.web'));
+    // One entry that is no service, and it is a mistake in a later format.
+    expect(await failure('web:\n  image: a\nverson: "3"\n')).toMatchObject({ code: 'compose/invalid' });
+  });
+
+  it('takes the home folder for ~, and numbers with underscores for numbers', async () => {
+    write({
+      'compose.yaml':
+        'services:\n  a:\n    image: a\n    environment: { SIZE: 20_000_000, NOT: 20_0 }\n    volumes: ["~/data:/data", {type: bind, source: ~/x, target: /x}]\n    pre_start: [{ command: a }]\n',
+    });
+    const [a] = (await load({ environment: { HOME: '/home/me' } })).services;
+    expect(a!.overrides.volumes.map(({ value }) => value.source)).toEqual(['/home/me/data', '/home/me/x']);
+    expect([...a!.overrides.environment.values()].map(({ value }) => value)).toEqual(['20000000', '20_0']);
+  });
+
+  it('refuses to include what lies elsewhere, by name', async () => {
+    const text = 'include: ["https://user:secret@example.org/app.git"]\nservices: { a: { image: a } }\n';
+    const error = await failure(text);
+    expect(error).toMatchObject({ code: 'compose/remote-include', span: { line: 1 } });
+    expect(error.message).not.toContain('secret');
+  });
+
   it('reads the services of a 2.2 file', async () => {
     write({ 'docker-compose.yml': seedLike });
     const project = await load({ projectName: 'Areas!' });

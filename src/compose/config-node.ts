@@ -137,6 +137,9 @@ class Converter {
     }
     if (isScalar(node)) {
       const { value } = node;
+      // Both docker-compose's readers take `20_000` for a number, as YAML 1.1 had it.
+      if (node.type === 'PLAIN' && typeof value === 'string' && /^[1-9]\d{0,2}(?:_\d{3}){1,4}$/.test(value))
+        return { kind: 'scalar', value: Number(value.replaceAll('_', '')), span, ...tagged };
       if (
         value === null ||
         typeof value === 'string' ||

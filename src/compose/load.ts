@@ -14,6 +14,7 @@ import {
   withoutResets,
 } from './config-node.ts';
 import { parseEnvFile } from './env-file.ts';
+import { fromFormat1 } from './format-1.ts';
 import { interpolateConfig, type UnsetVariable, type VariableLookup } from './interpolate.ts';
 import { buildMap, mergeConfig, mergeService } from './merge.ts';
 import { projectName } from './project-name.ts';
@@ -228,7 +229,7 @@ class Loader {
     const shown = relative(this.directory, path);
     const parsed = parseConfig(text, shown === '' || shown.startsWith('..') ? path : shown);
     // Before files are merged, so that an error is told where it was written.
-    const root = interpolateConfig(parsed, this.lookUp, this.unset) as ConfigMap;
+    const root = fromFormat1(interpolateConfig(parsed, this.lookUp, this.unset) as ConfigMap);
     validateConfig(root);
     this.parsed.set(path, root);
     return root;
@@ -271,7 +272,7 @@ class Loader {
     const node = childOf(services, name);
     if (node?.kind !== 'map')
       throw unknownService(name, span, services?.kind === 'map' ? [...services.entries.keys()] : []);
-    const own = absolutePaths(node, base);
+    const own = absolutePaths(node, { base, home: this.lookUp('HOME') });
     const link = childOf(node, 'extends');
     if (link === undefined) return own;
     const key = `${path}:${name}`;
@@ -317,6 +318,15 @@ class Loader {
         (node) => scalarText(node) ?? [],
       );
       if (names.length === 0) continue;
+      const remote = names.find((name) => /^(?:[a-z][a-z0-9+.-]*:\/\/|git@|oci:)/.test(name));
+      if (remote !== undefined) {
+        throw new TrimaranError({
+          code: 'compose/remote-include',
+          message: `\`${remote.replace(/\/\/[^/@]*@/, '//')}\` would be fetched from elsewhere, which is not supported`,
+          span: item.span,
+          hint: 'fetch it at a commit, and include the file',
+        });
+      }
       const paths = names.map((name) => resolve(base, name));
       if (paths.some((path) => including.includes(path))) {
         throw new TrimaranError({
@@ -359,7 +369,7 @@ function addIncluded(included: ConfigMap, root: ConfigMap, span: Span): ConfigMa
 }
 
 /** A service whose build context and bind mounts start at the root, so that files of other folders can be merged. */
-function absolutePaths(service: ConfigMap, base: string): ConfigMap {
+function absolutePaths(service: ConfigMap, place: PathPlace): ConfigMap {
   const entries = new Map(service.entries);
   const build = entries.get('build');
   if (build !== undefined && build.value.kind !== 'list') {
@@ -374,32 +384,44 @@ function absolutePaths(service: ConfigMap, base: string): ConfigMap {
       const span = context?.value.span ?? map.span;
       inner.set('context', {
         keySpan: context?.keySpan ?? span,
-        value: { kind: 'scalar', value: absolute(text, base), span },
+        value: { kind: 'scalar', value: absolute(text, place), span },
       });
     }
     entries.set('build', { ...build, value: { ...map, entries: inner } });
   }
   const volumes = entries.get('volumes');
   if (volumes?.value.kind === 'list') {
-    const items = volumes.value.items.map((item) => absoluteVolume(item, base));
+    const items = volumes.value.items.map((item) => absoluteVolume(item, place));
     entries.set('volumes', { ...volumes, value: { ...volumes.value, items } });
   }
   return { ...service, entries };
 }
 
-function absoluteVolume(item: ConfigNode, base: string): ConfigNode {
+function absoluteVolume(item: ConfigNode, place: PathPlace): ConfigNode {
   if (item.kind === 'scalar') {
-    const match = /^(\.{1,2}(?:\/[^:]*)?)(:.*)$/.exec(String(item.value));
-    return match === null ? item : { ...item, value: absolute(match[1]!, base) + match[2]! };
+    const match = /^((?:\.{1,2}|~)(?:\/[^:]*)?)(:.*)$/.exec(String(item.value));
+    return match === null ? item : { ...item, value: absolute(match[1]!, place) + match[2]! };
   }
   const source = item.kind === 'map' ? item.entries.get('source') : undefined;
   const text = scalarText(source?.value);
-  if (item.kind !== 'map' || source === undefined || text === undefined || !/^\.{1,2}(?:\/|$)/.test(text))
+  if (
+    item.kind !== 'map' ||
+    source === undefined ||
+    text === undefined ||
+    !/^(?:\.{1,2}|~)(?:\/|$)/.test(text)
+  )
     return item;
-  const value: ConfigNode = { kind: 'scalar', value: absolute(text, base), span: source.value.span };
+  const value: ConfigNode = { kind: 'scalar', value: absolute(text, place), span: source.value.span };
   return { ...item, entries: new Map(item.entries).set('source', { ...source, value }) };
 }
 
-function absolute(path: string, base: string): string {
+/** What relative paths start from, and `~`. */
+interface PathPlace {
+  readonly base: string;
+  readonly home: string | undefined;
+}
+
+function absolute(path: string, { base, home }: PathPlace): string {
+  if (/^~(?:\/|$)/.test(path)) return home === undefined ? path : join(home, path.slice(1));
   return isAbsolute(path) ? path : resolve(base, path);
 }

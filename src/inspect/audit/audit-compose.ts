@@ -1,6 +1,7 @@
 // Audits the services of a compose project: images by tag, and what compose lays over images that lack it.
 import { checkOverrides, type ImageFacts } from '../../compose/check-overrides.ts';
 import type { Service } from '../../compose/service.ts';
+import { isCommit } from '../../languages/dockerfile/git-reference.ts';
 import { parseImageReference } from '../../languages/dockerfile/image-reference.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
 import { tagRule } from './audit-dockerfile.ts';
@@ -19,6 +20,17 @@ export function auditServiceImage(service: Service, lock: LockFile): Input[] {
   return [
     { subject, span, finding: finding(isLatest ? 'image-latest' : 'compose-image-tag', { span, subject }) },
   ];
+}
+
+/** A service's build context that is fetched from elsewhere; nothing for a folder. */
+export function auditRemoteContext({ build }: Service): Input[] {
+  if (build === undefined) return [];
+  const { value, span } = build.context;
+  if (!/^(?:[a-z]+:\/\/|git@|github\.com\/)/.test(value)) return [];
+  const subject = `build ${value}`;
+  const ref = /#([^:]*)/.exec(value)?.[1];
+  if (ref !== undefined && isCommit(ref)) return [{ subject, span, pinnedBy: 'recipe' }];
+  return [{ subject, span, finding: finding('context-moving-ref', { span, subject }) }];
 }
 
 /** What compose lays over an image, checked against the image. */

@@ -254,11 +254,42 @@ describe('audit', () => {
     const options = { directory, environment: {} };
     await expect(auditPaths(['none'], options)).rejects.toMatchObject({ code: 'audit/no-file' });
     await expect(auditPaths(['notes.txt'], options)).rejects.toMatchObject({ code: 'audit/unknown-file' });
-    write([['compose.yaml', 'services:\n  a: { build: sub }\n']]);
-    await expect(auditPaths(['.'], options)).rejects.toMatchObject({
-      code: 'audit/no-file',
-      span: { line: 2, column: 15 },
-    });
+  });
+
+  it('tells of a Dockerfile that is not there, and of everything else all the same', async () => {
+    write([['compose.yaml', 'services:\n  a: { build: sub }\n  b: { image: b }\n']]);
+    const report = await audit();
+    expect(report.findings.map(({ rule, span }) => [rule, span.line, span.column])).toEqual([
+      ['dockerfile-missing', 2, 15],
+      ['image-latest', 3, 15],
+    ]);
+  });
+
+  it('takes a file that is named for what it looks like', async () => {
+    const options = { directory, environment: {} };
+    write([
+      ['app.yml', 'services:\n  a: { image: a }\n'],
+      ['Dockerfile-slim', '# slim\nARG X=1\nFROM a\n'],
+      ['my-channels.scm', '(list (channel (name \'guix) (url "https://x.example/guix")))'],
+    ]);
+    const report = await auditPaths(['app.yml', 'Dockerfile-slim', 'my-channels.scm'], options);
+    expect(report.findings.map(({ rule }) => rule).sort()).toEqual([
+      'channel-without-commit',
+      'image-latest',
+      'image-latest',
+    ]);
+  });
+
+  it('goes by the lock of the folder that a recipe lies in', async () => {
+    write([
+      ['one/Dockerfile', 'FROM a:1\nRUN pip install b\n'],
+      [
+        'one/trimaran.lock',
+        `version: 1\nimages:\n  a:1:\n    digest: sha256:${'a'.repeat(64)}\npip:\n  Dockerfile:\n    b:\n      version: "1"\n      hashes: []\n`,
+      ],
+      ['two/Dockerfile', 'FROM a:1\n'],
+    ]);
+    expect((await audit()).findings.map(({ span }) => span.file)).toEqual(['two/Dockerfile']);
   });
 });
 

@@ -7,11 +7,17 @@ import { type ComposeProject, loadComposeProject } from '../../compose/load.ts';
 import type { Service } from '../../compose/service.ts';
 import { systemErrorCode, TrimaranError } from '../../foundation/error.ts';
 import { emptyLockFile, type LockFile, parseLockFile } from '../../sets/lock-file.ts';
-import { auditOtherRecipes, auditOverrides, auditServiceImage, type OtherRecipe } from './audit-compose.ts';
+import {
+  auditOtherRecipes,
+  auditOverrides,
+  auditRemoteContext,
+  auditServiceImage,
+  type OtherRecipe,
+} from './audit-compose.ts';
 import { auditDockerfile } from './audit-dockerfile.ts';
 import { auditFlake } from './audit-flake.ts';
 import { auditChannels, auditManifest } from './audit-guix.ts';
-import type { Finding, Input } from './finding.ts';
+import { type Finding, finding, type Input } from './finding.ts';
 
 export interface AuditReport {
   /** By file, line and column; several packages of one command are one finding. */
@@ -65,7 +71,7 @@ export async function auditPaths(
       throw noFile(path, error);
     }
     const files = isFolder ? recipeFiles(full) : [full];
-    const compose = files.filter((file) => kindOf(file) === 'compose');
+    const compose = files.filter((file) => (isFolder ? kindOf(file) : namedKindOf(file)) === 'compose');
     // Of a folder's compose files the one that compose would take; the others mostly override it.
     const usual = compose.filter((file) => /^(?:docker-)?compose\.ya?ml$/.test(basename(file)));
     const projects = isFolder ? [...new Set(usual.map((file) => dirname(file)))] : compose;
@@ -73,8 +79,8 @@ export async function auditPaths(
       const where = isFolder ? { directory: place } : { directory: dirname(place), files: [place] };
       audit.addProject(await loadComposeProject({ ...where, environment: options.environment }));
     }
-    for (const file of files) if (kindOf(file) !== 'compose') audit.addFile(file);
-    if (!isFolder && kindOf(full) === undefined) {
+    for (const file of files) if (!compose.includes(file) && kindOf(file) !== 'compose') audit.addFile(file);
+    if (!isFolder && namedKindOf(full) === undefined) {
       throw new TrimaranError({
         code: 'audit/unknown-file',
         message: `${path} is no recipe`,
@@ -107,6 +113,19 @@ function kindOf(file: string): RecipeKind | undefined {
   if (name === 'flake.nix' || name === 'flake.lock') return 'flake';
   if (name === 'manifest.scm' || name === 'guix.scm') return 'manifest';
   return name === 'channels.scm' ? 'channels' : undefined;
+}
+
+/** The kind of a file that somebody names: by its name, else by what it looks like. */
+function namedKindOf(file: string): RecipeKind | undefined {
+  const kind = kindOf(file);
+  if (kind !== undefined) return kind;
+  if (/\.ya?ml$/.test(file)) return 'compose';
+  const text = read(file) ?? '';
+  if (/\.scm$/.test(file)) return /\(channel\s/.test(text) ? 'channels' : 'manifest';
+  // What comes before FROM in a Dockerfile: comments, ARG, nothing else.
+  return /^(?:\s*(?:#[^\n]*|ARG\s[^\n]*)?\n)*\s*FROM\s+\S/i.test(text.slice(0, 65_536))
+    ? 'dockerfile'
+    : undefined;
 }
 
 const skipped = new Set(['node_modules', '.git', 'vendor', 'target', 'dist']);
@@ -181,6 +200,7 @@ class Audit {
       });
     for (const service of project.services) {
       this.inputs.push(...auditServiceImage(service, this.lockOf(project.directory).lock));
+      this.inputs.push(...auditRemoteContext(service));
       const { build } = service;
       if (build?.inline !== undefined) {
         const { value, span } = build.inline;
@@ -188,17 +208,16 @@ class Audit {
       } else if (build?.dockerfile !== undefined) {
         const file = build.dockerfile.value;
         const text = read(file);
+        // A `build:` that stands for another recipe needs none.
+        if (text === undefined && this.mayUse(service, others)) continue;
         if (text === undefined) {
-          throw new TrimaranError({
-            code: 'audit/no-file',
-            message: `service \`${service.name}\` has no Dockerfile at ${this.shown(file)}`,
-            span: build.dockerfile.span,
-            hint: 'correct `build:`, or write the Dockerfile',
-          });
-        }
-        const context = build.context.value;
-        if (!this.seen.has(file))
+          const { span } = build.dockerfile;
+          const subject = `${service.name}: ${this.shown(file)}`;
+          this.inputs.push({ subject, span, finding: finding('dockerfile-missing', { span, subject }) });
+        } else if (!this.seen.has(file)) {
+          const context = build.context.value;
           this.addDockerfile(text, file, { lockAt: project.directory, context, service });
+        }
       }
       const facts = imageFacts?.(service);
       if (facts !== undefined) this.findings.push(...auditOverrides(service, facts));
@@ -223,7 +242,7 @@ class Audit {
     const text = read(file);
     if (text === undefined)
       throw noFile(this.shown(file), Object.assign(new Error('no file'), { code: 'ENOENT' }));
-    const kind = kindOf(file);
+    const kind = namedKindOf(file);
     this.seen.add(file);
     if (kind === 'dockerfile')
       this.addDockerfile(text, file, { lockAt: dirname(file), context: dirname(file) });

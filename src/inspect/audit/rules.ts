@@ -40,6 +40,18 @@ export const auditRules = {
     why: 'the service runs whatever the tag names on the day it is pulled',
     pinnedBy: `a digest: \`image: name@sha256:…\`, or ${lockCommand}`,
   },
+  'dockerfile-missing': {
+    severity: 'error',
+    summary: 'A service whose Dockerfile is not there',
+    why: 'nobody can tell what goes into its image, or build it again',
+    pinnedBy: 'the Dockerfile where `build:` says it is, in version control',
+  },
+  'context-moving-ref': {
+    severity: 'error',
+    summary: 'A build context that is fetched from a branch, a tag or an archive',
+    why: 'the context is whatever is there on the day of the build, its Dockerfile included',
+    pinnedBy: 'a commit: `https://…/app.git#<commit>`, or a folder beside the compose file',
+  },
   'syntax-tag': {
     severity: 'note',
     summary: 'A Dockerfile frontend by tag',
