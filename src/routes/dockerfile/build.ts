@@ -27,6 +27,7 @@ import { emptyLockFile, type LockedRequirement, type LockFile } from '../../sets
 import { readContent, removeDiskTree } from '../../store/disk-tree.ts';
 import { StagingArea } from '../../store/stage.ts';
 import { readBuildContext } from './build-context.ts';
+import { memoKey, readMemo, writeMemo } from './build-memo.ts';
 import { neededFeatures } from './builder-features.ts';
 import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
 import { type LoweredHeredocs, lowerHeredocs } from './lower-heredocs.ts';
@@ -120,6 +121,22 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
   const places = new Places(text);
   const epoch = sourceEpoch(host, lock);
   const builder = await findBuilder(host, { wanted: request.builder, needed: neededFeatures(resolved) });
+  const context = readBuildContext({ directory: recipe.context, dockerfile: file, mtime: epoch });
+  const memo = await memoKey({
+    text,
+    resolved,
+    lock,
+    context,
+    settings: [
+      ...[request.names, platform, [...recipe.args], recipe.target, epoch, builder.kind, builder.name],
+      recipeName(request.projectDirectory, file),
+    ],
+    engineImage: (reference) => engineImageId(host, { builder, reference }),
+  });
+  if (memo !== undefined && request.cold !== true) {
+    const known = await openMemo(cacheDirectory, memo);
+    if (known !== undefined) return { ...known, builder, use: nothingUsed };
+  }
   const bases = await findBases(request, resolved, lock);
   const scratch = new StagingArea(join(cacheDirectory, 'staging')).freshPath();
   mkdirSync(scratch, { recursive: true });
@@ -151,10 +168,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
           scratch,
           platform,
           dockerfile: dockerfileName,
-          context: withDockerfile(
-            readBuildContext({ directory: recipe.context, dockerfile: file, mtime: epoch }),
-            { pinned, mtime: epoch },
-          ),
+          context: withDockerfile(context, { pinned, mtime: epoch }),
           bases: [...bases.values(), ...(heredocs === undefined ? [] : [heredocs])].map(({ image }) => image),
           buildArgs: recipe.args,
           target: recipe.target,
@@ -191,6 +205,11 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
     await writeArchive([normalised], target);
     const [image] = await readArchive(target, { cacheDirectory: join(cacheDirectory, 'layers') });
     tellPassed(host, proxy.use);
+    const isFixed =
+      proxy.use.passed.length === 0 &&
+      [...proxy.use.releases.keys()].every((suite) => lock.debian.has(suite));
+    if (memo !== undefined && isFixed)
+      await writeMemo(cacheDirectory, memo, { archive: target, configDigest: normalised.configDigest });
     return { image: image!, archive: target, builder, use: proxy.use };
   } finally {
     task.done();
@@ -198,6 +217,33 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
     removeDiskTree(scratch);
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+const nothingUsed: ProxyUse = { packages: new Map(), releases: new Map(), passed: [], failures: [] };
+
+/** The image of an earlier build of the same inputs; undefined when it is not there any more, or damaged. */
+async function openMemo(
+  cacheDirectory: string,
+  key: string,
+): Promise<Pick<DockerfileBuild, 'image' | 'archive'> | undefined> {
+  const known = readMemo(cacheDirectory, key);
+  if (known === undefined) return undefined;
+  try {
+    const [image] = await readArchive(known.archive, { cacheDirectory: join(cacheDirectory, 'layers') });
+    return image?.configDigest === known.configDigest ? { image, archive: known.archive } : undefined;
+  } catch (error) {
+    if (isTrimaranError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Id of an image that docker would take for a name; undefined for builders with storage of their own. */
+async function engineImageId(
+  host: Host,
+  { builder, reference }: { readonly builder: ImageBuilder; readonly reference: string },
+): Promise<string | undefined> {
+  if (builder.kind !== 'docker' && builder.kind !== 'buildkit') return undefined;
+  return (await inspectEngineImage(await connectEngine(host), reference))?.id;
 }
 
 /** What steps are told besides the epoch. Engines must not take a step of another lock from their cache. */
