@@ -1,6 +1,6 @@
 // The state of the files that an evaluation read from this machine, as their sizes and times: enough to tell in
 // milliseconds that nothing has changed. Light on purpose: this is the path of a build with nothing to do.
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { sha256Hex } from '../foundation/digest.ts';
 
@@ -11,45 +11,59 @@ export interface LocalSource {
   readonly tracked: readonly string[] | undefined;
 }
 
+/** Looks at a file or folder, links not followed; undefined when there is none. */
+export type Lstat = (file: string) => BigIntStats | undefined;
+
+const lstatNow: Lstat = (file) => lstatSync(file, { bigint: true, throwIfNoEntry: false });
+
+/** Looks at each file once: a large repository is looked at from several sides in one run. */
+export function lstatOnce(): Lstat {
+  const known = new Map<string, BigIntStats | undefined>();
+  return (file) => {
+    if (!known.has(file)) known.set(file, lstatNow(file));
+    return known.get(file);
+  };
+}
+
 /** A digest of the state of a source and some more files. Files that are not there count as such. */
-export function sourceState(source: LocalSource, more: readonly string[]): string {
+export function sourceState(source: LocalSource, more: readonly string[], lstat: Lstat = lstatNow): string {
   const lines: string[] = [];
-  if (source.tracked === undefined) walk(source.directory, lines);
+  if (source.tracked === undefined) walk(source.directory, lines, lstat);
   else {
-    for (const file of source.tracked) lines.push(stateOf(join(source.directory, file)));
-    lines.push(gitState(source.directory));
+    for (const file of source.tracked) lines.push(stateOf(`${source.directory}/${file}`, lstat));
+    lines.push(gitState(source.directory, lstat));
   }
-  for (const file of more) lines.push(stateOf(file));
+  for (const file of more) lines.push(stateOf(file, lstat));
   return sha256Hex(Buffer.from(lines.join('\n')));
 }
 
 /** The state of one file or folder itself, in a line. */
-export function stateOf(file: string): string {
-  const found = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+export function stateOf(file: string, lstat: Lstat = lstatNow): string {
+  const found = lstat(file);
   return found === undefined
     ? `${file}\0-`
     : `${file}\0${found.mode}\0${found.size}\0${found.mtimeNs}\0${found.ctimeNs}\0${found.ino}`;
 }
 
-function walk(directory: string, lines: string[]): void {
-  lines.push(stateOf(directory));
+function walk(directory: string, lines: string[], lstat: Lstat): void {
+  lines.push(stateOf(directory, lstat));
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
-    if (entry.isDirectory()) walk(path, lines);
-    else lines.push(stateOf(path));
+    if (entry.isDirectory()) walk(path, lines, lstat);
+    else lines.push(stateOf(path, lstat));
   }
 }
 
 /** What git says besides the files: which are tracked, and the commit. */
-function gitState(directory: string): string {
+function gitState(directory: string, lstat: Lstat): string {
   const { own, shared } = gitFolders(directory);
   const head = readIfThere(join(own, 'HEAD'));
   const ref = /^ref: (\S+)/.exec(head)?.[1];
   return [
-    stateOf(join(own, 'index')),
+    stateOf(join(own, 'index'), lstat),
     head,
     ref === undefined ? '' : readIfThere(join(shared, ref)),
-    stateOf(join(shared, 'packed-refs')),
+    stateOf(join(shared, 'packed-refs'), lstat),
   ].join('\0');
 }
 

@@ -128,7 +128,7 @@ function recall(host: Host, file: string, project: ComposeProject): BuiltRecipe 
 
 /** Every file in the project's folder and in build contexts outside it counts; links to results do not. */
 function stateOfProject(project: ComposeProject): string {
-  const lines = project.files.map(stateOf);
+  const lines = project.files.map((file) => stateOf(file));
   const folders = [project.directory];
   for (const { build } of project.services) {
     const context = build?.context.value;

@@ -7,7 +7,7 @@ import { temporaryNameFor } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
-import { type LocalSource, sourceState } from '../../sets/source-state.ts';
+import { type LocalSource, type Lstat, sourceState } from '../../sets/source-state.ts';
 import type { NixBuildResult } from './build.ts';
 import { loadRecording, saveRecording } from './recording.ts';
 import type { KeptRecording } from './replay.ts';
@@ -45,6 +45,7 @@ export function isMemorable(settings: NixSettings): boolean {
 /** The result of the same build, when nothing it depended on has changed; and the notes it gave. */
 export function recallBuild(
   key: MemoKey,
+  lstat: Lstat,
 ): { readonly result: NixBuildResult; readonly notes: readonly string[] } | undefined {
   let memo: Memo;
   try {
@@ -58,7 +59,7 @@ export function recallBuild(
     existsSync(physicalPath);
   if (!memo.outputs.every(([, output]) => isThere(output))) return undefined;
   try {
-    if (sourceState(memo.source, memo.files) !== memo.state) return undefined;
+    if (sourceState(memo.source, memo.files, lstat) !== memo.state) return undefined;
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import type { Host } from '../../foundation/host.ts';
 import { linkResult } from '../../sets/link-result.ts';
+import { lstatOnce } from '../../sets/source-state.ts';
 import { isMemorable, recallBuild, recallRecording, rememberBuild } from './build-memo.ts';
 import type { NixSettings } from './settings.ts';
 
@@ -51,7 +52,8 @@ async function buildOne(request: NixBuildRequest, installable: string): Promise<
     request.dryRun !== true &&
     request.rebuild !== true;
   const key = { host, installable, settings };
-  const known = memorable ? recallBuild(key) : undefined;
+  const lstat = lstatOnce();
+  const known = memorable ? recallBuild(key, lstat) : undefined;
   if (known !== undefined) {
     for (const note of known.notes) host.progress.note(note);
     return known.result;
@@ -59,7 +61,7 @@ async function buildOne(request: NixBuildRequest, installable: string): Promise<
   const kept = memorable ? recallRecording(key) : undefined;
   if (kept !== undefined) {
     const { replayBuild } = await import('./replay.ts');
-    const replayed = await replayBuild(request, installable, kept);
+    const replayed = await replayBuild(request, installable, { kept, lstat });
     if (replayed !== undefined) {
       rememberBuild(key, replayed);
       return replayed.result;

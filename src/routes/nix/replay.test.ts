@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Host } from '../../foundation/host.ts';
+import { lstatOnce } from '../../sets/source-state.ts';
 import { buildNix, type NixBuildResult } from './build.ts';
 import { recallRecording } from './build-memo.ts';
 import { commitAll, git, temporaryFolder, testHost, writeFiles } from './flakes/test-world.ts';
@@ -48,7 +49,10 @@ function textOf(result: NixBuildResult): string {
 /** Whether the state that the folder is in now is one that an earlier evaluation answers for. */
 async function isReplayed({ host }: World): Promise<boolean> {
   const kept = recallRecording({ host, installable: '.#it', settings });
-  return kept !== undefined && (await replayBuild(request(host), '.#it', kept)) !== undefined;
+  return (
+    kept !== undefined &&
+    (await replayBuild(request(host), '.#it', { kept, lstat: lstatOnce() })) !== undefined
+  );
 }
 
 /** Builds after a change, checks the result against evaluating anew, and says whether it was replayed. */

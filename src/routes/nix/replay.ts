@@ -11,7 +11,7 @@ import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { usableRoot } from '../../sets/cache-root.ts';
-import { sourceState } from '../../sets/source-state.ts';
+import { type Lstat, sourceState } from '../../sets/source-state.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import type { NixBuildRequest } from './build.ts';
 import type { Built } from './build-installable.ts';
@@ -53,18 +53,18 @@ export function stateOfLocks(files: readonly string[]): KeptRecording['locks'] {
 export async function replayBuild(
   request: NixBuildRequest,
   installable: string,
-  kept: KeptRecording,
+  { kept, lstat }: { readonly kept: KeptRecording; readonly lstat: Lstat },
 ): Promise<(Built & { readonly kept: KeptRecording }) | undefined> {
   const { host } = request;
   const { directory } = kept;
   if (referenceOf(host, installable) !== kept.reference) return undefined;
   const files = kept.locks.map(([file]) => file);
   if (JSON.stringify(stateOfLocks(files)) !== JSON.stringify(kept.locks)) return undefined;
-  const tracked = kept.kind === 'git' ? modifiedGitTree(directory) : undefined;
+  const tracked = kept.kind === 'git' ? modifiedGitTree(directory, lstat) : undefined;
   const tree = kept.kind === 'git' ? tracked?.tree : folderTree(directory);
   if (tree === undefined) return undefined;
   const source = { directory, tracked: tracked?.files.map(fromByteString) };
-  const state = sourceState(source, files);
+  const state = sourceState(source, files, lstat);
   if (!isAsObserved(tree, kept.recording)) return undefined;
   const notes: string[] = [];
   if (kept.kind === 'git') {

@@ -8,6 +8,7 @@ import {
   toFilePath,
 } from '../../foundation/byte-string.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
+import type { Lstat } from '../../sets/source-state.ts';
 import { readModifiedWorktree } from './flakes/fetchers/git-index.ts';
 import { type Observation, observed } from './recording.ts';
 
@@ -31,8 +32,9 @@ export function folderTree(directory: string): WorkingTree {
  */
 export function modifiedGitTree(
   directory: string,
+  lstat: Lstat,
 ): { readonly tree: WorkingTree; readonly files: readonly ByteString[] } | undefined {
-  const files = readModifiedWorktree(directory);
+  const files = readModifiedWorktree(directory, lstat);
   return files === undefined ? undefined : { files, tree: treeOver(directory, trackedPaths(files)) };
 }
 

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ByteString, toByteString, toFilePath } from '../../../../foundation/byte-string.ts';
+import type { Lstat } from '../../../../sets/source-state.ts';
 import { systemCode } from '../flake-error.ts';
 import type { WorktreeStatus } from './git-worktree.ts';
 
@@ -46,7 +47,7 @@ export function readCleanStatus(
   if (index === undefined || index.tree !== tree) return undefined;
   const written = lstatSync(file, { bigint: true }).mtimeNs;
   const files = index.entries.filter(({ mode }) => mode !== gitlinkMode);
-  const suspects = files.filter((entry) => !isUntouched(path, entry, written));
+  const suspects = files.filter((entry) => !isUntouched(lookAt(placeOf(path, entry)), entry, written));
   if (suspects.reduce((total, { size }) => total + size, 0) > hashedSizeLimit) return undefined;
   if (!suspects.every((entry) => hasSameContents(path, entry))) return undefined;
   return {
@@ -60,14 +61,17 @@ export function readCleanStatus(
 
 /**
  * The tracked files of a working tree in which some are not what the index has, sorted. Undefined when none is, when
- * one is gone, when there are submodules, and when only git can tell.
+ * one is gone, when there are submodules, and when only git can tell. Files are looked at through `lstat`.
  */
-export function readModifiedWorktree(path: string): readonly ByteString[] | undefined {
+export function readModifiedWorktree(path: string, lstat: Lstat): readonly ByteString[] | undefined {
   const file = join(path, '.git', 'index');
   const index = readIndex(file);
   if (index === undefined || index.entries.some(({ mode }) => mode === gitlinkMode)) return undefined;
   const written = lstatSync(file, { bigint: true }).mtimeNs;
-  const suspects = index.entries.filter((entry) => !isUntouched(path, entry, written));
+  const suspects = index.entries.filter((entry) => {
+    const place = placeOf(path, entry);
+    return !isUntouched(typeof place === 'string' ? lstat(place) : lookAt(place), entry, written);
+  });
   if (!suspects.every((entry) => isFileOrLink(placeOf(path, entry)))) return undefined;
   if (suspects.reduce((total, { size }) => total + size, 0) > hashedSizeLimit) return undefined;
   return suspects.every((entry) => hasSameContents(path, entry))
@@ -89,8 +93,11 @@ function placeOf(path: string, entry: IndexEntry): string | Buffer {
   return toFilePath(`${toByteString(path)}/${entry.path}`);
 }
 
-function isUntouched(path: string, entry: IndexEntry, written: bigint): boolean {
-  const stat = lstatSync(placeOf(path, entry), { bigint: true, throwIfNoEntry: false });
+function lookAt(place: string | Buffer): BigIntStats | undefined {
+  return lstatSync(place, { bigint: true, throwIfNoEntry: false });
+}
+
+function isUntouched(stat: BigIntStats | undefined, entry: IndexEntry, written: bigint): boolean {
   return (
     stat !== undefined &&
     hasSameType(stat, entry) &&
