@@ -12,7 +12,7 @@ const asText = {
   },
 };
 
-const common = { testTimeout: 60_000, hookTimeout: 120_000, pool: 'forks' as const };
+const common = { testTimeout: 60_000, hookTimeout: 120_000, pool: 'forks' as const, maxConcurrency: 3 };
 
 export default defineConfig({
   test: {

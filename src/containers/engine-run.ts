@@ -24,36 +24,81 @@ export interface EngineRunOptions {
 /** A container that an engine's command line runs in the foreground. */
 export interface EngineRun {
   readonly child: ChildProcess;
-  /** Ends the container and waits for it. */
+  /** Ports on the host, in the order asked for: those that the engine chose where 0 was. */
+  readonly ports: readonly number[];
+  /** Ends the container, waits for it and removes it. */
   stop(): Promise<void>;
 }
 
-/** Gives the engine the image and starts it. Rejects with `oci/…` and `run/did-not-start`. */
+/**
+ * Gives the engine the image and starts it. Rejects with `oci/…`, and `run/did-not-start` when the engine makes a container
+ * and cannot run it.
+ */
 export async function runInEngine(options: EngineRunOptions): Promise<EngineRun> {
-  const { runtime, ports, env, command, output } = options;
+  const { host, runtime, ports, env, command, output } = options;
   const image = await loadInto(options);
-  const args = [
-    ...['run', '--rm', '--init=false'],
-    ...ports.flatMap(({ address, host, container }) => ['-p', `${address}:${host}:${container}`]),
+  const ask = (args: readonly string[]) => host.run({ command: runtime, args });
+  const created = await ask([
+    ...['create', '--init=false', '--pull=never'],
+    // An empty port is any that is free, to both engines.
+    ...ports.flatMap((port) => [
+      '-p',
+      `${port.address}:${port.host === 0 ? '' : port.host}:${port.container}`,
+    ]),
     ...env.flatMap((variable) => ['-e', variable]),
     image,
     ...command,
-  ];
-  const child = spawn(runtime, args, { stdio: ['ignore', output, output] });
+  ]);
+  if (created.exitCode !== 0) throw didNotStart(runtime, created.stderr.toString('utf8'));
+  const id = created.stdout.toString('utf8').trim();
+  const child = spawn(runtime, ['start', '--attach', id], { stdio: ['ignore', output, output] });
+  let isOver = false;
   const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
+    for (const event of ['exit', 'error'] as const)
+      child.once(event, () => {
+        isOver = true;
+        resolve();
+      });
   });
-  return {
-    child,
-    stop: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGTERM');
-      const last = setTimeout(() => child.kill('SIGKILL'), 12_000);
-      await ended;
-      clearTimeout(last);
-    },
+  const stop = async () => {
+    if (!isOver) await ask(['stop', '--time', '10', id]);
+    await ask(['rm', '--force', id]);
+    await ended;
   };
+  try {
+    // A container that ran and ended has a start, one that never ran has none.
+    const hasStarted = async () => {
+      const { stdout } = await ask(['inspect', '--format', '{{.State.StartedAt}}', id]);
+      return !/^(?:0001|\s*$)/.test(stdout.toString('utf8'));
+    };
+    for (let attempt = 0; !(await hasStarted()); attempt++) {
+      if (isOver && !(await hasStarted())) throw didNotStart(runtime, '');
+      if (attempt === 200) throw didNotStart(runtime, 'it took longer than half a minute');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const chosen = ports.map(async ({ host: asked, container }) => {
+      if (asked !== 0) return asked;
+      const { stdout } = await ask(['port', id, `${container}/tcp`]);
+      return Number(/:(\d+)\s*$/m.exec(stdout.toString('utf8'))?.[1] ?? 0);
+    });
+    return { child, ports: await Promise.all(chosen), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function didNotStart(runtime: string, complaint: string): TrimaranError {
+  const reason = complaint.trim().split('\n').at(-1) ?? '';
+  const isPortInUse = /address already in use|port is already allocated/.test(complaint);
+  return new TrimaranError({
+    code: isPortInUse ? 'run/port-in-use' : 'run/did-not-start',
+    message: `${runtime} did not start the container${reason === '' ? '' : `: ${reason}`}`,
+    hint: isPortInUse
+      ? 'publish another port: -p 0:80 takes one that is free'
+      : 'try another runtime: --runtime crun',
+    exitCode: 4,
+  });
 }
 
 /** The name under which the engine then knows the image. */
@@ -71,13 +116,10 @@ async function loadInto(options: EngineRunOptions): Promise<string> {
     const archive = join(folder, 'image.tar');
     await writeArchive([image], archive);
     const loaded = await host.run({ command: 'podman', args: ['load', '--quiet', '--input', archive] });
-    if (loaded.exitCode === 0) return `localhost/${name}`;
-    throw new TrimaranError({
-      code: 'run/did-not-start',
-      message: `podman did not take the image: ${loaded.stderr.toString('utf8').trim().split('\n').at(-1) ?? ''}`,
-      hint: 'try another runtime: --runtime crun',
-      exitCode: 4,
-    });
+    // Which registry stands before a name without one is podman's to say, and differs between its versions.
+    const known = /^Loaded image(?:\(s\))?: *(\S+?),?$/m.exec(loaded.stdout.toString('utf8'))?.[1];
+    if (loaded.exitCode === 0 && known !== undefined) return known;
+    throw didNotStart('podman', loaded.stderr.toString('utf8'));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -96,7 +96,7 @@ async function runByEngine(
     run.child.once('exit', (code) => resolve(code ?? 137));
     run.child.once('error', () => resolve(127));
   });
-  return { runtime, ports: options.ports.map((port) => port.host), exited, stop: run.stop };
+  return { runtime, ports: run.ports, exited, stop: run.stop };
 }
 
 async function runPlainly(runtime: PlainRuntime, options: RunImageOptions): Promise<RunningContainer> {

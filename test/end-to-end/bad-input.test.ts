@@ -11,9 +11,9 @@ import {
   testLink,
 } from '../../src/debian/test-archive.ts';
 import {
+  buildToolPackages,
   type CommandResult,
   flakeText,
-  hostPrograms,
   type ServedArchive,
   SmallProject,
   serveArchive,
@@ -23,10 +23,8 @@ const release = 'dists/bookworm/InRelease';
 
 let served: ServedArchive;
 beforeAll(async () => {
-  const tools = ['coreutils', 'findutils', 'diffutils', 'sed', 'grep', 'gawk', 'tar', 'gzip', 'bzip2'];
   served = await serveArchive([
-    hostPrograms('bash', ['bash']),
-    ...[...tools, 'xz-utils', 'patch', 'file'].map((name) => ({ name })),
+    ...buildToolPackages(),
     { name: 'python3-minimal' },
     { name: 'python3', fields: { Depends: 'python3-minimal' } },
   ]);
@@ -64,7 +62,7 @@ async function inProject<T>(
   }
 }
 
-describe('a recipe that is wrong', () => {
+describe.concurrent('a recipe that is wrong', () => {
   it.each([false, true])('has a syntax error, shown where the user wrote it (in git: %s)', (git) =>
     inProject(flakeText('name = "x" copyToRoot = 1;'), async (project) => {
       if (git) project.initGit();
@@ -147,7 +145,7 @@ describe('a recipe that is wrong', () => {
     }));
 });
 
-describe('locks', () => {
+describe.concurrent('locks', () => {
   const newVersion = (text: string) => text.replace(/version: "?1\.0-1"?/, 'version: "9.9"');
   it.each([
     ['trimaran.lock', 'another version', newVersion, 'lock/mismatch', 3],
@@ -208,7 +206,7 @@ describe('locks', () => {
   );
 });
 
-describe('an archive that is wrong', () => {
+describe.concurrent('an archive that is wrong', () => {
   const hello = (files: NonNullable<TestPackage['files']>, fields = {}): TestPackage => ({
     name: 'hello',
     files,
@@ -328,7 +326,7 @@ describe('an archive that is wrong', () => {
   });
 });
 
-describe('a command of a recipe', () => {
+describe.concurrent('a command of a recipe', () => {
   const command = (script: string) =>
     flakeText(`name = "x"; copyToRoot = pkgs.runCommand "broken" { } ''${script}'';`);
 

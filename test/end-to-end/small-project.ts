@@ -76,6 +76,14 @@ export function hostPrograms(name: string, programs: readonly string[]): TestPac
   return { name, files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
 
+/** What commands of recipes need: this machine's shell and tools as one package, since they share libraries. */
+export function buildToolPackages(): TestPackage[] {
+  const programs =
+    'bash cat chmod cp dirname basename find grep install ln ls mkdir mv readlink rm sed sleep touch';
+  const named = 'coreutils findutils diffutils sed grep gawk tar gzip bzip2 xz-utils patch file passwd login';
+  return [hostPrograms('bash', programs.split(' ')), ...named.split(' ').map((name) => ({ name }))];
+}
+
 /** An archive that listens; `archive.files` may be changed while it does. */
 export interface ServedArchive {
   readonly archive: TestArchive;

@@ -1,11 +1,17 @@
 // What a build must survive: being killed, interrupted, run twice at once, a full disk, folders that cannot be written,
 // a reader that goes away. Afterwards the same command gives the same bytes.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeDiskTree } from '../../src/store/disk-tree.ts';
-import { flakeText, type ServedArchive, SmallProject, serveArchive } from './small-project.ts';
+import {
+  buildToolPackages,
+  flakeText,
+  type ServedArchive,
+  SmallProject,
+  serveArchive,
+} from './small-project.ts';
 
 const isRoot = process.getuid?.() === 0;
 /** Runs what follows as somebody who owns nothing. */
@@ -15,8 +21,13 @@ let served: ServedArchive;
 /** SHA-256 of the image, built undisturbed. */
 let wanted: string;
 
-async function inProject(work: (project: SmallProject) => Promise<void>, flake?: string): Promise<void> {
-  const project = new SmallProject(served.env, flake);
+/** `flake` is the text, or makes it of the project's folder. */
+async function inProject(
+  work: (project: SmallProject) => Promise<void>,
+  flake?: string | ((root: string) => string),
+): Promise<void> {
+  const project = new SmallProject(served.env, typeof flake === 'string' ? flake : undefined);
+  if (typeof flake === 'function') project.write('flake.nix', flake(project.root));
   try {
     await work(project);
   } finally {
@@ -25,7 +36,7 @@ async function inProject(work: (project: SmallProject) => Promise<void>, flake?:
 }
 
 beforeAll(async () => {
-  served = await serveArchive();
+  served = await serveArchive(buildToolPackages());
   await inProject(async (project) => {
     const built = await project.build();
     expect(built.exitCode, built.stderr).toBe(0);
@@ -34,34 +45,104 @@ beforeAll(async () => {
 });
 afterAll(() => served?.close());
 
-describe('a build', () => {
+/** Twenty-five kills in a project of its own, a build after each; says how far the killed one had come. */
+async function killInLane(lane: number): Promise<string[]> {
+  const states: string[] = [];
+  await inProject(async (project) => {
+    const started = Date.now();
+    expect((await project.build()).exitCode).toBe(0);
+    let whole = Date.now() - started;
+    for (let round = 0; states.length < 25 && round < 60; round++) {
+      removeDiskTree(project.cache);
+      for (const name of ['result', 'flake.lock', 'trimaran.lock'])
+        rmSync(project.file(name), { force: true });
+      const moment = ((states.length + Math.random()) / 25) * whole;
+      const child = project.start(['nix', 'build', '.#docker'], { detached: true });
+      const ended = new Promise<NodeJS.Signals | null>((settle) =>
+        child.on('close', (_code, signal) => settle(signal)),
+      );
+      await new Promise((wake) => setTimeout(wake, moment));
+      // Once the process alone, once with all that it started.
+      if (child.exitCode === null && (round + lane) % 2 === 0) child.kill('SIGKILL');
+      else if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL');
+      const isKilled = (await ended) === 'SIGKILL';
+      const state = stateOf(project.cache);
+      const again = await project.build();
+      expect(again.exitCode, `after a kill at ${moment} ms: ${again.stderr}`).toBe(0);
+      expect(project.resultHash(), `after a kill at ${moment} ms`).toBe(wanted);
+      if (isKilled) states.push(state);
+      else whole *= 0.9;
+    }
+  });
+  return states;
+}
+
+/** How far a build came. */
+function stateOf(cache: string): string {
+  const isThere = (name: string) => existsSync(join(cache, 'trimaran', name));
+  if (isThere('layers')) return 'made';
+  return isThere('debian/debs') ? 'fetched' : 'nothing fetched';
+}
+
+/** Processes with a name among their words. */
+function runningWith(name: string): string[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .filter((pid) => {
+      try {
+        return readFileSync(join('/proc', pid, 'cmdline'), 'latin1').split('\0')[0] === name;
+      } catch {
+        return false;
+      }
+    });
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let attempt = 0; attempt < 600; attempt++) {
+    if (isSo()) return;
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+  throw new Error('waited for half a minute in vain');
+}
+
+describe.concurrent('a build', () => {
+  it('is killed at fifty random moments, and gives the same image after each', async () => {
+    const lanes = await Promise.all([0, 1].map((lane) => killInLane(lane)));
+    const states = lanes.flat();
+    expect(states.length).toBe(50);
+    // The moments are spread over the whole build, or this would say little.
+    for (const state of ['nothing fetched', 'fetched', 'made'])
+      expect(states.filter((other) => other === state).length, state).toBeGreaterThan(0);
+  }, 240_000);
+
   it(
-    'is killed at fifty random moments, and gives the same image each time',
+    'is killed while a command of the recipe runs, and leaves nobody running',
     () =>
-      inProject(async (project) => {
-        const started = Date.now();
-        expect((await project.build()).exitCode).toBe(0);
-        const whole = Date.now() - started;
-        let killed = 0;
-        // One cache through all of them, so that what is left over adds up; the moments are spread over a whole build.
-        for (let round = 0; round < 50; round++) {
-          if (round % 10 === 0) removeDiskTree(project.cache);
-          const child = project.start(['nix', 'build', '.#docker', '--refresh'], { detached: true });
-          const ended = new Promise<NodeJS.Signals | null>((settle) =>
-            child.on('close', (_code, signal) => settle(signal)),
-          );
-          await new Promise((wake) => setTimeout(wake, Math.random() * whole));
-          if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL');
-          if ((await ended) === 'SIGKILL') killed++;
-          if (round % 5 === 4) {
-            const again = await project.build();
-            expect(again.exitCode, again.stderr).toBe(0);
-            expect(project.resultHash()).toBe(wanted);
+      inProject(
+        async (project) => {
+          for (const [index, delay] of [10, 150, 400].entries()) {
+            const child = project.start(['nix', 'build', '.#docker'], { detached: true });
+            const ended = new Promise((settle) => child.on('close', settle));
+            await until(() => runningWith(`until-${project.root}`).length > 0);
+            await new Promise((wake) => setTimeout(wake, delay));
+            if (index % 2 === 0) child.kill('SIGKILL');
+            else process.kill(-child.pid!, 'SIGKILL');
+            await ended;
+            await until(() => runningWith(`until-${project.root}`).length === 0);
           }
-        }
-        expect(killed).toBeGreaterThan(20);
-      }),
-    180_000,
+          project.write('flake.nix', project.read('flake.nix').replace('/bin/sleep 30', '/bin/sleep 0'));
+          const built = await project.build();
+          expect(built.exitCode, built.stderr).toBe(0);
+          // What the killed ones staged is gone with them.
+          expect(readdirSync(join(project.cache, 'trimaran/staging')).length).toBeLessThan(3);
+        },
+        (root) =>
+          flakeText(`name = "x"; copyToRoot = pkgs.runCommand "slow" { } ''
+        (exec -a until-${root} /bin/sleep 30)
+        mkdir $out
+      '';`),
+      ),
+    60_000,
   );
 
   it(
@@ -158,7 +239,7 @@ describe('a build', () => {
     }));
 });
 
-describe('surroundings that refuse', () => {
+describe.concurrent('surroundings that refuse', () => {
   it.skipIf(!isRoot)('a project that cannot be written to', () =>
     inProject(async (project) => {
       mkdirSync(project.cache, { mode: 0o777 });
