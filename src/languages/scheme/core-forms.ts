@@ -2,6 +2,7 @@
 // and Guile's manual; a form that does not fit says so as psyntax does.
 import { type Binding, type CoreForm, duplicateOf, type Expander, named, syntaxError } from './expand.ts';
 import { type Clause, constant, type IR, LocalVariable } from './ir.ts';
+import { promiseOf } from './ir-text.ts';
 import {
   isIdentifier,
   isStxPair,
@@ -16,7 +17,7 @@ import {
   stxList,
   wrapValue,
 } from './syntax.ts';
-import { arrayToList, Keyword, keyword, MString, NIL, SPromise, UNSPECIFIED, type Value } from './values.ts';
+import { arrayToList, Keyword, keyword, MString, NIL, UNSPECIFIED, type Value } from './values.ts';
 
 const bad = (form: Value, subform?: Value) =>
   syntaxError({ message: 'source expression failed to match any pattern', form, subform });
@@ -635,8 +636,6 @@ function joinQuasi(
 }
 
 // Promises.
-
-const promiseOf = (thunk: Value) => new SPromise({ done: false, value: thunk });
 
 function delayForm(expander: Expander, form: Value): IR {
   const [, body] = parts(form, 2, 2);

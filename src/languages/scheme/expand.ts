@@ -79,6 +79,8 @@ export interface CoreForm {
     | 'letrec-syntax'
     | 'top-level';
   readonly expand: (expander: Expander, form: Value) => IR;
+  /** The name in (guile) of a `top-level` form whose operands are data. */
+  readonly name?: string;
   /** For forms that become another form first, wherever they stand. */
   readonly rewrite?: (form: Value) => Value;
 }

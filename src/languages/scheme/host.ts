@@ -21,6 +21,10 @@ export interface SchemeHost {
   rename?(from: string, to: string): void;
   /** Sets the time of the last change, links not followed; seconds since 1970. */
   changeTime?(path: string, mtime: number): void;
+  /** Bytes kept under a key by an earlier run; absent when nothing is kept. */
+  readExpansion?(key: string): Uint8Array | undefined;
+  /** Keeps bytes under a key, hexadecimal digits that tell their content's origin, for later runs. */
+  keepExpansion?(key: string, data: Uint8Array): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Milliseconds since 1970. */

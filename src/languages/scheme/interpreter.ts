@@ -60,6 +60,8 @@ export interface Interpreter {
   /** Value of a module's binding, private ones included; undefined when unbound. */
   lookup(module: readonly string[], name: string): Value | undefined;
   callProcedure(procedure: Value, args: readonly Value[]): Value;
+  /** Hands expansions made since to the host, for later runs. */
+  keepExpansions(): void;
   /** As `write` prints it. */
   write(value: Value): string;
   /** As `display` prints it. */
@@ -145,6 +147,7 @@ export function createInterpreter(options: InterpreterOptions): Interpreter {
     },
     lookup: (module, name) => guarded(() => moduleNamed(module).variable(intern(name))?.force()),
     callProcedure: (f, args) => guarded(() => session.machine.apply(f, args)),
+    keepExpansions: () => session.expansions.keep(),
     write: (value) => guarded(() => writeText(value)),
     display: (value) => guarded(() => displayText(value)),
   };

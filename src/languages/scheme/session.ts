@@ -3,6 +3,7 @@
 import { compileTop, topEnv } from './compile.ts';
 import { miscError } from './errors.ts';
 import { type Classified, Expander, syntaxParameter } from './expand.ts';
+import { Expansions, type FileExpansions, type Step } from './expansions.ts';
 import type { SchemeHost } from './host.ts';
 import type { IR } from './ir.ts';
 import { installMachine, Machine } from './machine.ts';
@@ -23,7 +24,7 @@ import {
   TOP_WRAP,
   wrapValue,
 } from './syntax.ts';
-import { EOF, intern, list, type Sym, UNSPECIFIED, type Value } from './values.ts';
+import { intern, list, Pair, type Sym, UNSPECIFIED, type Value } from './values.ts';
 import { writeText } from './write.ts';
 
 /** Which top-level definitions wait until they are used. */
@@ -38,6 +39,33 @@ export interface EvaluateOptions {
   readonly lazy?: Laziness;
   /** Whether forms know where they stand, as they do unless told otherwise. */
   readonly places?: boolean;
+}
+
+/** A text while its forms are evaluated. */
+interface SourceText {
+  readonly text: string;
+  readonly file: string;
+  readonly lazy: Laziness;
+  readonly places: boolean;
+  kept: FileExpansions | undefined;
+  keptFor: { readonly module: Module; readonly uses: readonly Module[] } | undefined;
+}
+
+/** What a form comes to, as it is evaluated; no steps once it turns out that they cannot be kept. */
+interface Recorder {
+  steps: Step[] | undefined;
+  /** Whether a part of the form waits to be evaluated. */
+  postponed?: boolean;
+}
+
+function unkept(recorder: Recorder | undefined): void {
+  if (recorder !== undefined) recorder.steps = undefined;
+}
+
+interface TopContext {
+  readonly rib: Rib;
+  readonly lazy: Laziness;
+  readonly recorder?: Recorder | undefined;
 }
 
 /** One interpreter. */
@@ -60,6 +88,9 @@ export class Session {
   currentModule: Module;
   /** The file being loaded. */
   currentFile: string | undefined;
+  readonly expansions: Expansions;
+  /** Whether an expansion took in another file. */
+  readOther = false;
   /** Modules whose files are being loaded, outermost first. */
   readonly loading: string[] = [];
 
@@ -71,6 +102,12 @@ export class Session {
     (this.core as { publicInterface: Module }).publicInterface = this.core;
     this.modules.set('guile', this.core);
     this.currentModule = this.core;
+    const resolve = (label: string) => this.resolveModule(label.split(' ').map((part) => intern(part)));
+    this.expansions = new Expansions(host, {
+      find: (label) => this.modules.get(label),
+      resolve,
+      isLoading: (label) => this.loading.includes(label),
+    });
     this.expander = new Expander(
       {
         currentModule: () => this.currentModule,
@@ -137,6 +174,7 @@ export class Session {
   ): void {
     const saved = { module: this.currentModule, file: this.currentFile };
     this.loading.push(label);
+    this.expansions.sawText(label, source.text);
     this.currentModule = this.modules.get('guile-user') ?? this.core;
     this.currentFile = source.file;
     try {
@@ -182,35 +220,106 @@ export class Session {
       const { file } = options;
       const reader = new Reader(text, { file, syntax: true, places, extensions: this.extensions });
       const lazy = options.lazy ?? 'none';
+      const source: SourceText = { text, file, lazy, places, kept: undefined, keptFor: undefined };
       let value: Value = UNSPECIFIED;
       for (;;) {
-        if (lazy !== 'none' && this.postponeText(reader, { file, lazy, places })) continue;
+        if (lazy !== 'none' && this.postponeText(reader, source)) continue;
+        const start = reader.skipToDatum();
+        if (start === undefined) return value;
+        const kept = this.keptFor(source)?.find(start);
+        if (kept !== undefined) {
+          if (places) registers.place = reader.place();
+          reader.advanceTo(kept.end);
+          value = this.carryOut(kept.steps);
+          continue;
+        }
         const form = reader.read();
-        if (form === EOF) return value;
         if (places) registers.place = placeOf(form);
-        value = this.evaluateForm(form, { lazy });
+        value = this.evaluateNew(form, { source, start, end: reader.position, lazy });
       }
     } finally {
       if (options.module !== undefined) this.currentModule = saved;
     }
   }
 
+  /** Kept expansions for a text, as they are with what the present module uses. */
+  private keptFor(source: SourceText): FileExpansions | undefined {
+    if (!this.expansions.enabled) return undefined;
+    const module = this.currentModule;
+    const { keptFor } = source;
+    if (keptFor === undefined || keptFor.module !== module || keptFor.uses !== module.uses) {
+      source.keptFor = { module, uses: module.uses };
+      // Before a module says what it uses there is nothing worth keeping.
+      source.kept =
+        module === this.core || module.uses.length > 1
+          ? this.expansions.open({ text: source.text, file: source.file, module })
+          : undefined;
+    }
+    return source.kept;
+  }
+
+  /** Evaluates a form that was just read, and keeps what it became. */
+  private evaluateNew(
+    form: Value,
+    options: { source: SourceText; start: number; end: number; lazy: Laziness },
+  ): Value {
+    const kept = this.keptFor(options.source);
+    const recorder: Recorder | undefined = kept === undefined ? undefined : { steps: [] };
+    const value = this.evaluateForm(form, {
+      lazy: options.lazy,
+      ...(recorder === undefined ? {} : { recorder }),
+    });
+    if (this.readOther) {
+      // What other files say is not in the key.
+      this.readOther = false;
+      unkept(recorder);
+    }
+    if (recorder !== undefined && !recorder.postponed) {
+      kept!.add({ start: options.start, end: options.end, steps: recorder.steps });
+    }
+    return value;
+  }
+
+  private carryOut(steps: readonly Step[]): Value {
+    let value: Value = UNSPECIFIED;
+    for (const step of steps) {
+      if (step.kind === 'define') {
+        this.define(intern(step.name), this.run(step.ir));
+        value = UNSPECIFIED;
+      } else if (step.kind === 'form') {
+        value = this.evaluateForm(new Pair(this.expander.coreId(step.name), step.operands));
+      } else value = this.run(step.ir);
+    }
+    return value;
+  }
+
   /** Evaluates one datum or syntax object as a top-level form. */
-  evaluateForm(form: Value, options: { lazy: Laziness; module?: Module } = { lazy: 'none' }): Value {
+  evaluateForm(
+    form: Value,
+    options: { lazy: Laziness; module?: Module; recorder?: Recorder } = { lazy: 'none' },
+  ): Value {
     const saved = this.currentModule;
     if (options.module !== undefined) this.currentModule = options.module;
     try {
       const rib = new Rib();
       const wrap = { marks: TOP_WRAP.marks, substs: { head: rib, tail: null } };
-      return this.top(wrapValue(form, wrap, this.currentModule), { rib, lazy: options.lazy });
+      return this.top(wrapValue(form, wrap, this.currentModule), {
+        rib,
+        lazy: options.lazy,
+        recorder: options.recorder,
+      });
     } finally {
       if (options.module !== undefined) this.currentModule = saved;
     }
   }
 
-  private top(form: Value, context: { rib: Rib; lazy: Laziness }): Value {
+  private top(form: Value, context: TopContext): Value {
     const { expander } = this;
-    if (context.lazy !== 'none' && this.postpone(form, context)) return UNSPECIFIED;
+    const { recorder } = context;
+    if (context.lazy !== 'none' && this.postpone(form, context)) {
+      if (recorder !== undefined) recorder.postponed = true;
+      return UNSPECIFIED;
+    }
     const classified: Classified = expander.classify(form, context.rib);
     if (classified.type === 'core') {
       switch (classified.core.special) {
@@ -230,13 +339,20 @@ export class Session {
           return this.topDefine(classified.form, context);
         case 'define-syntax':
         case 'define-syntax-parameter':
+          unkept(recorder);
           return this.topDefineSyntax(classified.form, context, classified.core.special);
       }
     }
-    return this.run(expander.expandClassified(classified));
+    const ir = expander.expandClassified(classified);
+    if (classified.type === 'core' && classified.core.special === 'top-level') {
+      const { name } = classified.core;
+      if (name === undefined) unkept(recorder);
+      else recorder?.steps?.push({ kind: 'form', name, operands: stripSyntax(stxCdr(classified.form)) });
+    } else recorder?.steps?.push({ kind: 'run', ir });
+    return this.run(ir);
   }
 
-  private topAll(forms: readonly Value[], context: { rib: Rib; lazy: Laziness }): Value {
+  private topAll(forms: readonly Value[], context: TopContext): Value {
     let value: Value = UNSPECIFIED;
     for (const form of forms) value = this.top(form, context);
     return value;
@@ -253,23 +369,27 @@ export class Session {
     return name;
   }
 
-  private topDefine(form: Value, context: { rib: Rib; lazy: Laziness }): Value {
+  private topDefine(form: Value, context: TopContext): Value {
     const { id, rhs } = this.expander.parseDefine(form);
     const name = this.topName(id, form, context.rib);
-    const module = this.currentModule;
-    const value = this.run(nameLambda(rhs(), name.name));
+    const ir = nameLambda(rhs(), name.name);
+    context.recorder?.steps?.push({ kind: 'define', name: name.name, ir });
+    this.define(name, this.run(ir));
+    return UNSPECIFIED;
+  }
+
+  private define(name: Sym, value: Value): void {
     const single =
       value !== null && typeof value === 'object' && 'list' in value && Array.isArray(value.list)
         ? value.list[0]
         : value;
     if (single instanceof Closure && (single.name === false || single.name === undefined)) single.name = name;
-    module.define(name, single);
-    return UNSPECIFIED;
+    this.currentModule.define(name, single);
   }
 
   private topDefineSyntax(
     form: Value,
-    context: { rib: Rib; lazy: Laziness },
+    context: TopContext,
     special: 'define-syntax' | 'define-syntax-parameter',
   ): Value {
     const { id, rhs } = this.expander.parseDefineSyntax(form);
@@ -281,20 +401,19 @@ export class Session {
   }
 
   /** As {@link postpone}, for a definition that has not even been read. */
-  private postponeText(
-    reader: Reader,
-    options: { readonly file: string; readonly lazy: Laziness; readonly places: boolean },
-  ): boolean {
+  private postponeText(reader: Reader, source: SourceText): boolean {
     const start = reader.skipToDatum();
     if (start === undefined) return false;
     const found = skimDefinition(reader.text, start);
     if (found === undefined) return false;
     const isSyntax = found.keyword === 'define-syntax' || found.keyword === 'define-syntax-rule';
-    if (!isSyntax && !found.isFunction && options.lazy !== 'all') return false;
+    if (!isSyntax && !found.isFunction && source.lazy !== 'all') return false;
     const module = this.currentModule;
-    // Whatever the module means by `define` must be the core's.
+    // Whatever the module means by `define` must be the core's, unless its file is trusted to hold plain definitions:
+    // Guix has a `define-public` of its own.
     const keyword = this.core.local(intern(found.keyword));
-    if (keyword?.force() === undefined || module.variable(intern(found.keyword)) !== keyword) return false;
+    if (keyword?.force() === undefined) return false;
+    if (source.lazy !== 'all' && module.variable(intern(found.keyword)) !== keyword) return false;
     const { line, column } = reader.place();
     reader.advanceTo(found.end);
     const text = reader.text.slice(start, found.end);
@@ -303,19 +422,30 @@ export class Session {
     variable.value = undefined;
     variable.pendingSyntax = isSyntax;
     variable.pending = () => {
-      const part = new Reader(
-        text,
-        { file: options.file, syntax: true, places: options.places, extensions: this.extensions },
-        { line, column },
-      );
-      this.evaluateForm(part.read(), { lazy: 'none', module });
+      const saved = this.currentModule;
+      this.currentModule = module;
+      try {
+        const kept = isSyntax ? undefined : this.keptFor(source)?.find(start);
+        if (kept !== undefined) {
+          this.carryOut(kept.steps);
+          return;
+        }
+        const part = new Reader(
+          text,
+          { file: source.file, syntax: true, places: source.places, extensions: this.extensions },
+          { line, column },
+        );
+        this.evaluateNew(part.read(), { source, start, end: found.end, lazy: 'none' });
+      } finally {
+        this.currentModule = saved;
+      }
     };
     if (found.keyword.endsWith('-public')) module.export([name]);
     return true;
   }
 
   /** Leaves a definition pending when it may wait; false when it must be evaluated now. */
-  private postpone(form: Value, context: { rib: Rib; lazy: Laziness }): boolean {
+  private postpone(form: Value, context: TopContext): boolean {
     if (!isStxPair(form)) return false;
     const head = stxCar(form);
     if (!isIdentifier(head)) return false;

@@ -9,14 +9,16 @@ type Ranges = readonly (readonly [number, number])[];
 /** A set of code points, as sorted ranges [start, end). */
 class CharSet {
   private known: Ranges | undefined;
+  private readonly compute: (() => Ranges) | undefined;
   private readonly test: ((text: string, code: number) => boolean) | undefined;
   /** Made of ranges, or of a test: then the ranges are found out only when somebody needs them. */
-  constructor(from: Ranges | ((text: string, code: number) => boolean)) {
+  constructor(from: Ranges | ((text: string, code: number) => boolean), compute?: () => Ranges) {
     if (typeof from === 'function') this.test = from;
     else this.known = from;
+    this.compute = compute;
   }
   get ranges(): Ranges {
-    this.known ??= rangesWhere(this.test!);
+    this.known ??= this.compute === undefined ? rangesWhere(this.test!) : this.compute();
     return this.known;
   }
   has(code: number): boolean {
@@ -90,6 +92,14 @@ function withoutSurrogates(start: number, end: number): [number, number][] {
 }
 
 function combine(sets: readonly CharSet[], keep: (count: number, total: number) => boolean): CharSet {
+  // Programs mostly ask whether a character is in a set: that needs no ranges.
+  return new CharSet(
+    (_, code) => keep(sets.filter((set) => set.has(code)).length, sets.length),
+    () => combinedRanges(sets, keep),
+  );
+}
+
+function combinedRanges(sets: readonly CharSet[], keep: (count: number, total: number) => boolean): Ranges {
   const edges = new Set<number>();
   for (const set of sets) for (const [start, end] of set.ranges) edges.add(start).add(end);
   const sorted = [...edges].sort((a, b) => a - b);
@@ -102,7 +112,7 @@ function combine(sets: readonly CharSet[], keep: (count: number, total: number) 
     if (last !== undefined && last[1] === start) last[1] = end;
     else ranges.push([start, end]);
   }
-  return new CharSet(ranges);
+  return ranges;
 }
 
 export const charTests: Readonly<Record<string, (text: string, code: number) => boolean>> = {

@@ -281,7 +281,7 @@ function moduleForms(session: Session): Record<string, CoreForm> {
       return { kind: 'global', name: symbol, module, isPublic, place: undefined };
     },
   });
-  return {
+  const forms: Record<string, CoreForm> = {
     'define-module': topLevel((items) => {
       const [name, ...clauses] = data(items);
       if (!isName(name)) throw miscError(false, 'invalid module name: ~S', [name]);
@@ -299,6 +299,12 @@ function moduleForms(session: Session): Record<string, CoreForm> {
     '@': reference(true),
     '@@': reference(false),
   };
+  return Object.fromEntries(
+    Object.entries(forms).map(([name, form]) => [
+      name,
+      form.special === 'top-level' ? { ...form, name } : form,
+    ]),
+  );
 }
 
 /** (@ (module) macro) at the head of a form means that macro: rewritten to an identifier of that module. */

@@ -60,6 +60,7 @@ function includeForm(d: Definer): CoreForm {
     const from = placeOf(form)?.file ?? session.currentFile ?? '';
     const directory = from.includes('/') ? from.slice(0, from.lastIndexOf('/') + 1) : '';
     const path = name.text.startsWith('/') ? name.text : `${directory}${name.text}`;
+    session.readOther = true;
     const data =
       session.host.readFile(path) ??
       session.host.loadPath
