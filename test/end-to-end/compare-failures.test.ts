@@ -147,6 +147,24 @@ describe('a service', () => {
   }, 60_000);
 });
 
+describe('package sets', () => {
+  it('get a column each, and one that cannot be had says why', async () => {
+    const { exitCode, comparisons } = await compareJson(['--sets', 'debian:bookworm,debian:trixie']);
+    expect(comparisons[0]!.columns).toMatchObject([
+      { kind: 'nix', set: 'debian:bookworm', image: {} },
+      { kind: 'nix', set: 'debian:trixie', problem: { code: 'debian/no-such-suite', exitCode: 3 } },
+    ]);
+    expect(exitCode).toBe(3);
+    const release = '20260201T000000Z';
+    const both = await compareJson(['--sets', `debian:bookworm,debian:bookworm/${release}`]);
+    expect(both.comparisons[0]!.columns).toMatchObject([{ image: {} }, { image: {} }]);
+    expect(both.exitCode).toBe(0);
+    const page = await compare(['--sets', 'debian:bookworm,debian:trixie', '--html', 'sets.html']);
+    expect(page.exitCode).toBe(3);
+    expect(project.read('sets.html')).toContain('debian:trixie');
+  }, 60_000);
+});
+
 describe('a report', () => {
   it('that cannot be written is refused by name', async () => {
     const ended = await compare(['--html', 'no/where/out.html']);
