@@ -43,6 +43,7 @@ function evaluate(expression: string) {
     {
       root,
       storeDirectory: '/gnu/store',
+      build: 'test',
       system: 'x86_64-linux',
       cwd: root,
       env: {},

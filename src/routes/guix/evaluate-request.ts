@@ -1,6 +1,7 @@
 // Carries out a request in the evaluating thread: reads the channel, evaluates manifests, expressions and names, and
 // makes derivations of what they give.
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { openContentsNames } from '../../debian/contents-names.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
 import { TrimaranError } from '../../foundation/error.ts';
@@ -68,6 +69,7 @@ class Evaluation {
         env: request.env,
         now: () => performance.now() - this.#waited,
         note: (text) => world.note(text.replace(/\n$/, '')),
+        expansions: join(request.root, 'expansions', request.build),
         sawFile: (path) => this.#sawFile(path),
         moduleText: syntheticModule,
       }),
@@ -92,6 +94,7 @@ class Evaluation {
   run(): GuixAnswer {
     this.#readChannels();
     const result = this.#result();
+    this.#interpreter.keepExpansions();
     return {
       result,
       used: this.#debian === undefined ? [] : [usedRelease(this.#debian.facts)],

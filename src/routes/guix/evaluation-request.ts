@@ -48,6 +48,8 @@ export interface GuixRequest {
   /** The physical root of stores. */
   readonly root: string;
   readonly storeDirectory: string;
+  /** Tells this build of the program from others: what is kept between runs belongs to one. */
+  readonly build: string;
   /** `x86_64-linux` */
   readonly system: string;
   readonly cwd: string;

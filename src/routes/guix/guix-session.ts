@@ -1,6 +1,8 @@
 // Everything one guix command works with: the store below /gnu/store, builders, and the thread that evaluates.
+import { readFileSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { guixStoreDirectory, type StorePath } from '../../formats/store-path.ts';
+import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
@@ -93,6 +95,7 @@ export class GuixSession {
     const request: GuixRequest = {
       root: this.store.root,
       storeDirectory: this.store.storeDirectory,
+      build: sha256Hex(readFileSync(workerFile('guix-worker'))).slice(0, 16),
       system: this.system,
       cwd: host.cwd,
       env: { ...host.env },

@@ -1,7 +1,17 @@
 // What Scheme programs of the user reach: files of this machine, read only, and package modules by any name. Files
 // that were looked at are noted, so that a later run can tell whether anything has changed.
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { resolve } from 'node:path';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { systemErrorCode } from '../../foundation/error.ts';
 import type { SchemeHost } from '../../languages/scheme/host.ts';
 
@@ -16,6 +26,8 @@ export interface SchemeHostOptions {
   readonly note: (text: string) => void;
   /** Gets the absolute path of every file that was looked at, there or not. */
   readonly sawFile: (path: string) => void;
+  /** Folder where expansions of Scheme are kept; made when there is something to keep. */
+  readonly expansions: string;
   /** The text of a module that no file holds, by its path on the load path. */
   readonly moduleText: (path: string) => string | undefined;
 }
@@ -57,9 +69,37 @@ export function createSchemeHost(options: SchemeHostOptions): SchemeHost {
       };
     },
     listDirectory: (path) => unlessMissing(() => readdirSync(seen(path))),
+    ...keptExpansions(options.expansions),
     readLink: (path) => unlessMissing(() => readlinkSync(seen(path))),
     stdout: options.note,
     stderr: options.note,
+  };
+}
+
+/** Files kept before all are forgotten: every edit of a manifest leaves one behind. */
+const keptAtMost = 2000;
+
+function keptExpansions(folder: string): Required<Pick<SchemeHost, 'readExpansion' | 'keepExpansion'>> {
+  return {
+    readExpansion: (key) => unlessMissing(() => readFileSync(join(folder, key))),
+    keepExpansion: (key, data) => {
+      try {
+        if (!existsSync(folder)) {
+          // What another version of this program kept is of no use to this one.
+          rmSync(dirname(folder), { recursive: true, force: true });
+          mkdirSync(folder, { recursive: true });
+        } else if (readdirSync(folder).length > keptAtMost) {
+          for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
+        }
+        // Written beside its place and renamed: runs at the same time see all of it or nothing.
+        const beside = join(folder, `${key}.${process.pid}`);
+        writeFileSync(beside, data);
+        renameSync(beside, join(folder, key));
+      } catch (error) {
+        // Without what is kept the next run takes longer, and no more than that.
+        if (systemErrorCode(error) === undefined) throw error;
+      }
+    },
   };
 }
 
