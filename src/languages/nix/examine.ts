@@ -13,7 +13,7 @@ const passingOn = new Set(
     'unsafeDiscardOutputDependency unsafeDiscardStringContext',
     // Files; what they read is for the host to know.
     'filterSource hashFile import path pathExists readDir readFile readFileType scopedImport storePath toFile',
-    'derivationStrict fetchTree fetchGit fetchTarball fetchurl getFlake',
+    'derivationStrict fetchTree fetchGit fetchTarball fetchurl',
     // Lists and sets, whose elements stay as they are.
     "all any attrNames attrValues catAttrs concatLists concatMap elem elemAt filter foldl' functionArgs genericClosure",
     'genList groupBy head intersectAttrs isAttrs isBool isFloat isFunction isInt isList isNull isPath isString length',
