@@ -2,9 +2,18 @@
 //
 //   npm run bench -- guix-pack [RUNS]
 //
-// Cold means: .debs and indexes on disk, store empty. Warm means: all built once, then one file of the project changed.
+// Cold means: .debs and indexes on disk, store empty. Warm means: all
+// built once, then the recipe changed, so that both evaluate it and write another archive.
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { removeDiskTree } from '../src/store/disk-tree.ts';
@@ -95,8 +104,24 @@ try {
   run('nix');
   run('guix');
   let changes = 0;
+  const change = (file: string, from: RegExp, to: string) => {
+    const place = join(example, file);
+    writeFileSync(place, readFileSync(place, 'utf8').replace(from, to));
+  };
   print(
-    'warm, one file changed',
+    'warm, the recipe changed',
+    compare(() => {
+      changes++;
+      change('manifest.scm', /\(version "[^"]*"\)/, `(version "1.${changes}")`);
+      change(
+        'flake.nix',
+        /config = \{( Labels\.change = "\d+";)?/,
+        `config = { Labels.change = "${changes}";`,
+      );
+    }),
+  );
+  print(
+    'warm, one file of the project changed (the flake route evaluates nothing)',
     compare(() => appendFileSync(join(example, 'server/areas/__init__.py'), `# ${++changes}\n`)),
   );
   run('guix');

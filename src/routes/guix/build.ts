@@ -3,7 +3,7 @@ import type { StorePath } from '../../formats/store-path.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { GuixSettings } from './evaluate.ts';
 import type { GuixAction, GuixSources } from './evaluation-request.ts';
-import { isMemorable, lockStates, recallResult, rememberResult } from './result-memo.ts';
+import { earlierOutput, isMemorable, lockStates, recallResult, rememberResult } from './result-memo.ts';
 
 export interface GuixBuildRequest {
   readonly host: Host;
@@ -43,7 +43,8 @@ export async function buildGuix(request: GuixBuildRequest): Promise<readonly Gui
   if (known !== undefined) return known;
   // Loaded only now: most of Trimaran hangs on it.
   const { withEvaluated } = await import('./evaluate.ts');
-  return withEvaluated(request, async (session, answer) => {
+  const earlier = memorable && request.action.kind === 'pack' ? earlierOutput(request) : undefined;
+  return withEvaluated({ ...request, earlier }, async (session, answer) => {
     // The lock has just been brought up to date.
     const read = { ...answer.read, files: { ...answer.read.files, ...lockStates(request) } };
     if (answer.result.kind !== 'derivations')

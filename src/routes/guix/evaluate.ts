@@ -21,6 +21,8 @@ export async function withEvaluated<Result>(
     readonly settings: GuixSettings;
     readonly action: GuixAction;
     readonly log?: ((line: string) => void) | undefined;
+    /** An archive that the one to be packed may begin like. */
+    readonly earlier?: string | undefined;
   },
   use: (session: GuixSession, answer: GuixAnswer) => Promise<Result>,
 ): Promise<Result> {
@@ -32,13 +34,14 @@ export async function withEvaluated<Result>(
     channelsFile: settings.channelsFile === undefined ? undefined : resolve(host.cwd, settings.channelsFile),
     system: settings.system,
     log: request.log,
+    earlier: request.earlier,
   });
   try {
     const answer = await session.evaluate(action);
     recordUsedPackages(host, place, answer.used);
     return await use(session, answer);
   } finally {
-    session.close();
+    await session.close();
   }
 }
 

@@ -4,6 +4,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { guixStoreDirectory, type StorePath } from '../../formats/store-path.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
+import { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
@@ -11,6 +12,7 @@ import { prepareContents, prepareRelease, type ReleaseRequest } from '../../sets
 import { realisePackagesOf } from '../../sets/debian/unpacked-packages.ts';
 import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
+import type { BuildContext, Builder } from '../../store/builder.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { Realiser } from '../../store/realise.ts';
 import { buildCopy } from './copy-builder.ts';
@@ -40,6 +42,8 @@ export interface GuixSessionOptions {
   readonly system?: string | undefined;
   /** Lines of build logs as they come. */
   readonly log?: ((line: string) => void) | undefined;
+  /** An archive that the one to be packed may begin like. */
+  readonly earlier?: string | undefined;
 }
 
 /** One session. `close` it when done. */
@@ -50,6 +54,7 @@ export class GuixSession {
   readonly #options: GuixSessionOptions;
   readonly #setBuilders: SetBuilders;
   readonly #realiser: Realiser;
+  readonly #draft: ArchiveDraft | undefined;
 
   constructor(options: GuixSessionOptions) {
     const { host, log } = options;
@@ -59,15 +64,20 @@ export class GuixSession {
     debianArchitecture(this.system);
     this.store = new LocalStore({ root: trimaranRoot(host), storeDirectory: guixStoreDirectory });
     this.#setBuilders = createSetBuilders({ host, store: this.store });
-    const builders = new Map([
+    // Copied while the recipe is evaluated.
+    this.#draft =
+      options.earlier === undefined
+        ? undefined
+        : ArchiveDraft.begin(options.earlier, this.store.temporaryPath());
+    const builders = new Map<string, Builder>([
       ...this.#setBuilders.builders,
       ['guix-copy', buildCopy],
       ['guix-profile', buildProfile],
-      ['guix-pack', buildPack],
+      ['guix-pack', (context: BuildContext) => buildPack(context, this.#draft)],
       ['guix-scheme', buildWithScheme],
       ['git-download', buildGitCheckout],
       ['download', buildDownload],
-    ] as const);
+    ]);
     this.#realiser = new Realiser({
       store: this.store,
       host,
@@ -76,8 +86,9 @@ export class GuixSession {
     });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#setBuilders.close();
+    await this.#draft?.discard();
   }
 
   /** Makes outputs of a derivation exist; Debian packages first and together. Rejects as `Realiser.realise`. */

@@ -4,6 +4,7 @@ import type { StorePath } from '../../formats/store-path.ts';
 import { type ByteString, toByteString } from '../../foundation/byte-string.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import type { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { writeArchive } from '../../oci/archive-write.ts';
 import type { ContainerConfig, Image } from '../../oci/image.ts';
 import { declaredRootOf } from '../../sets/debian/declared-root.ts';
@@ -15,13 +16,17 @@ import { readSearchPaths } from './profile-builder.ts';
 import { compressFile, writeTarball } from './tarball.ts';
 
 /** A {@link import('../../store/builder.ts').Builder}. Throws `guix/…`, `image/…`, `oci/…`. */
-export async function buildPack(context: BuildContext): Promise<void> {
+export async function buildPack(context: BuildContext, draft?: ArchiveDraft): Promise<void> {
   const attributes = context.attributes as unknown as PackAttributes;
   const output = context.outputs.get('out')!;
   const image = await imageOf(context, attributes);
   const { compression } = attributes;
   if (attributes.format === 'tarball') await writeTarball(image, output.plain);
-  else await writeArchive([image], output.plain, { compression: compression === 'gzip' ? 'gzip' : 'none' });
+  else
+    await writeArchive([image], output.plain, {
+      compression: compression === 'gzip' ? 'gzip' : 'none',
+      draft: compression === 'none' ? draft : undefined,
+    });
   const isDone = compression === 'none' || (compression === 'gzip' && attributes.format === 'docker');
   if (!isDone) await compressFile({ file: output.plain, compression, host: context.host });
   // The archive holds what it needs; nothing outside is referred to.

@@ -38,6 +38,16 @@ export function recallResult(request: GuixBuildRequest): readonly GuixBuildResul
   }
 }
 
+/** Where the first output of the same request lay last time, whatever has changed since; undefined when it is not known. */
+export function earlierOutput(request: GuixBuildRequest): string | undefined {
+  try {
+    const memo = JSON.parse(readFileSync(memoFile(request), 'utf8')) as Memo;
+    return memo.results[0]?.outputs[0]?.physicalPath;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Remembers results. `read` is what they were made from, with its state at that time. */
 export function rememberResult(
   request: GuixBuildRequest,
