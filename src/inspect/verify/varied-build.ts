@@ -1,8 +1,17 @@
 // Builds a service in a process of its own, with a store of its own and surroundings of its own: what must make no
 // difference. Fetched packages are shared, as what is fetched is checked by its hash anyway.
-import { chownSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemErrorCode, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { readArchive } from '../../oci/archive-read.ts';
@@ -16,6 +25,8 @@ export interface Surroundings {
   readonly hostName?: string;
   /** Numeric id; the caller's own when absent. */
   readonly user?: number;
+  /** Further group of that user: the one that may speak to the engine. */
+  readonly group?: number;
   /** How many cores may be used; all when absent. */
   readonly cores?: number;
   /** Milliseconds since 1970; the true time when absent. */
@@ -98,7 +109,7 @@ function commandLine({ host, program, args, surroundings }: VariedBuildOptions):
   command: string;
   args: string[];
 } {
-  const { umask, hostName, user, cores, clock } = surroundings;
+  const { umask, hostName, user, group, cores, clock } = surroundings;
   const [node, ...script] = program;
   const fixed =
     clock === undefined
@@ -111,7 +122,13 @@ function commandLine({ host, program, args, surroundings }: VariedBuildOptions):
   if (cores !== undefined && host.which('taskset') !== undefined)
     before.push('taskset', '-c', cores === 1 ? '0' : `0-${cores - 1}`);
   if (user !== undefined)
-    before.push('setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--');
+    before.push(
+      'setpriv',
+      `--reuid=${user}`,
+      `--regid=${user}`,
+      group === undefined ? '--clear-groups' : `--groups=${group}`,
+      '--',
+    );
   const line = [...before, 'sh', '-c', `umask ${umask} && exec "$@"`, 'sh', ...words];
   return { command: line[0]!, args: line.slice(1) };
 }
@@ -125,21 +142,47 @@ function shareFiles(from: string, to: string, owner: number | undefined): void {
     const [source, target] = [join(from, name), join(to, name)];
     const found = lstatSync(source, { throwIfNoEntry: false });
     if (found?.isDirectory()) shareFiles(source, target, owner);
-    else if (found?.isFile()) {
-      try {
-        linkSync(source, target);
-      } catch (error) {
-        // It went away just now, or lies on another disk: it is fetched again.
-        if (!['ENOENT', 'EXDEV', 'EEXIST', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error;
-      }
+    else if (found?.isFile()) shareFile(source, { target, owner, mode: found.mode });
+  }
+}
+
+/** A link, or a copy where the other user could not read that, or where it would cross to another disk. */
+function shareFile(
+  source: string,
+  {
+    target,
+    owner,
+    mode,
+  }: { readonly target: string; readonly owner: number | undefined; readonly mode: number },
+): void {
+  try {
+    if (owner === undefined || (mode & 0o004) !== 0) {
+      linkSync(source, target);
+      return;
     }
+  } catch (error) {
+    // It went away just now: it is fetched again.
+    const code = systemErrorCode(error) ?? '';
+    if (code === 'ENOENT' || code === 'EEXIST') return;
+    if (code !== 'EXDEV' && code !== 'EPERM') throw error;
+  }
+  copyFileSync(source, target);
+  if (owner !== undefined) chownSync(target, owner, owner);
+}
+
+/** Whether anybody may go into a folder, and through all that are around it. */
+export function isOpenToOthers(folder: string): boolean {
+  for (let at = folder; ; at = dirname(at)) {
+    const found = statSync(at, { throwIfNoEntry: false });
+    if (found !== undefined && (found.mode & 0o001) === 0) return false;
+    if (dirname(at) === at) return true;
   }
 }
 
 /** Two surroundings that differ in all that this machine lets us vary, and what it does not. */
 export function chooseSurroundings(
   host: Host,
-  options: { readonly mayChangeUser: boolean },
+  options: { readonly mayChangeUser: boolean; readonly group?: number | undefined },
 ): { readonly pair: readonly [Surroundings, Surroundings]; readonly notVaried: readonly string[] } {
   const isRoot = process.getuid?.() === 0;
   const notVaried: string[] = [];
@@ -159,6 +202,7 @@ export function chooseSurroundings(
         umask: '077',
         ...(canHostName ? { hostName: 'another-host' } : {}),
         ...(canUser ? { user: 65534 } : {}),
+        ...(canUser && options.group !== undefined ? { group: options.group } : {}),
         ...(canCores ? { cores: 1 } : {}),
         // Some days ahead: certificates and releases are still valid.
         clock: host.now() + 3 * 86_400_000,

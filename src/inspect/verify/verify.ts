@@ -1,19 +1,22 @@
 // Verification: each recipe is built again from the lock, twice, in stores and surroundings that have nothing in common,
 // and the results are compared; with a given image too.
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
 import type { RecipeKind } from '../../compose/build-project.ts';
 import { selectRecipes } from '../../compose/build-project.ts';
 import type { ComposeProject } from '../../compose/load.ts';
 import { temporaryNameFor } from '../../foundation/atomic-file.ts';
 import type { Host } from '../../foundation/host.ts';
+import { connectEngine } from '../../oci/engine.ts';
 import { diffIds, type Image } from '../../oci/image.ts';
+import { builderKinds, findBuilder } from '../../routes/dockerfile/engine-kinds.ts';
 import type { NixSettings } from '../../routes/nix/settings.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { removeDiskTree } from '../../store/disk-tree.ts';
 import { openImage } from '../open-image.ts';
 import { compareBuilds, type ImageDifference } from './difference.ts';
-import { buildVaried, chooseSurroundings, type Surroundings } from './varied-build.ts';
+import { buildVaried, chooseSurroundings, isOpenToOthers, type Surroundings } from './varied-build.ts';
 
 export interface VerifyRequest {
   readonly host: Host;
@@ -53,11 +56,14 @@ export async function verifyProject(request: VerifyRequest): Promise<VerifiedSer
   const verified: VerifiedService[] = [];
   for (const { service, recipe } of selected) {
     const kind = recipe.kind;
-    const directory = temporaryNameFor(join(trimaranRoot(host), 'verify', service.name));
+    const access = await accessOfOthers(request, kind);
+    const directory = temporaryNameFor(join(placeFor(host, access), 'verify', service.name));
     mkdirSync(directory, { recursive: true });
     try {
-      // An engine's socket is for its own users.
-      const { pair, notVaried } = chooseSurroundings(host, { mayChangeUser: kind !== 'dockerfile' });
+      const { pair, notVaried } = chooseSurroundings(host, {
+        mayChangeUser: access !== undefined,
+        group: access?.group,
+      });
       const images: Image[] = [];
       const folders = pair.map((_, at) => join(directory, String(at)));
       for (const [at, surroundings] of pair.entries()) {
@@ -102,6 +108,38 @@ export async function verifyProject(request: VerifyRequest): Promise<VerifiedSer
     }
   }
   return verified;
+}
+
+/** What another user needs to build; undefined where none can. */
+async function accessOfOthers(
+  { host, project, program, buildArgs }: VerifyRequest,
+  kind: RecipeKind,
+): Promise<{ readonly group?: number } | undefined> {
+  const needed = [
+    project.directory,
+    ...program.filter((word) => isAbsolute(word)).map((file) => dirname(file)),
+  ];
+  if (!needed.every(isOpenToOthers)) return undefined;
+  if (kind !== 'dockerfile') return {};
+  const at = buildArgs.indexOf('--engine');
+  const wanted = builderKinds.find((builder) => builder === buildArgs[at + 1]);
+  const builder = await findBuilder(host, { wanted: at < 0 ? undefined : wanted, needed: [] });
+  // Podman and buildah want ids of their own for each user.
+  if (builder.kind !== 'docker' && builder.kind !== 'buildkit') return undefined;
+  const { endpoint } = await connectEngine(host);
+  if (endpoint.kind !== 'unix' || !isOpenToOthers(dirname(endpoint.socketPath))) return undefined;
+  const { mode, gid } = statSync(endpoint.socketPath);
+  if ((mode & 0o006) === 0o006) return {};
+  return (mode & 0o060) === 0o060 ? { group: gid } : undefined;
+}
+
+/** Trimaran's own folder, or one that another user can get to. */
+function placeFor(host: Host, access: object | undefined): string {
+  const own = trimaranRoot(host);
+  if (access === undefined || isOpenToOthers(own)) return own;
+  const shared = join(tmpdir(), 'trimaran');
+  mkdirSync(shared, { recursive: true, mode: 0o755 });
+  return isOpenToOthers(shared) && statSync(shared).uid === process.getuid?.() ? shared : own;
 }
 
 function composeArgs({ name, files }: ComposeProject): string[] {
