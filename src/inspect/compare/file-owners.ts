@@ -24,6 +24,12 @@ export function findOwners(
       claim(record.registration, index);
       for (const entry of tree.below(record.registration)) claim(entry.path, index);
     } else if (record.manager === 'python') claimRecorded(tree, record, (path) => claim(path, index));
+    else if (record.manager === 'npm') {
+      const folder = record.registration.replace(/\/[^/]*$/, '');
+      for (const entry of tree.below(folder))
+        if (!entry.path.includes('/node_modules/', folder.length)) claim(entry.path, index);
+    } else if (record.listed !== undefined)
+      for (const path of record.listed) claim(Buffer.from(path, 'utf8').toString('latin1'), index);
     else if (record.registration.startsWith('var/lib/dpkg/status.d/')) claim(record.registration, index);
   }
   const built = debianPaths(host, tree);

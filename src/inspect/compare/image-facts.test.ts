@@ -105,3 +105,68 @@ it('tells packages, whose files are whose, and what deserves a look', async () =
   // The second time nothing is read but what was kept.
   expect((await examineImage(host, made)).facts).toEqual(facts);
 });
+
+it('reads what Alpine and Node packages say of themselves', async () => {
+  const database = `C:Q1abc=
+P:musl
+V:1.2.5-r0
+A:x86_64
+T:the musl c library
+U:https://musl.libc.org/
+L:MIT
+o:musl
+m:Timo <t@example.org>
+p:so:libc.musl-x86_64.so.1=1
+F:lib
+R:ld-musl-x86_64.so.1
+
+P:busybox-binsh
+V:1.36.1-r29
+A:x86_64
+L:GPL-2.0-only
+o:busybox
+D:so:libc.musl-x86_64.so.1 nothing>=1
+F:bin
+R:sh
+
+broken
+`;
+  const made = await image([
+    directory('lib/apk/db'),
+    file('lib/apk/db/installed', database),
+    file('lib/ld-musl-x86_64.so.1', '12345'),
+    file('bin/sh', '1', 0o755),
+    file('etc/os-release', 'ID=alpine\nVERSION_ID=3.20.1\n'),
+    file(
+      'app/node_modules/@scope/one/package.json',
+      '{"name":"@scope/one","version":"1.0.0","license":"MIT","dependencies":{"two":"*","gone":"*"}}',
+    ),
+    file('app/node_modules/@scope/one/index.js', '1234'),
+    file('app/node_modules/two/package.json', '{"name":"two","version":"2.0.0"}'),
+    file('app/node_modules/@scope/one/node_modules/two/package.json', '{"name":"two","version":"1.0.0"}'),
+    file('app/node_modules/broken/package.json', '{'),
+    file('app/package.json', '{"name":"app","version":"0.0.1"}'),
+    file(
+      'usr/share/doc/x/copyright',
+      'See /usr/share/common-licenses/GPL-2, and "/usr/share/common-licenses/LGPL-2.1".',
+    ),
+    file('var/lib/dpkg/status', status('x')),
+  ]);
+  const { facts } = await examineImage({ env: { XDG_CACHE_HOME: join(folder, 'cache') } }, made);
+  expect(
+    facts.packages.map(({ manager, name, version, depends }) => [manager, name, version, depends]),
+  ).toEqual([
+    ['alpine', 'busybox-binsh', '1.36.1-r29', ['musl']],
+    ['alpine', 'musl', '1.2.5-r0', []],
+    ['debian', 'x', '1.0-1', []],
+    ['npm', '@scope/one', '1.0.0', ['two']],
+    ['npm', 'two', '1.0.0', []],
+  ]);
+  const [shell, musl, x, one] = facts.packages;
+  expect(shell).toMatchObject({ licences: ['GPL-2.0-only'], source: 'busybox', size: 1, files: 1 });
+  expect(musl).toMatchObject({ licences: ['MIT'], supplier: 'Timo <t@example.org>', size: 5 });
+  expect(musl).not.toHaveProperty('listed');
+  expect(x!.licences).toEqual(['GPL-2', 'LGPL-2.1']);
+  expect(one).toMatchObject({ licences: ['MIT'], files: 2 });
+  expect(facts.distribution).toBe('alpine-3.20.1');
+});

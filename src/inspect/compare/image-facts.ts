@@ -15,7 +15,7 @@ import { findPackages, type PackageRecord } from './image-packages.ts';
 import { ImageTree } from './image-tree.ts';
 
 /** Raised whenever the same image gives other facts. */
-const factsFormat = 1;
+const factsFormat = 2;
 
 export interface PackageFacts extends PackageRecord {
   /** Bytes of its files in the image. */
@@ -151,7 +151,7 @@ async function readImage(
     })),
     files: paths.length,
     distribution: tree.distribution(),
-    packages: records.map((record, index) => ({ ...record, ...tallies[index]! })),
+    packages: records.map(({ listed: _, ...record }, index) => ({ ...record, ...tallies[index]! })),
     setId,
     worldWritable,
     shells,

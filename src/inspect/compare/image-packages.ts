@@ -1,12 +1,14 @@
-// The packages in an image: dpkg's database in both of its forms, Python distributions that dpkg does not own, and
-// objects of /nix/store and /gnu/store. Formats: deb822(5), the Python packaging specifications, DEP-5.
+// The packages in an image: dpkg's database in both of its forms, apk's, Python distributions and Node packages that
+// those do not own, and objects of /nix/store and /gnu/store. Formats: deb822(5), the Python packaging specifications, DEP-5.
 import { field, parseControl, type Stanza } from '../../debian/control.ts';
 import { type Dependency, parseDependencies } from '../../debian/dependency.ts';
 import { fromByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
+import { alpinePackages } from './alpine-packages.ts';
 import type { ImageTree } from './image-tree.ts';
+import { nodePackages } from './node-packages.ts';
 
-export type PackageManager = 'debian' | 'python' | 'nix' | 'guix';
+export type PackageManager = 'alpine' | 'debian' | 'python' | 'npm' | 'nix' | 'guix';
 
 export interface PackageRecord {
   readonly manager: PackageManager;
@@ -18,7 +20,7 @@ export interface PackageRecord {
   readonly source?: string;
   /** Names of the packages of this image that it needs, sorted. */
   readonly depends: readonly string[];
-  /** As the copyright file in DEP-5 names them, or the Python metadata; sorted. */
+  /** As the copyright file or the package's own metadata names them; sorted. */
   readonly licences: readonly string[];
   readonly supplier?: string;
   readonly description?: string;
@@ -27,13 +29,21 @@ export interface PackageRecord {
   readonly registration: string;
   /** Bytes that the package says it takes. */
   readonly installedSize?: number;
+  /** Paths of its files, where its database has them at hand. */
+  readonly listed?: readonly string[];
 }
 
 /** Every package of an image, sorted by manager and name. */
 export function findPackages(tree: ImageTree): PackageRecord[] {
   const debian = debianPackages(tree);
   const known = new Set(debian.map((item) => item.name));
-  const all = [...debian, ...pythonPackages(tree, known), ...storeObjects(tree)];
+  const all = [
+    ...debian,
+    ...alpinePackages(tree),
+    ...pythonPackages(tree, known),
+    ...nodePackages(tree),
+    ...storeObjects(tree),
+  ];
   return all.sort((a, b) => order(a.manager, b.manager) || order(a.name, b.name));
 }
 
@@ -119,11 +129,14 @@ function optional<Key extends string>(key: Key, value: string | undefined): { [K
   return (value === undefined || value === '' ? {} : { [key]: value }) as { [K in Key]?: string };
 }
 
-/** Short names of licences in a copyright file that keeps to DEP-5; none where it does not. */
+/** Short names of licences in a copyright file that keeps to DEP-5; of another one, the common licences it refers to. */
 function copyrightLicences(tree: ImageTree, name: string): string[] {
   const text = tree.text(`usr/share/doc/${name}/copyright`);
-  if (text === undefined || !/^Format:.*(?:copyright-format|dep5|DEP5)/im.test(text.slice(0, 2000)))
-    return [];
+  if (text === undefined) return [];
+  if (!/^Format:.*(?:copyright-format|dep5|DEP5)/im.test(text.slice(0, 2000))) {
+    const named = [...text.matchAll(/\/usr\/share\/common-licenses\/([A-Za-z]+(?:-\d+(?:\.\d+)*)?)/g)];
+    return [...new Set(named.map((match) => match[1]!))].sort();
+  }
   const names = readStanzas(text, `${name}/copyright`)
     .filter((stanza) => stanza.fields.has('files') || stanza.fields.has('format'))
     .flatMap((stanza) => field(stanza, 'license')?.split('\n')[0]?.trim() ?? []);

@@ -49,23 +49,69 @@ export function spdxIdentifier(name: string): string | undefined {
   return `${family}-${version}-${match[4] === '+' || match[4] === '-or-later' ? 'or-later' : 'only'}`;
 }
 
+/**
+ * A licence as people write it (`GPL-2+ or Artistic, and Expat`, `(MIT OR Apache-2.0)`) as an expression of SPDX; `unknown`
+ * gives the word for a name that has no identifier. As Debian has it, a comma before `and` binds the least.
+ */
+export function licenceExpression(licence: string, unknown: (name: string) => string): string {
+  const known = spdxIdentifier(licence);
+  if (known !== undefined) return known;
+  const inner = /^\(([^()]*)\)$/.exec(licence)?.[1];
+  if (inner !== undefined) {
+    const whole = licenceExpression(inner, unknown);
+    return whole.startsWith('(') ? whole : `(${whole})`;
+  }
+  if (/[()]/.test(licence)) return bracketed(licence) ?? unknown(licence);
+  for (const [separator, operator] of [
+    [/,\s+and\s+/i, 'AND'],
+    [/,?\s+or\s+/i, 'OR'],
+    [/\s+and\s+/i, 'AND'],
+  ] as const) {
+    const parts = licence.split(separator);
+    if (parts.length < 2) continue;
+    return `(${[...new Set(parts.map((part) => licenceExpression(part, unknown)))].join(` ${operator} `)})`;
+  }
+  return unknown(licence);
+}
+
+/** An expression of SPDX already: each of its words is known, and its brackets close. */
+function bracketed(text: string): string | undefined {
+  let depth = 0;
+  const words: string[] = [];
+  for (const [token] of text.matchAll(/[()]|[^\s()]+/g)) {
+    if (token === '(') depth++;
+    if (token === ')' && --depth < 0) return undefined;
+    const isSign = /^(?:[()]|AND|OR)$/i.test(token);
+    const word = isSign ? token.toUpperCase() : spdxIdentifier(token);
+    if (word === undefined) return undefined;
+    words.push(word);
+  }
+  return depth === 0 ? words.join(' ').replaceAll('( ', '(').replaceAll(' )', ')') : undefined;
+}
+
 /** The package's URL: `pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12`. */
 export function packageUrl(item: PackageFacts, facts: Pick<ImageFacts, 'distribution'>): string {
   const name = encode(item.name);
   const version = encode(item.version);
   switch (item.manager) {
-    case 'debian': {
-      const namespace = facts.distribution?.split('-')[0] ?? 'debian';
+    case 'debian':
+    case 'alpine': {
+      const type = item.manager === 'debian' ? 'deb' : 'apk';
+      const namespace = facts.distribution?.split('-')[0] ?? item.manager;
       const qualifiers = [
         ...(item.architecture === '' ? [] : [`arch=${encode(item.architecture)}`]),
         ...(facts.distribution === undefined ? [] : [`distro=${encode(facts.distribution)}`]),
       ];
-      return `pkg:deb/${namespace}/${name}@${version}${qualifiers.length === 0 ? '' : `?${qualifiers.join('&')}`}`;
+      return `pkg:${type}/${namespace}/${name}@${version}${qualifiers.length === 0 ? '' : `?${qualifiers.join('&')}`}`;
     }
+    case 'npm':
+      return `pkg:npm/${name.replace('%2F', '/')}@${version}`;
     case 'python':
       return `pkg:pypi/${encode(item.name.toLowerCase().replaceAll('_', '-'))}@${version}`;
-    default:
-      return `pkg:${item.manager}/${name}@${version}`;
+    case 'nix':
+    case 'guix':
+      // Their stores have no type of their own among package URLs.
+      return `pkg:generic/${name}@${version}`;
   }
 }
 

@@ -1,12 +1,14 @@
 // CycloneDX 1.6 as JSON. https://cyclonedx.org/docs/1.6/json/
-import { packageUrl, spdxIdentifier } from './component.ts';
+import { licenceExpression, packageUrl, spdxIdentifier } from './component.ts';
 import { type SbomPackage, type SbomSource, toolVersion } from './sbom.ts';
 
 /** The document as an object; key order is the order of the text. */
 export function cyclonedxDocument(source: SbomSource): object {
   const { facts, name } = source;
   const digest = facts.configDigest.slice(7);
-  const references = new Map(facts.packages.map((item) => [keyOf(item), packageUrl(item, facts)]));
+  const references = uniqueReferences(source);
+  // Of two objects of a store with one name, what is needed is the first.
+  const byName = new Map([...references].reverse().map(([item, reference]) => [keyOf(item), reference]));
   const wanted = new Set(
     facts.packages.flatMap((item) => item.depends.map((need) => `${item.manager} ${need}`)),
   );
@@ -32,20 +34,51 @@ export function cyclonedxDocument(source: SbomSource): object {
         ],
       },
     },
-    components: facts.packages.map((item) => component(item, references.get(keyOf(item))!, facts)),
+    components: facts.packages.map((item) => component(item, references.get(item)!, facts)),
     dependencies: [
       {
         ref: root,
         dependsOn: facts.packages
           .filter((item) => !wanted.has(keyOf(item)))
-          .map((item) => references.get(keyOf(item))!),
+          .map((item) => references.get(item)!),
       },
       ...facts.packages.map((item) => ({
-        ref: references.get(keyOf(item))!,
-        dependsOn: item.depends.flatMap((need) => references.get(`${item.manager} ${need}`) ?? []),
+        ref: references.get(item)!,
+        dependsOn: item.depends.flatMap((need) => byName.get(`${item.manager} ${need}`) ?? []),
       })),
     ],
   };
+}
+
+/** Package URLs, with a number behind those that come again. */
+function uniqueReferences({ facts }: SbomSource): ReadonlyMap<SbomPackage, string> {
+  const used = new Set<string>();
+  return new Map(
+    facts.packages.map((item) => {
+      const url = packageUrl(item, facts);
+      let reference = url;
+      for (let number = 2; used.has(reference); number++) reference = `${url}#${number}`;
+      used.add(reference);
+      return [item, reference];
+    }),
+  );
+}
+
+/** Licences one by one, or the one expression that the package has. */
+function licencesOf({ licences }: SbomPackage): object[] {
+  const [only] = licences;
+  if (licences.length === 1 && /\s(?:and|or)\s/i.test(only!)) {
+    let isKnown = true;
+    const expression = licenceExpression(only!, (name) => {
+      isKnown = false;
+      return name;
+    });
+    if (isKnown) return [{ expression: expression.replace(/^\(([^()]*)\)$/, '$1') }];
+  }
+  return licences.map((name) => {
+    const id = spdxIdentifier(name);
+    return { license: id === undefined ? { name } : { id } };
+  });
 }
 
 function keyOf(item: SbomPackage): string {
@@ -53,10 +86,7 @@ function keyOf(item: SbomPackage): string {
 }
 
 function component(item: SbomPackage, reference: string, facts: SbomSource['facts']): object {
-  const licences = item.licences.map((name) => {
-    const id = spdxIdentifier(name);
-    return { license: id === undefined ? { name } : { id } };
-  });
+  const licences = licencesOf(item);
   const layers = Object.keys(item.layers).map((index) => facts.layers[Number(index)]?.diffId ?? '');
   return {
     'bom-ref': reference,
@@ -67,7 +97,7 @@ function component(item: SbomPackage, reference: string, facts: SbomSource['fact
     ...(item.description === undefined ? {} : { description: item.description }),
     ...(item.archive === undefined ? {} : { hashes: [{ alg: 'SHA-256', content: item.archive.sha256 }] }),
     ...(licences.length === 0 ? {} : { licenses: licences }),
-    purl: reference,
+    purl: packageUrl(item, facts),
     ...(isWebAddress(item.homepage) ? { externalReferences: [{ type: 'website', url: item.homepage }] } : {}),
     properties: [
       ...(item.source === undefined ? [] : [{ name: 'trimaran:source', value: item.source }]),

@@ -5,7 +5,7 @@ import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { emptyLockFile } from '../../sets/lock-file.ts';
 import type { ExaminedImage, ImageFacts, PackageFacts } from '../compare/image-facts.ts';
-import { packageUrl, spdxIdentifier } from './component.ts';
+import { licenceExpression, packageUrl, spdxIdentifier } from './component.ts';
 import { type SbomFormat, toolVersion, writeSbom } from './sbom.ts';
 
 const manifest = createRequire(import.meta.url).resolve('@cyclonedx/cyclonedx-library/package.json');
@@ -143,6 +143,102 @@ describe('writeSbom', () => {
       expect(extracted).toContain(reference);
   });
 
+  it('keeps SPDX to its shape: required fields, forms of values', () => {
+    // From the text of SPDX 2.3, as far as these documents go.
+    const text = { type: 'string', minLength: 1 };
+    const identifier = { type: 'string', pattern: '^SPDXRef-[A-Za-z0-9.-]+$' };
+    const checksum = {
+      type: 'object',
+      required: ['algorithm', 'checksumValue'],
+      properties: { algorithm: { const: 'SHA256' }, checksumValue: { pattern: '^[0-9a-f]{64}$' } },
+      additionalProperties: false,
+    };
+    const validate = new Ajv({ strict: false }).compile({
+      type: 'object',
+      required: [
+        'spdxVersion',
+        'dataLicense',
+        'SPDXID',
+        'name',
+        'documentNamespace',
+        'creationInfo',
+        'packages',
+      ],
+      properties: {
+        dataLicense: { const: 'CC0-1.0' },
+        SPDXID: { const: 'SPDXRef-DOCUMENT' },
+        documentNamespace: { type: 'string', pattern: '^https://[^#]+$' },
+        creationInfo: {
+          type: 'object',
+          required: ['created', 'creators'],
+          properties: {
+            created: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$' },
+            creators: { type: 'array', items: { pattern: '^(?:Tool|Organization|Person): ' } },
+          },
+        },
+        packages: {
+          type: 'array',
+          items: {
+            type: 'object',
+            required: ['SPDXID', 'name', 'downloadLocation'],
+            properties: {
+              SPDXID: identifier,
+              name: text,
+              versionInfo: text,
+              supplier: { type: 'string', pattern: '^(?:(?:Person|Organization): .+|NOASSERTION)$' },
+              checksums: { type: 'array', items: checksum },
+              licenseDeclared: text,
+              externalRefs: {
+                type: 'array',
+                items: {
+                  type: 'object',
+                  required: ['referenceCategory', 'referenceType', 'referenceLocator'],
+                  properties: {
+                    referenceCategory: { const: 'PACKAGE-MANAGER' },
+                    referenceLocator: { type: 'string', pattern: '^pkg:' },
+                  },
+                },
+              },
+            },
+          },
+        },
+        hasExtractedLicensingInfos: {
+          type: 'array',
+          items: { type: 'object', required: ['licenseId', 'extractedText'] },
+        },
+        relationships: {
+          type: 'array',
+          items: {
+            type: 'object',
+            required: ['spdxElementId', 'relationshipType', 'relatedSpdxElement'],
+            properties: { relationshipType: { enum: ['DESCRIBES', 'CONTAINS', 'DEPENDS_ON'] } },
+          },
+        },
+      },
+    });
+    const document = sbom('spdx');
+    expect(validate(document), JSON.stringify(validate.errors)).toBe(true);
+    expect(validate({ ...document, packages: [{ SPDXID: 'x', name: '' }] })).toBe(false);
+  });
+
+  it('gives two objects of one name a reference each', () => {
+    const object = (hash: string) =>
+      deb('python3', {
+        manager: 'nix',
+        version: '3.11',
+        architecture: '',
+        registration: `nix/store/${hash}`,
+      });
+    const twice = { ...facts, packages: [object('a'), object('b')] };
+    const document = JSON.parse(
+      writeSbom({ examined: { names: [], facts: twice } as unknown as ExaminedImage, format: 'cyclonedx' }),
+    ) as { components: { 'bom-ref': string; purl: string }[] };
+    expect(document.components.map((item) => [item['bom-ref'], item.purl])).toEqual([
+      ['pkg:generic/python3@3.11', 'pkg:generic/python3@3.11'],
+      ['pkg:generic/python3@3.11#2', 'pkg:generic/python3@3.11'],
+    ]);
+  });
+
   it('gives the same bytes each time', () => {
     for (const format of ['cyclonedx', 'spdx'] as const) {
       const text = writeSbom({ examined, format, lock });
@@ -179,8 +275,29 @@ describe('spdxIdentifier', () => {
   });
 });
 
+describe('licenceExpression', () => {
+  const expression = (text: string) =>
+    licenceExpression(text, (name) => `LicenseRef-${name.replace(/\W+/g, '-')}`);
+  it.each([
+    ['GPL-2+', 'GPL-2.0-or-later'],
+    ['GPL-2+ or Artistic, and Expat', '((GPL-2.0-or-later OR LicenseRef-Artistic) AND MIT)'],
+    ['Expat or ISC and Zlib', '(MIT OR (ISC AND Zlib))'],
+    ['(MIT OR Apache-2.0) AND ISC', '(MIT OR Apache-2.0) AND ISC'],
+    ['(MIT OR Odd)', '(MIT OR LicenseRef-Odd)'],
+    ['(MIT', 'LicenseRef--MIT'],
+  ])('reads %s', (text, wanted) => {
+    expect(expression(text)).toBe(wanted);
+  });
+});
+
 describe('packageUrl', () => {
   it('follows the types of the package managers', () => {
     expect(packageUrl(facts.packages[2]!, facts)).toBe('pkg:pypi/typing-extensions@4.9.0');
+    const alpine = deb('musl', { manager: 'alpine', version: '1.2.5-r0', architecture: 'x86_64' });
+    expect(packageUrl(alpine, { distribution: 'alpine-3.20.1' })).toBe(
+      'pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.1',
+    );
+    const scoped = deb('@scope/one', { manager: 'npm', version: '1.0.0', architecture: '' });
+    expect(packageUrl(scoped, facts)).toBe('pkg:npm/%40scope/one@1.0.0');
   });
 });

@@ -1,5 +1,5 @@
 // SPDX 2.3 as JSON. https://spdx.github.io/spdx-spec/v2.3/
-import { packageUrl, spdxIdentifier } from './component.ts';
+import { licenceExpression, packageUrl } from './component.ts';
 import { type SbomPackage, type SbomSource, toolVersion } from './sbom.ts';
 
 /** The document as an object; key order is the order of the text. */
@@ -8,16 +8,7 @@ export function spdxDocument(source: SbomSource): object {
   const digest = facts.configDigest.slice(7);
   const identifiers = uniqueIdentifiers(facts.packages);
   const extracted = new Map<string, string>();
-  const expressionOf = (licence: string): string => {
-    for (const [word, operator] of [
-      ['and', 'AND'],
-      ['or', 'OR'],
-    ] as const) {
-      const parts = licence.split(new RegExp(`,?\\s+${word}\\s+`));
-      if (parts.length > 1) return `(${[...new Set(parts.map(expressionOf))].join(` ${operator} `)})`;
-    }
-    const known = spdxIdentifier(licence);
-    if (known !== undefined) return known;
+  const referenceTo = (licence: string): string => {
     const reference = `LicenseRef-${licence.replace(/[^A-Za-z0-9.]+/g, '-').replace(/^-+|-+$/g, '') || 'unnamed'}`;
     const names = extracted.get(reference);
     // Two names that differ only in signs that an identifier cannot have are told by their number.
@@ -49,7 +40,7 @@ export function spdxDocument(source: SbomSource): object {
     licenseDeclared:
       item.licences.length === 0
         ? 'NOASSERTION'
-        : [...new Set(item.licences.map(expressionOf))].join(' AND '),
+        : [...new Set(item.licences.map((one) => licenceExpression(one, referenceTo)))].join(' AND '),
     copyrightText: 'NOASSERTION',
     ...(item.description === undefined ? {} : { summary: item.description }),
     externalRefs: [
