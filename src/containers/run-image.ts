@@ -1,5 +1,6 @@
 // Runs an image in a container: through Docker or Podman where they are, else through crun or runc, else in
 // namespaces made by util-linux's unshare. The last three need no daemon and, on most machines, no root.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import type { Host } from '../foundation/host.ts';
 import type { Image } from '../oci/image.ts';
 import { mergeImage } from '../oci/layer-merge.ts';
 import { removeDiskTree, writeDiskTree } from '../store/disk-tree.ts';
+import { canGiveFilesAway } from '../store/file-owners.ts';
 import { type ContainerProcess, containerProcess } from './container-process.ts';
 import { runInEngine } from './engine-run.ts';
 import namespaceInit from './namespace-init.sh';
@@ -103,7 +105,7 @@ async function runPlainly(runtime: PlainRuntime, options: RunImageOptions): Prom
   const { host, image } = options;
   mkdirSync(options.workDirectory, { recursive: true });
   const bundle = mkdtempSync(join(options.workDirectory, 'container-'));
-  const rootless = process.geteuid?.() !== 0;
+  const rootless = !canGiveFilesAway();
   const forwardings: Forwarding[] = [];
   let child: ChildProcess | undefined;
   const cleanUp = async () => {

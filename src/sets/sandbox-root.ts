@@ -1,11 +1,13 @@
 // The root that a sandbox gets besides its inputs: what maintainer scripts would have made for the packages among
 // them, so that /bin/sh, users and alternatives are where builders look for them.
+
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { StorePath } from '../formats/store-path.ts';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import { removeDiskTree, writeDiskTree } from '../store/disk-tree.ts';
+import { canGiveFilesAway } from '../store/file-owners.ts';
 import type { LocalStore } from '../store/local-store.ts';
 import type { SandboxRoot } from '../store/sandbox-builder.ts';
 import { declaredRootOf } from './debian/declared-root.ts';
@@ -32,7 +34,7 @@ export function declaredRootFolder(store: LocalStore, packages: readonly Environ
   mkdirSync(dirname(folder), { recursive: true });
   const temporary = temporaryNameFor(folder);
   try {
-    const owners = process.geteuid?.() === 0 ? 'apply' : 'ignore';
+    const owners = canGiveFilesAway() ? 'apply' : 'ignore';
     writeDiskTree({ tree: declaredRootOf(store, packages), path: temporary, owners });
     renameSync(temporary, folder);
   } catch (error) {

@@ -1,5 +1,6 @@
 // The files of a store's objects: where they lie, how they come in whole, and which are registered. See local-store.ts for
 // the layout and for what readers get.
+
 import {
   chmodSync,
   existsSync,
@@ -20,6 +21,7 @@ import { type FileTree, fileTree } from '../foundation/file-tree.ts';
 import { canonicaliseMetadata, sealTop } from './canonical-metadata.ts';
 import { moveOnDisk, removeDiskTree, writeDiskTree } from './disk-tree.ts';
 import { FileLocks } from './file-lock.ts';
+import { canGiveFilesAway } from './file-owners.ts';
 import { readObjectInfo, type StoreObjectInfo, writeObjectInfo } from './object-info.ts';
 import { StagingArea } from './stage.ts';
 import { readTreeIndex, writeTreeIndex } from './tree-index.ts';
@@ -165,7 +167,7 @@ export class ObjectFiles {
     const target = join(this.#root, 'unpacked', this.#base(path));
     if (existsSync(target)) return target;
     const temporary = this.#staging.freshPath();
-    const owners = process.geteuid?.() === 0 ? 'apply' : 'ignore';
+    const owners = canGiveFilesAway() ? 'apply' : 'ignore';
     try {
       writeDiskTree({ tree: this.packedTree(path), path: temporary, owners });
       mkdirSync(dirname(target), { recursive: true, mode: 0o700 });

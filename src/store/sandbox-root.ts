@@ -1,8 +1,10 @@
 // What a sandbox's `/` is made of, as a table for mount(8) and folders to mount upon.
+
 import { lstatSync, readFileSync, realpathSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { canGiveFilesAway } from './file-owners.ts';
 
 /**
  * What becomes `/`: a folder that is written to, or layers that are not, with a folder that gets what is changed. The
@@ -110,7 +112,7 @@ async function overlayOf(
     `workdir=${escapeOption(work)}`,
   ];
   // Only real root may write the attributes in which overlays keep their books otherwise.
-  if (process.geteuid?.() !== 0 || options.identity === 'builder') parts.push('userxattr');
+  if (!canGiveFilesAway() || options.identity === 'builder') parts.push('userxattr');
   return { overlay: parts.join(','), layers };
 }
 

@@ -8,12 +8,14 @@
 // inside rather than being ignored. Owners are read back from inside, see `captureTree`.
 //
 // Leaves out: seccomp filters, cgroups, argv[0] other than the command's path.
+
 import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
+import { canGiveFilesAway } from './file-owners.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type MountTable, prepareRoot, type SandboxMount, type SandboxRootFolder } from './sandbox-root.ts';
 import setupScript from './sandbox-setup.sh';
@@ -64,7 +66,7 @@ export type OwnerRange = 'all' | 'range' | 'single';
 
 /** Owners that `root` can give to files when we run it. */
 export function ownerRange(host: Host): OwnerRange {
-  if (process.geteuid?.() === 0) return 'all';
+  if (canGiveFilesAway()) return 'all';
   const hasTools = host.which('newuidmap') !== undefined && host.which('newgidmap') !== undefined;
   return hasTools && hasSubordinateIds('/etc/subuid') && hasSubordinateIds('/etc/subgid')
     ? 'range'
@@ -385,7 +387,7 @@ function noSandbox(complaint: string): TrimaranError {
   const isRefused = /not permitted|Permission denied|No space left/.test(reason);
   return new TrimaranError({
     code: 'store/no-sandbox',
-    message: `cannot make a sandbox: ${reason === '' ? 'unshare ended without a word' : reason}`,
+    message: `cannot make a sandbox: ${reason === '' ? 'unshare ended without a word' : reason.replace(/No space left on device$/, 'no more user namespaces are allowed')}`,
     hint: isRefused
       ? 'allow user namespaces: `sysctl -w user.max_user_namespaces=15000`, on Ubuntu also ' +
         '`sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; in a container run it with `--privileged`'

@@ -1,5 +1,6 @@
 // `extraCommands`, `fakeRootCommands` and `runAsRoot`: shell text that changes an image while it is made. Runs in a
 // sandbox without network; what it leaves becomes the image's topmost layer.
+
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
@@ -8,7 +9,8 @@ import { TrimaranError } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import { writeDiskTree } from '../../store/disk-tree.ts';
-import { captureTree, runInSandbox, type SandboxMount } from '../../store/sandbox.ts';
+import { canGiveFilesAway } from '../../store/file-owners.ts';
+import { captureTree, ownerRange, runInSandbox, type SandboxMount } from '../../store/sandbox.ts';
 import { declaredRootFolder, packagesIn } from '../sandbox-root.ts';
 import { type EnvironmentPackage, readEnvironment } from './environment.ts';
 import { rootFolder } from './image-contents.ts';
@@ -131,7 +133,7 @@ async function runInImage(
 }
 
 function writeTree(tree: FileTree, folder: string): void {
-  const owners = process.geteuid?.() === 0 ? 'apply' : 'ignore';
+  const owners = canGiveFilesAway() ? 'apply' : 'ignore';
   writeDiskTree({ tree: tree[0]?.path === '' ? tree : [rootFolder(''), ...tree], path: folder, owners });
 }
 
@@ -176,7 +178,10 @@ async function runScript(
     throw new TrimaranError({
       code: 'image/commands-failed',
       message: `the image's commands failed with exit code ${exitCode}`,
-      hint: 'they run without network, with the tools of the Debian set; the lines above are their output',
+      hint:
+        options.identity === 'root' && ownerRange(context.host) === 'single'
+          ? 'files can be given to nobody but root here; run it as root, or install uidmap and give the user lines in /etc/subuid and /etc/subgid'
+          : 'they run without network, with the tools of the Debian set; the lines above are their output',
     });
   }
 }

@@ -1,5 +1,5 @@
 # `import nixpkgs { system = …; }`, as older recipes say it. Overlays see and extend the set as nixpkgs' do.
-{ system ? localSystem.system or builtins.currentSystem
+{ system ? localSystem.system or builtins.currentSystem or (throw "import nixpkgs: which system is not known in a flake; write import nixpkgs { system = \"x86_64-linux\"; }")
 , localSystem ? { }
 , overlays ? [ ]
 , config ? { }

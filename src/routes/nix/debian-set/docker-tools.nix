@@ -19,7 +19,7 @@ let
         imageName = lib.toLower arguments.name;
         imageTag = arguments.tag;
         config = if arguments.config == null then { } else arguments.config;
-        contents = map (path: "${path}") contents;
+        contents = map (storePathOf "the image's contents") contents;
         inherit (arguments) created mtime maxLayers includeStorePaths uid gid;
         # Commands of root say themselves whose files are.
         ownsRoot = arguments.ownsRoot && arguments.rootCommands == "" && (arguments.uid != 0 || arguments.gid != 0);
@@ -36,6 +36,29 @@ let
       imageName = lib.toLower arguments.name;
       imageTag = if arguments.tag == null then builtins.head (lib.splitString "-" (baseNameOf drv.outPath)) else arguments.tag;
     } // arguments.passthru;
+
+  isNumber = value: lib.isInt value && value >= 0;
+  rules = {
+    name = { isRight = value: lib.isString value && builtins.match "[^[:space:]]+" value != null; words = "a name without white space"; };
+    tag = { isRight = value: lib.isString value && builtins.match "[a-zA-Z0-9_][a-zA-Z0-9_.-]*" value != null; words = "letters, digits, _, . and -"; };
+    architecture = {
+      isRight = value: lib.elem value [ "amd64" "arm64" "386" "arm" "riscv64" "ppc64le" "s390x" "mips64le" ];
+      words = "one of amd64, arm64, 386, arm, riscv64, ppc64le, s390x";
+    };
+    maxLayers = { isRight = value: lib.isInt value && value > 0; words = "a number above 0"; };
+    uid = { isRight = isNumber; words = "a number"; };
+    gid = { isRight = isNumber; words = "a number"; };
+    config = { isRight = lib.isAttrs; words = "a set"; };
+    extraCommands = { isRight = lib.isString; words = "shell text"; };
+    fakeRootCommands = { isRight = lib.isString; words = "shell text"; };
+    runAsRoot = { isRight = lib.isString; words = "shell text"; };
+  };
+
+  # What an image is to hold, as store paths.
+  storePathOf = argument: path:
+    let text = if lib.isStringLike path then "${path}" else null; in
+    if text != null && lib.hasPrefix "${builtins.storeDir}/" text then text
+    else lib.refuse "${argument} has ${if text == null then "a ${builtins.typeOf path}" else text}, which is no store path; give a package, or a path such as ./files";
 
   common = {
     tag = null;
@@ -64,7 +87,7 @@ let
           required = [ "name" ];
           allowed = [ "name" "tag" "fromImage" "contents" "config" "architecture" "created" "mtime" "uid" "gid" "uname" "gname" "maxLayers" "extraCommands" "fakeRootCommands" "enableFakechroot" "includeStorePaths" "includeNixDB" "compressor" "passthru" "meta" ];
         }
-        given;
+        (lib.checkValues function rules given);
     in
     common // {
       inherit (arguments) name;
@@ -81,7 +104,7 @@ rec {
           required = [ "name" ];
           allowed = [ "name" "tag" "fromImage" "fromImageName" "fromImageTag" "copyToRoot" "contents" "keepContentsDirlinks" "config" "created" "runAsRoot" "extraCommands" "uid" "gid" "architecture" "diskSize" "buildVMMemorySize" "includeNixDB" "compressor" "passthru" "meta" ];
         }
-        given;
+        (lib.checkValues "buildImage" rules given);
     in
     if arguments.copyToRoot or null != null && arguments.contents or null != null
     then throw "buildImage: give either 'copyToRoot' or its older name 'contents', not both"

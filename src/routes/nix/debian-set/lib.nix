@@ -280,7 +280,7 @@ let
     evalModules = _: refuse "lib.evalModules: the Debian package set has no module system; write the values themselves, or take the input from nixpkgs";
 
     # An error by name for what the set cannot do; `message` says what to do instead.
-    refuse = message: builtins.trimaranRefuse { code = "nix/unsupported"; name = ""; names = [ ]; inherit message; position = null; };
+    refuse = message: throw message;
 
     systems.flakeExposed = [ "x86_64-linux" "aarch64-linux" ];
     systems.doubles.linux = platforms.linux;
@@ -289,6 +289,23 @@ let
     warn = message: builtins.trace "warning: ${message}";
     assertMsg = condition: message: condition || throw message;
     throwIf = condition: message: if condition then throw message else value: value;
+
+    # An error at an argument whose value is wrong; `rules` has for each argument whether a value is right, and what is
+    # right in words. Arguments that are null are left out.
+    checkValues = function: rules: arguments:
+      let
+        wrong = filter (name: arguments.${name} or null != null && !(rules.${name}.isRight arguments.${name})) (attrNames rules);
+        name = head wrong;
+        shown = value: if isString value || isInt value || isBool value then toJSON value else "a ${builtins.typeOf value}";
+      in
+      if wrong == [ ] then arguments
+      else builtins.trimaranRefuse {
+        code = "nix/argument";
+        inherit name;
+        names = [ rules.${name}.words ];
+        message = "${function}: ${name} is ${shown arguments.${name}}, where ${rules.${name}.words} is needed";
+        position = builtins.unsafeGetAttrPos name arguments;
+      };
 
     # An error at the argument that is unknown, or at the first one when `required` is missing, with the nearest names.
     checkArguments = function: { allowed, required ? [ ] }: arguments:
