@@ -19,6 +19,7 @@ import { emptyLockFile, type LockFile, parseLockFile, writeLockFile } from '../s
 import { findProjectLock } from '../sets/project-lock.ts';
 import { dockerfileRecipe, hostPlatform } from './build-project.ts';
 import type { ComposeProject } from './load.ts';
+import { evaluateManifests, lockGuixSources } from './lock-guix.ts';
 import type { Service } from './service.ts';
 
 export interface LockProjectRequest {
@@ -59,7 +60,7 @@ export async function lockProject(request: LockProjectRequest): Promise<LockedPr
     if (releases.size < before.debian.size)
       await writeFileAtomically(file, writeLockFile({ ...before, debian: releases }));
     const flake = await lockFlake(request);
-    unreachable.push(...flake.unreachable);
+    unreachable.push(...flake.unreachable, ...(await evaluateManifests(request, isOutOfReach)));
     for (const name of flake.imageNames) ownImages.add(name);
     evaluated = existsSync(file) ? parseLockFile(readFileSync(file, 'utf8'), file) : emptyLockFile;
   } catch (error) {
@@ -74,6 +75,7 @@ export async function lockProject(request: LockProjectRequest): Promise<LockedPr
     const draft = new LockDraft({ ...evaluated, debian }, updates);
     for (const input of unreachable) draft.addUnpinned(input, { unreachable: true });
     await lockServices(request, { draft, ownImages });
+    await lockGuixSources(request, draft);
     const { pinned, unreachable: missed } = draft.counts;
     if (pinned === 0 && missed > 0) throw nothingDone(draft.lock());
     const lock = draft.lock();

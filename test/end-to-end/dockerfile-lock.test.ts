@@ -1,5 +1,5 @@
 // `trimaran lock` on a project whose inputs all lie on this machine: a registry, a repository, a download, an index.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,7 @@ import { parseReference } from '../../src/oci/reference.ts';
 import { pushImage } from '../../src/oci/registry-push.ts';
 import { type RegistryServer, startRegistry } from '../../src/oci/registry-server.ts';
 import { RegistrySession } from '../../src/oci/registry-session.ts';
-import { parseLockFile } from '../../src/sets/lock-file.ts';
+import { emptyLockFile, parseLockFile, writeLockFile } from '../../src/sets/lock-file.ts';
 import { type Ended, projectRoot, run } from './workspace.ts';
 
 let root: string;
@@ -328,5 +328,109 @@ git:
       expect(ended.stderr).toMatch(/trimaran\.lock:\d+:\d+/);
       expect(lockText()).toBe(text);
     }
+  });
+
+  it('looks up what manifests and channels name by branch', async () => {
+    const guix = join(root, 'guix');
+    mkdirSync(guix);
+    const repository = `file://${root}/repository`;
+    writeFileSync(join(guix, 'docker-compose.yml'), `services:\n  cache:\n    image: ${domain}/cache:1\n`);
+    writeFileSync(
+      join(guix, 'manifest.scm'),
+      `(define-public app
+  (package (name "app") (version "main")
+    (source (origin (method git-fetch)
+      (uri (git-reference (url "${repository}") (commit version)))
+      (sha256 (base32 "06wd"))))))\n`,
+    );
+    writeFileSync(
+      join(guix, 'channels.scm'),
+      `(list (channel (name 'guix) (url "${repository}") (branch "main"))\n      (channel (name 'gone) (url "file://${root}/gone")))\n`,
+    );
+    const ended = await run(process.execPath, [join(projectRoot, 'bin/trimaran'), 'lock'], {
+      cwd: guix,
+      env: { XDG_CACHE_HOME: join(root, 'cache'), DOCKER_HOST: 'unix:///nowhere/docker.sock' },
+    });
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    const written = parseLockFile(readFileSync(join(guix, 'trimaran.lock'), 'utf8'), 'trimaran.lock');
+    expect([...written.git]).toEqual([[repository, new Map([['main', git('rev-parse', 'main')]])]]);
+    expect(written.unpinned.map(({ what, where }) => `${where} ${what}`)).toEqual([
+      `channels.scm:2 file://${root}/gone master`,
+    ]);
+  });
+});
+
+describe('locks of two branches', () => {
+  const lockOf = (digests: Readonly<Record<string, string>>) =>
+    writeLockFile({
+      ...emptyLockFile,
+      images: new Map(
+        Object.entries(digests).map(([name, digit]) => {
+          const digest = `sha256:${digit.repeat(64)}`;
+          return [
+            name,
+            {
+              digest,
+              platforms: new Map([
+                ['linux/amd64', digest],
+                ['linux/arm64', digest],
+              ]),
+            },
+          ];
+        }),
+      ),
+    });
+
+  /** What git makes of two changes of one lock. */
+  function merge(texts: readonly [base: string, ours: string, theirs: string]): {
+    text: string;
+    conflict: boolean;
+  } {
+    const folder = mkdtempSync(join(tmpdir(), 'trimaran-merge-'));
+    try {
+      const names = ['base', 'ours', 'theirs'] as const;
+      const inFolder = (...args: string[]) =>
+        spawnSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args], {
+          cwd: folder,
+          encoding: 'utf8',
+        });
+      inFolder('init', '-q', '-b', 'base');
+      for (const [at, name] of names.entries()) {
+        if (at > 0) inFolder('checkout', '-q', '-b', name, 'base');
+        writeFileSync(join(folder, 'trimaran.lock'), texts[at]!);
+        inFolder('add', '.');
+        inFolder('commit', '-q', '-m', name);
+      }
+      inFolder('checkout', '-q', 'ours');
+      const { status } = inFolder('merge', '-q', 'theirs');
+      return { text: readFileSync(join(folder, 'trimaran.lock'), 'utf8'), conflict: status !== 0 };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  it('merge by themselves when they update different inputs', () => {
+    const base = { 'a:1': '1', 'b:1': '1', 'c:1': '1' };
+    const merged = merge([lockOf(base), lockOf({ ...base, 'a:1': '2' }), lockOf({ ...base, 'c:1': '3' })]);
+    expect(merged).toEqual({ text: lockOf({ 'a:1': '2', 'b:1': '1', 'c:1': '3' }), conflict: false });
+    const added = merge([lockOf(base), lockOf({ ...base, 'a:2': '2' }), lockOf({ ...base, 'd:1': '3' })]);
+    expect(added).toEqual({ text: lockOf({ ...base, 'a:2': '2', 'd:1': '3' }), conflict: false });
+  });
+
+  it('conflict in the lines of one input when both update it, and the lock says so', () => {
+    const base = { 'a:1': '1', 'b:1': '1', 'c:1': '1' };
+    const { text, conflict } = merge([
+      lockOf(base),
+      lockOf({ ...base, 'b:1': '2' }),
+      lockOf({ ...base, 'b:1': '3' }),
+    ]);
+    expect(conflict).toBe(true);
+    const marked = text.slice(text.indexOf('<<<<<<<'), text.indexOf('>>>>>>>'));
+    expect(marked.split('\n').filter((line) => / {4}\S/.test(line))).toHaveLength(6);
+    const line = text.split('\n').findIndex((at) => at.startsWith('<<<<<<<')) + 1;
+    const parse = () => parseLockFile(text, 'trimaran.lock');
+    expect(parse).toThrow(
+      expect.objectContaining({ code: 'lock/merge-conflict', span: expect.objectContaining({ line }) }),
+    );
   });
 });

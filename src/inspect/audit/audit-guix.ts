@@ -1,11 +1,10 @@
 // Audits Guix recipes as text: manifest.scm for channels.scm beside it and for origins at branches, channels.scm for
 // commits.
+
+import { branchName, findChannels, findOrigins, type ManifestOrigin } from '../../compose/guix-sources.ts';
+import { type Form, readSchemeForms } from '../../compose/scheme-forms.ts';
 import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
 import { finding, type Input } from './finding.ts';
-import { type Form, fieldOf, findForms, readSchemeForms } from './scheme-forms.ts';
-
-const branchName =
-  /^(?:(?:origin|refs\/heads)\/.*|master|main|trunk|develop|development|devel|dev|next|stable|latest|nightly|HEAD|head)$/;
 
 /** Inputs of a manifest. `hasChannels` says whether a channels.scm stands beside it. */
 export function auditManifest(
@@ -18,57 +17,29 @@ export function auditManifest(
   const channels: Input = options.hasChannels
     ? { subject: 'Guix’s channels', span, pinnedBy: 'recipe' }
     : { subject: file, span, finding: finding('manifest-without-channels', { span, subject: file }) };
-  return [
-    channels,
-    ...findForms(forms, 'git-reference').flatMap(({ form, around }) => originInput(form, around, forms)),
-  ];
+  return [channels, ...findOrigins(forms).map(originInput)];
 }
 
-function originInput(reference: Form, around: readonly Form[], forms: readonly Form[]): Input[] {
-  const url = fieldOf(reference, 'url');
-  const commit = fieldOf(reference, 'commit') ?? fieldOf(reference, 'branch');
-  if (commit === undefined) return [];
-  const subject = url?.kind === 'string' ? url.text : 'a git origin';
-  const value = commit.kind === 'string' ? commit : lookUp(commit, around, forms);
-  if (value?.kind !== 'string' || !branchName.test(value.text))
-    return [{ subject, span: commit.span, pinnedBy: 'recipe' }];
-  const where = value === commit ? '' : `, from line ${value.span.line}`;
-  return [
-    {
+function originInput({ url, commit, span }: ManifestOrigin): Input {
+  const subject = url ?? 'a git origin';
+  if (commit === undefined || !branchName.test(commit.text)) return { subject, span, pinnedBy: 'recipe' };
+  const where = commit.span === span ? '' : `, from line ${commit.span.line}`;
+  return {
+    subject,
+    span: commit.span,
+    finding: finding('origin-at-branch', {
+      span: commit.span,
       subject,
-      span: value.span,
-      finding: finding('origin-at-branch', {
-        span: value.span,
-        subject,
-        detail: `the commit is \`${value.text}\`${where}`,
-      }),
-    },
-  ];
-}
-
-/** What a name in `(commit name)` stands for: the package's own field, or a definition of the file. */
-function lookUp(name: Form, around: readonly Form[], forms: readonly Form[]): Form | undefined {
-  if (name.kind !== 'symbol') return undefined;
-  for (const form of [...around].reverse()) {
-    const field = fieldOf(form, name.text);
-    if (field !== undefined) return field;
-  }
-  for (const { form } of findForms(forms, 'define')) {
-    if (form.kind !== 'list') continue;
-    const [, defined, value] = form.items;
-    if (defined?.kind === 'symbol' && defined.text === name.text) return value;
-  }
-  return undefined;
+      detail: `the commit is \`${commit.text}\`${where}`,
+    }),
+  };
 }
 
 /** Channels of a channels.scm, each an input; those of Debian are fixed by a lock that has their release. */
 export function auditChannels(text: string, file: string, lock: LockFile = emptyLockFile): Input[] {
   const forms = readSchemeForms(text, file);
-  const inputs = findForms(forms, 'channel').map(({ form }): Input => {
-    const url = fieldOf(form, 'url');
-    const subject = url?.kind === 'string' ? url.text : 'a channel';
-    const commit = fieldOf(form, 'commit');
-    const { span } = form;
+  const inputs = findChannels(forms).map(({ url, commit, span }): Input => {
+    const subject = url ?? 'a channel';
     const pinned = commit !== undefined && !(commit.kind === 'string' && branchName.test(commit.text));
     const [, release] = /^debian:([^/]+)$/.exec(subject) ?? [];
     if (!pinned && release !== undefined && lock.debian.has(release))

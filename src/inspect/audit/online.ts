@@ -3,6 +3,8 @@
 // could not be asked is told with its reason. Nothing is written down.
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { findChannels } from '../../compose/guix-sources.ts';
+import { readSchemeForms } from '../../compose/scheme-forms.ts';
 import { mapConcurrently } from '../../foundation/concurrency.ts';
 import { redactUrl } from '../../foundation/download.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
@@ -25,7 +27,6 @@ import {
   type LockedSuite,
   type LockFile,
 } from '../../sets/lock-file.ts';
-import { fieldOf, findForms, readSchemeForms } from './scheme-forms.ts';
 
 /** One locked input, then and now. */
 export interface LockedState {
@@ -374,20 +375,14 @@ function channelQuestions(
   { file, text }: { readonly file: string; readonly text: string },
 ): Question[] {
   const host = impatient(options.host, patience.answer);
-  return findForms(readSchemeForms(text, file), 'channel').flatMap(({ form }): Question[] => {
-    const field = (name: string) => {
-      const found = fieldOf(form, name);
-      return found?.kind === 'string' ? found.text : undefined;
-    };
-    const [url, commit] = [field('url'), field('commit')];
-    if (url === undefined || commit === undefined || !/^[0-9a-f]{40}$/.test(commit)) return [];
-    const ref = field('branch') ?? 'master';
+  return findChannels(readSchemeForms(text, file)).flatMap(({ url, branch: ref, commit }): Question[] => {
+    if (url === undefined || commit?.kind !== 'string' || !/^[0-9a-f]{40}$/.test(commit.text)) return [];
     return [
       {
         kind: 'channel',
         name: `${redactUrl(url)} ${ref}`,
         where: basename(file),
-        locked: commit,
+        locked: commit.text,
         update: `write the new commit into ${basename(file)}`,
         ask: () => findCommit(host, { url, ref }),
       },

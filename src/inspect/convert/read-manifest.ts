@@ -1,10 +1,10 @@
 // Reads what an image needs off a Guix manifest and the `guix pack` command that packs it. Forms as text: nothing is
 // evaluated.
 import { dirname, resolve } from 'node:path';
+import { type Form, fieldOf, findForms, readSchemeForms } from '../../compose/scheme-forms.ts';
 import type { Placed } from '../../compose/service.ts';
 import { splitCommand } from '../../compose/split-command.ts';
 import type { Span } from '../../foundation/error.ts';
-import { type Form, fieldOf, findForms, readSchemeForms } from '../audit/scheme-forms.ts';
 import type { ImageNeeds, Requirement, Source } from './image-needs.ts';
 
 export interface ManifestSource {

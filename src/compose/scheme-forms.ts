@@ -1,6 +1,6 @@
 // The forms of a Scheme file with the place of each datum, as far as an audit needs them: lists, symbols, strings.
 // Nothing is expanded or evaluated; what cannot be read ends the reading.
-import type { Span } from '../../foundation/error.ts';
+import type { Span } from '../foundation/error.ts';
 
 export type Form =
   | { readonly kind: 'list'; readonly items: readonly Form[]; readonly span: Span }
