@@ -128,6 +128,15 @@ export class Browser {
     const ended = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
     this.#child.kill('SIGKILL');
     await ended;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    // Its helpers end a moment later, and write until then.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        rmSync(this.#profile, { recursive: true, force: true });
+        return;
+      } catch (error) {
+        if (attempt >= 20) throw error;
+        await new Promise((wake) => setTimeout(wake, 100));
+      }
+    }
   }
 }

@@ -134,7 +134,7 @@ export function comparisonTables(comparison: ServiceComparison): Table[] {
         label: field,
         differs,
         cells: values.map((value) =>
-          value === undefined ? { text: '—', tone: 'none' } : { text: withoutStoreHashes(value) },
+          value === undefined ? { text: '—', tone: 'none' } : { text: configText(field, value) },
         ),
       })),
     });
@@ -206,6 +206,25 @@ function imageRows({ columns }: ServiceComparison): Row[] {
         image && { text: image.facts.shells.length === 0 ? 'none' : image.facts.shells.join(' ') },
     ),
   ];
+}
+
+/** A field's JSON as people write it: words of a command, a variable a line, ports and volumes by name. */
+function configText(field: string, json: string): string {
+  const value: unknown = JSON.parse(json);
+  const plain = withoutStoreHashes;
+  if (Array.isArray(value)) {
+    const words = value.map(String);
+    if (field === 'Env') return words.map(plain).join('\n');
+    return words
+      .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? plain(word) : JSON.stringify(plain(word))))
+      .join(' ');
+  }
+  if (field === 'ExposedPorts' || field === 'Volumes') return Object.keys(value as object).join('\n');
+  if (field === 'Labels')
+    return Object.entries(value as object)
+      .map(([name, text]) => `${name}=${plain(String(text))}`)
+      .join('\n');
+  return typeof value === 'string' ? plain(value) : plain(json);
 }
 
 function statementCell(statement: Statement): Cell {

@@ -77,7 +77,7 @@ function page(parts: {
 <header>
 <h1>${text(parts.title)}</h1>
 <p>${text(parts.lead)}</p>
-<nav aria-label="Sections"><ul>${parts.links.join('')}</ul></nav>
+${parts.links.length > 1 ? `<nav aria-label="Sections"><ul>${parts.links.join('')}</ul></nav>` : ''}
 </header>
 <main>
 ${parts.body}
@@ -92,25 +92,32 @@ function serviceSection(comparison: ServiceComparison): string {
   const { service, columns } = comparison;
   const id = slug(service);
   const names = columns.map((column) => columnName(column));
-  const lines = [`<section aria-labelledby="${id}">`, `<h2 id="${id}">${text(service)}</h2>`];
+  const sections: string[] = [];
+  const heading = (title: string) => {
+    const place = slug(`${id}-${title}`);
+    sections.push(`<li><a href="#${place}">${text(title)}</a></li>`);
+    return `<h3 id="${place}">${text(title)}</h3>`;
+  };
+  const lines: string[] = [];
   for (const remark of remarksOn(comparison)) lines.push(`<p class="soft">${text(remark)}</p>`);
-  if (columns.length === 0) return [...lines, '</section>'].join('\n');
+  const begin = [`<section aria-labelledby="${id}">`, `<h2 id="${id}">${text(service)}</h2>`];
+  if (columns.length === 0) return [...begin, ...lines, '</section>'].join('\n');
   for (const table of comparisonTables(comparison)) {
     lines.push(
-      `<h3>${text(table.title)}</h3>`,
+      heading(table.title),
       tableHtml(table, names, (cell, index) => cellHtml(cell, columns[index]!, id)),
     );
   }
-  lines.push('<h3>Sizes and times</h3>', bars(columns));
+  lines.push(heading('Sizes and times'), bars(columns));
   for (const column of columns) {
     const { image } = column;
     if (image === undefined) continue;
     const columnId = slug(`${id}-${columnName(column)}`);
-    const name = text(columnName(column));
+    const name = columnName(column);
     lines.push(
-      `<h3>${name}: where the image’s bytes are</h3>`,
+      heading(`${name}: where its bytes are`),
       treemapSection(image.facts),
-      `<h3>${name}: why each package is there</h3>`,
+      heading(`${name}: why each package is there`),
       closureSection(image.facts, columnId),
     );
   }
@@ -118,20 +125,20 @@ function serviceSection(comparison: ServiceComparison): string {
   if (packages.rows.length > 0) {
     const differing = packages.rows.filter((row) => row.differs).length;
     lines.push(
-      '<h3>Packages</h3>',
+      heading('Packages'),
       `<details${packages.rows.length <= 40 ? ' open' : ''}><summary>${packages.rows.length} packages, ${differing} that differ</summary>`,
       tableHtml(packages, names),
       '</details>',
     );
   }
   lines.push(
-    '<h3>The recipes</h3>',
+    heading('The recipes'),
     '<div class="recipes">',
     ...columns.map((column) => recipeSection(column, columns, id)),
     '</div>',
   );
-  lines.push('</section>');
-  return lines.join('\n');
+  const contents = `<nav aria-label="${text(`Sections of ${service}`)}"><ul>${sections.join('')}</ul></nav>`;
+  return [...begin, contents, ...lines, '</section>'].join('\n');
 }
 
 function tableHtml(
@@ -204,7 +211,7 @@ function recipeSection(column: Column, columns: readonly Column[], id: string): 
     for (const [index, line] of source.replace(/\n$/, '').split('\n').entries()) {
       const said = topicsAt.get(index + 1);
       const links =
-        said === undefined || said.length === 0 ? '' : `<span class="links">${said.join('; ')}</span>`;
+        said === undefined || said.length === 0 ? '' : `<span class="links">${said.join('<br>')}</span>`;
       const place = lineId({ id, kind: column.set ?? column.kind, file, line: index + 1 });
       lines.push(
         said === undefined
@@ -235,52 +242,35 @@ function otherRecipes(at: {
   return links.length === 0 ? '' : ` → ${links.join(', ')}`;
 }
 
-/** Sizes, and times where they were measured, each against the greatest of its kind. */
+/** Sizes, and times where they were measured: for each measure the recipes, against the greatest of them. */
 function bars(columns: readonly Column[]): string {
-  const sizes = columns.flatMap(({ kind, set, image }) =>
-    image === undefined
-      ? []
-      : [
-          {
-            label: `${columnName({ kind, set })}, size`,
-            value: image.facts.size,
-            shown: megabytes(image.facts.size),
-          },
-          {
-            label: `${columnName({ kind, set })}, packed`,
-            value: image.packed,
-            shown: megabytes(image.packed),
-          },
-        ],
-  );
-  const times = columns.flatMap(({ kind, set, times: found, probe }) => [
-    ...(found === undefined
-      ? []
-      : [
-          { label: `${columnName({ kind, set })}, from nothing`, value: found.cold },
-          { label: `${columnName({ kind, set })}, again`, value: found.warm },
-          ...(found.changed === undefined
-            ? []
-            : [{ label: `${columnName({ kind, set })}, one file changed`, value: found.changed }]),
-        ]),
-    ...(probe?.answers === true
-      ? [{ label: `${columnName({ kind, set })}, first answer`, value: probe.milliseconds }]
-      : []),
-  ]);
-  const groups = [sizes, times.map((time) => ({ ...time, shown: seconds(time.value) }))].filter(
-    (group) => group.length > 0,
-  );
-  if (groups.length === 0) return '<p class="soft">Nothing was built here.</p>';
-  return groups
-    .map((group) => {
-      const most = Math.max(...group.map(({ value }) => value), 1);
-      const rows = group.map(
-        ({ label, value, shown }) =>
-          `<dt>${text(label)}</dt><dd><span class="bar" style="width:${((value / most) * 80).toFixed(1)}%"></span>${text(shown)}</dd>`,
-      );
-      return `<dl class="bars">${rows.join('')}</dl>`;
-    })
-    .join('\n');
+  const measures: readonly (readonly [
+    string,
+    (column: Column) => number | undefined,
+    (value: number) => string,
+  ])[] = [
+    ['size', ({ image }) => image?.facts.size, megabytes],
+    ['size, packed', ({ image }) => image?.packed, megabytes],
+    ['built from nothing', ({ times }) => times?.cold, seconds],
+    ['built again', ({ times }) => times?.warm, seconds],
+    ['after one file changed', ({ times }) => times?.changed, seconds],
+    ['first answer', ({ probe }) => (probe?.answers === true ? probe.milliseconds : undefined), seconds],
+  ];
+  const groups = measures.flatMap(([name, measure, show]) => {
+    const values = columns.flatMap((column) => {
+      const value = measure(column);
+      return value === undefined ? [] : [{ label: columnName(column), value }];
+    });
+    const most = Math.max(...values.map(({ value }) => value), 1);
+    const rows = values.map(
+      ({ label, value }) =>
+        `<dt>${text(label)}</dt><dd><span class="bar" style="width:${((value / most) * 72).toFixed(1)}%"></span>${show(value)}</dd>`,
+    );
+    return rows.length === 0 ? [] : [`<div><h4>${name}</h4><dl class="bars">${rows.join('')}</dl></div>`];
+  });
+  return groups.length === 0
+    ? '<p class="soft">Nothing was built here.</p>'
+    : `<div class="measures">${groups.join('\n')}</div>`;
 }
 
 function factsTable(facts: ImageFacts): Table {

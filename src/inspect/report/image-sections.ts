@@ -91,7 +91,7 @@ function idOf(id: string, item: PackageFacts): string {
   return `${id}-why-${slug(keyOf(item))}`;
 }
 
-const cell = { width: 176, height: 19, gap: 46, row: 23, margin: 8 };
+const cell = { width: 160, height: 19, gap: 34, row: 23, margin: 8 };
 /** More lines than this hide what they show. */
 const mostLines = 600;
 
@@ -124,7 +124,7 @@ function graph(nodes: ReadonlyMap<string, ClosureNode>, id: string): string {
   }
   const boxes = [...nodes].map(([key, { item }]) => {
     const { x, y } = places.get(key)!;
-    return `<a href="#${idOf(id, item)}"><title>${text(`${item.name} ${item.version}`)}</title><rect x="${x}" y="${y}" width="${cell.width}" height="${cell.height}" rx="3"/><text x="${x + 5}" y="${y + 13}">${text(shorten(item.name, 25))}</text></a>`;
+    return `<a href="#${idOf(id, item)}"><title>${text(`${item.name} ${item.version}`)}</title><rect x="${x}" y="${y}" width="${cell.width}" height="${cell.height}" rx="3"/><text x="${x + 5}" y="${y + 13}">${text(shorten(item.name, 22))}</text></a>`;
   });
   return `<svg class="graph" xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${lines.join('')}${marked.join('')}${boxes.join('')}</svg>`;
 }
