@@ -3,7 +3,15 @@ import type { StorePath } from '../../formats/store-path.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { GuixSettings } from './evaluate.ts';
 import type { GuixAction, GuixSources } from './evaluation-request.ts';
-import { earlierOutput, isMemorable, lockStates, recallResult, rememberResult } from './result-memo.ts';
+import type { GuixSession } from './guix-session.ts';
+import {
+  earlierOutput,
+  isMemorable,
+  lockStates,
+  recallRecording,
+  recallResult,
+  rememberResult,
+} from './result-memo.ts';
 
 export interface GuixBuildRequest {
   readonly host: Host;
@@ -41,32 +49,50 @@ export async function buildGuix(request: GuixBuildRequest): Promise<readonly Gui
   const memorable = isMemorable(request);
   const known = memorable ? recallResult(request) : undefined;
   if (known !== undefined) return known;
-  // Loaded only now: most of Trimaran hangs on it.
-  const { withEvaluated } = await import('./evaluate.ts');
   const earlier = memorable && request.action.kind === 'pack' ? earlierOutput(request) : undefined;
+  const kept = memorable ? recallRecording(request) : undefined;
+  // Loaded only now: most of Trimaran hangs on it.
+  if (kept !== undefined) {
+    const { replayGuix } = await import('./replay.ts');
+    const replayed = await replayGuix(request, { ...kept, earlier });
+    if (replayed !== undefined) {
+      rememberResult(request, replayed);
+      return replayed.results;
+    }
+  }
+  const { withEvaluated } = await import('./evaluate.ts');
   return withEvaluated({ ...request, earlier }, async (session, answer) => {
     // The lock has just been brought up to date.
     const read = { ...answer.read, files: { ...answer.read.files, ...lockStates(request) } };
     if (answer.result.kind !== 'derivations')
       throw new Error('something else than derivations was evaluated');
     const results: GuixBuildResult[] = [];
-    for (const { drvPath } of answer.result.derivations) {
-      const { outputs } = session.store.readDerivation(drvPath);
-      const paths = [...outputs].map(([name, { path }]) => [name, path as StorePath] as const);
-      const wasThere = paths.every(([, path]) => session.store.isValid(path));
-      if (request.dryRun !== true) await session.realise(drvPath);
-      results.push({
-        drvPath,
-        physicalDrvPath: session.store.physicalPath(drvPath),
-        outputs: paths.map(([name, path]) => ({
-          name,
-          path,
-          physicalPath: request.dryRun === true ? '' : session.store.materialise(path),
-        })),
-        wasThere,
-      });
-    }
-    if (memorable) rememberResult(request, read, results);
+    for (const { drvPath } of answer.result.derivations)
+      results.push(await realiseDerivation(session, drvPath, request));
+    if (memorable) rememberResult(request, { read, results, recording: answer.recording });
     return results;
   });
+}
+
+/** Makes a derivation's outputs exist, unless it is a dry run, and says where. Rejects as `GuixSession.realise`. */
+export async function realiseDerivation(
+  session: GuixSession,
+  drvPath: StorePath,
+  { dryRun }: Pick<GuixBuildRequest, 'dryRun'>,
+): Promise<GuixBuildResult> {
+  const { store } = session;
+  const { outputs } = store.readDerivation(drvPath);
+  const paths = [...outputs].map(([name, { path }]) => [name, path as StorePath] as const);
+  const wasThere = paths.every(([, path]) => store.isValid(path));
+  if (dryRun !== true) await session.realise(drvPath);
+  return {
+    drvPath,
+    physicalDrvPath: store.physicalPath(drvPath),
+    outputs: paths.map(([name, path]) => ({
+      name,
+      path,
+      physicalPath: dryRun === true ? '' : store.materialise(path),
+    })),
+    wasThere,
+  };
 }

@@ -4,6 +4,7 @@ import { type DerivationHash, instantiateDerivation } from '../../formats/deriva
 import type { StorePath } from '../../formats/store-path.ts';
 import { type ByteString, toByteString } from '../../foundation/byte-string.ts';
 import { canonicalJson } from '../../oci/canonical-json.ts';
+import type { CopiedSourcesTrace } from '../../sets/replayed-derivations.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 
 /** A store path that a derivation needs; the output of another one, or a source when `drvPath` is undefined. */
@@ -36,9 +37,23 @@ export interface MadeDerivation {
 export class DerivationMaker {
   readonly #store: LocalStore;
   readonly #memo = new Map<StorePath, DerivationHash>();
+  readonly #trace: CopiedSourcesTrace;
+  #hasFixedDependents = false;
 
-  constructor(store: LocalStore) {
+  /** `trace` is told what is made. */
+  constructor(store: LocalStore, trace: CopiedSourcesTrace) {
     this.#store = store;
+    this.#trace = trace;
+  }
+
+  /** What the derivations made so far count for in the hashes of others. */
+  get hashes(): ReadonlyMap<StorePath, DerivationHash> {
+    return this.#memo;
+  }
+
+  /** Whether some output depends on copied files whose path does not say so. */
+  get hasFixedDependents(): boolean {
+    return this.#hasFixedDependents;
   }
 
   /** Throws `store-path/…` for a bad name. */
@@ -53,6 +68,8 @@ export class DerivationMaker {
     if (request.attributes !== undefined) {
       env.set('__json', toByteString(canonicalJson(request.attributes).toString('utf8')));
     }
+    // Empty where the hash is taken that the outputs' paths follow from.
+    for (const output of request.outputs ?? ['out']) env.set(output, '');
     const { hashAlgorithm = '', hash = '' } = request.fixed ?? {};
     const made = instantiateDerivation(
       {
@@ -75,6 +92,9 @@ export class DerivationMaker {
     );
     const drvPath = this.#store.writeDerivation(made.derivation);
     this.#memo.set(drvPath, made.hash);
+    const outputs = [...made.derivation.outputs.values()].map(({ path }) => path);
+    const depends = this.#trace.addDerivation({ path: drvPath, text: made.text, outputs });
+    if (depends && request.fixed !== undefined) this.#hasFixedDependents = true;
     return {
       drvPath,
       name: request.name,

@@ -18,12 +18,21 @@ import {
 } from '../../languages/scheme/values.ts';
 import { type PreparedRelease, releaseFacts } from '../../sets/debian/prepared-release.ts';
 import { usedRelease } from '../../sets/project-lock.ts';
+import { CopiedSourcesTrace } from '../../sets/replayed-derivations.ts';
 import { sourceState, stateOf } from '../../sets/source-state.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { type ChannelText, checkChannels, type DebianReference } from './channel-list.ts';
 import { DebianChannel } from './debian-channel.ts';
 import { DerivationMaker, type MadeDerivation } from './derivation-maker.ts';
-import type { GuixAnswer, GuixRequest, GuixResult, GuixSources, PackSettings } from './evaluation-request.ts';
+import type {
+  GuixAction,
+  GuixAnswer,
+  GuixRecording,
+  GuixRequest,
+  GuixResult,
+  GuixSources,
+  PackSettings,
+} from './evaluation-request.ts';
 import { moduleSources } from './module-sources.ts';
 import { packRequest } from './pack-derivation.ts';
 import { definePrimitives, derivationOf } from './primitives.ts';
@@ -38,6 +47,12 @@ export interface EvaluationWorld {
   readonly note: (text: string) => void;
 }
 
+/**
+ * Words by which a recipe gets hold of the store paths behind file-like objects. All others only pass objects on: paths
+ * come in when the objects are lowered, after the recipe's own Scheme is done.
+ */
+const reachesBelowFiles = /@@|%add-|lower|gexp->|derivation|resolve-module|module-ref|eval\b/;
+
 /** Evaluates. Throws `guix/…`, `scheme/…`, `debian/…`. */
 export function evaluateGuix(request: GuixRequest, world: EvaluationWorld): GuixAnswer {
   return new Evaluation(request, world).run();
@@ -47,9 +62,14 @@ class Evaluation {
   readonly #request: GuixRequest;
   readonly #world: EvaluationWorld;
   readonly #store: LocalStore;
+  readonly #trace: CopiedSourcesTrace;
   readonly #maker: DerivationMaker;
   readonly #interpreter: Interpreter;
   readonly #files = new Map<string, string>();
+  /** Those of the files and folders that were copied, and those that were read. */
+  readonly #copied = new Set<string>();
+  readonly #reads = new Set<string>();
+  #isReplayable = true;
   readonly #folders = new Map<string, string>();
   #channels: readonly ChannelText[] = [];
   #reference: DebianReference;
@@ -62,7 +82,8 @@ class Evaluation {
     this.#world = world;
     this.#reference = { suite: request.defaultSuite, timestamp: undefined };
     this.#store = new LocalStore({ root: request.root, storeDirectory: request.storeDirectory });
-    this.#maker = new DerivationMaker(this.#store);
+    this.#trace = new CopiedSourcesTrace(request.storeDirectory);
+    this.#maker = new DerivationMaker(this.#store, this.#trace);
     this.#interpreter = createInterpreter({
       host: createSchemeHost({
         cwd: request.cwd,
@@ -70,7 +91,7 @@ class Evaluation {
         now: () => performance.now() - this.#waited,
         note: (text) => world.note(text.replace(/\n$/, '')),
         expansions: join(request.root, 'expansions', request.build),
-        sawFile: (path) => this.#sawFile(path),
+        sawFile: (path) => this.#readFile(path),
         moduleText: syntheticModule,
       }),
     });
@@ -82,9 +103,10 @@ class Evaluation {
       maker: this.#maker,
       system: request.system,
       debian: () => this.#openDebian(),
-      addText: (name, text) => this.#store.addText({ name: toByteString(name), text: toByteString(text) }),
+      addText: (name, text) => this.#addText(name, text),
       addPath: (path) => this.#addPath(path),
       gitFiles: (directory) => {
+        this.#isReplayable = false;
         this.#sawFolder(directory);
         return this.#call('gitFiles', directory) as readonly string[] | undefined;
       },
@@ -97,6 +119,7 @@ class Evaluation {
     this.#interpreter.keepExpansions();
     return {
       result,
+      recording: this.#recording(result),
       used: this.#debian === undefined ? [] : [usedRelease(this.#debian.facts)],
       read: { files: Object.fromEntries(this.#files), folders: Object.fromEntries(this.#folders) },
     };
@@ -169,12 +192,45 @@ class Evaluation {
     }
     if (found.isDirectory()) this.#sawFolder(source);
     else this.#sawFile(source);
-    return this.#store.addPath({
+    const method = recursive ? 'nar' : 'flat';
+    const storePath = this.#store.addPath({
       source,
       name: toByteString(name),
-      method: recursive ? 'nar' : 'flat',
+      method,
       filter: select === undefined ? undefined : (relative) => select(fromByteString(relative)),
     });
+    // A link leads elsewhere, and what a procedure leaves out it may decide by anything.
+    if (select !== undefined || found.isSymbolicLink()) this.#isReplayable = false;
+    this.#copied.add(source);
+    this.#trace.addCopy({ path: toByteString(source), name: toByteString(name), method, storePath });
+    return storePath;
+  }
+
+  #addText(name: string, text: string): string {
+    if (this.#trace.dependsOnCopies(text)) this.#isReplayable = false;
+    return this.#store.addText({ name: toByteString(name), text: toByteString(text) });
+  }
+
+  /**
+   * What the derivations come from. Undefined when a recipe may have looked at the store path of a copied file: then
+   * other files may give it other derivations.
+   */
+  #recording(result: GuixResult): GuixRecording | undefined {
+    if (result.kind !== 'derivations' || !this.#isReplayable || this.#maker.hasFixedDependents)
+      return undefined;
+    const { sources } = this.#request.action as Extract<GuixAction, { kind: 'pack' | 'build' }>;
+    const texts = [...sources.expressions, ...[...this.#reads].map(textOrNothing)];
+    if (texts.some((text) => reachesBelowFiles.test(text))) return undefined;
+    return {
+      ...this.#trace.result(this.#maker.hashes),
+      copiedOnly: [...this.#copied].filter((path) => !this.#reads.has(path)),
+      derivations: result.derivations,
+    };
+  }
+
+  #readFile(path: string): void {
+    this.#reads.add(path);
+    this.#sawFile(path);
   }
 
   #sawFile(path: string): void {
@@ -239,7 +295,7 @@ class Evaluation {
   }
 
   #evaluateFile(file: string, modules: string): Value {
-    this.#sawFile(file);
+    this.#readFile(file);
     if (!existsSync(file)) {
       throw new TrimaranError({
         code: 'guix/no-such-file',
@@ -364,6 +420,11 @@ class Evaluation {
       )
       .join(' ');
   }
+}
+
+/** What a file says; what is no file, or is not there, says nothing. */
+function textOrNothing(file: string): string {
+  return lstatSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file, 'utf8') : '';
 }
 
 function described(made: MadeDerivation): { drvPath: MadeDerivation['drvPath']; outputs: readonly string[] } {

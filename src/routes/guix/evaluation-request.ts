@@ -1,6 +1,7 @@
 // What the main thread asks of the thread that evaluates Scheme, and what that answers: plain data, since it is sent.
 import type { StorePath } from '../../formats/store-path.ts';
 import type { UsedRelease } from '../../sets/project-lock.ts';
+import type { CopiedSources } from '../../sets/replayed-derivations.ts';
 
 /** Where the things to build or pack are written. */
 export interface GuixSources {
@@ -97,6 +98,15 @@ export interface GuixAnswer {
   readonly result: GuixResult;
   readonly used: readonly UsedRelease[];
   readonly read: ReadState;
+  /** How derivations came from copied files, where other files would give the same with other paths. */
+  readonly recording?: GuixRecording | undefined;
+}
+
+/** Paths of copies are absolute. */
+export interface GuixRecording extends CopiedSources {
+  /** Files and folders that were copied and not read. */
+  readonly copiedOnly: readonly string[];
+  readonly derivations: readonly EvaluatedDerivation[];
 }
 
 /** Files and folders of this machine that a result depends on, by absolute path, with their states when first read. */

@@ -1,13 +1,13 @@
 // What a guix command came to, kept with the state of every file that it looked at, so that doing it again with nothing
 // changed is a look and no more. Light on purpose: this is the path of a build with nothing to do.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { temporaryNameFor } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
+import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
 import { sourceState, stateOf } from '../../sets/source-state.ts';
 import type { GuixBuildRequest, GuixBuildResult } from './build.ts';
-import type { ReadState } from './evaluation-request.ts';
+import type { GuixRecording, ReadState } from './evaluation-request.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
 const memoFormat = 1;
@@ -48,17 +48,33 @@ export function earlierOutput(request: GuixBuildRequest): string | undefined {
   }
 }
 
-/** Remembers results. `read` is what they were made from, with its state at that time. */
+/** How the last results came from files, and the state of those then; undefined when that is not known. */
+export function recallRecording(
+  request: GuixBuildRequest,
+): { readonly read: ReadState; readonly recording: GuixRecording } | undefined {
+  return loadRecording(recordingFile(request));
+}
+
+/** Remembers results: what they were made from, with its state at that time, and how, when that is known. */
 export function rememberResult(
   request: GuixBuildRequest,
-  read: ReadState,
-  results: readonly GuixBuildResult[],
+  {
+    read,
+    results,
+    recording,
+  }: {
+    readonly read: ReadState;
+    readonly results: readonly GuixBuildResult[];
+    readonly recording: GuixRecording | undefined;
+  },
 ): void {
   const file = memoFile(request);
-  mkdirSync(dirname(file), { recursive: true });
-  const temporary = temporaryNameFor(file);
-  writeFileSync(temporary, JSON.stringify({ read, results } satisfies Memo));
-  renameSync(temporary, file);
+  saveRecording(recordingFile(request), recording && { read, recording });
+  saveRecording(file, { read, results } satisfies Memo);
+}
+
+function recordingFile(request: GuixBuildRequest): string {
+  return memoFile(request).replace(/json$/, 'recording.json');
 }
 
 /** The state of the locks that a request may read: beside its recipe and above it. */

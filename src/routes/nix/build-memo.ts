@@ -7,9 +7,9 @@ import { temporaryNameFor } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
+import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
 import { type LocalSource, type Lstat, sourceState } from '../../sets/source-state.ts';
 import type { NixBuildResult } from './build.ts';
-import { loadRecording, saveRecording } from './recording.ts';
 import type { KeptRecording } from './replay.ts';
 import type { NixSettings } from './settings.ts';
 

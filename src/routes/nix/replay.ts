@@ -3,14 +3,18 @@
 // source-trace.ts): then the derivations are the same but for those paths, and for what follows from them.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseDerivation } from '../../formats/derivation.ts';
-import { instantiateDerivation } from '../../formats/derivation-hash.ts';
-import { type StorePath, storePathName } from '../../formats/store-path.ts';
-import { type ByteString, fromByteString } from '../../foundation/byte-string.ts';
+import { fromByteString } from '../../foundation/byte-string.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { usableRoot } from '../../sets/cache-root.ts';
+import {
+  type CopiedPath,
+  DigestRenaming,
+  digestOf,
+  hasInputs,
+  replayDerivations,
+} from '../../sets/replayed-derivations.ts';
 import { type Lstat, sourceState } from '../../sets/source-state.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import type { NixBuildRequest } from './build.ts';
@@ -78,7 +82,7 @@ export async function replayBuild(
   const builds = new StoreBuilds({ host, store, lock: undefined, log, draft });
   try {
     // Before anything is written: a derivation that is in the store has its inputs there.
-    if (!kept.recording.inputHashes.every(([path]) => isBuilt(store, path))) return undefined;
+    if (!hasInputs(kept.recording, store)) return undefined;
     const recording = applied(kept.recording, tree, store);
     if (recording === undefined) return undefined;
     for (const note of notes) host.progress.note(note);
@@ -109,96 +113,30 @@ function isAsObserved(tree: WorkingTree, { observations }: Recording): boolean {
   }
 }
 
-/** Whether all that an input derivation makes is there. */
-function isBuilt(store: LocalStore, path: StorePath): boolean {
-  return (
-    store.isValid(path) &&
-    [...store.readDerivation(path).outputs.values()].every(
-      ({ path: output }) => output !== '' && store.isValid(output),
-    )
-  );
-}
-
-/** The recording for a tree as it is now: what was copied is copied anew, and derivations follow from that. */
+/** The recording for a tree as it is now. */
 function applied(recording: Recording, tree: WorkingTree, store: LocalStore): Recording | undefined {
-  const digests = new Renaming(store.storeDirectory);
-  const place = (path: ByteString) => join(tree.directory, fromByteString(path));
-  const add = (path: ByteString, copied: { readonly name: ByteString; readonly method: 'nar' | 'flat' }) =>
-    store.addPath({ source: place(path), ...copied, filter: tree.filter(path) });
+  const renaming = new DigestRenaming(store.storeDirectory);
+  const copy = ({ path, name, method }: Pick<CopiedPath, 'path' | 'name' | 'method'>) =>
+    store.addPath({
+      source: join(tree.directory, fromByteString(path)),
+      name,
+      method,
+      filter: tree.filter(path),
+    });
+  const digest = digestOf(store.storeDirectory, recording.tree);
   const texts = [
     ...recording.dependents.map(({ text }) => text),
     ...recording.copies.map(({ name }) => name),
   ];
-  if (texts.some((text) => text.includes(digests.digestOf(recording.tree)))) {
-    digests.set(recording.tree, add('', { name: 'source', method: 'nar' }));
+  if (texts.some((text) => text.includes(digest))) {
+    renaming.set(recording.tree, copy({ path: '', name: 'source', method: 'nar' }));
   }
-  const copies = recording.copies.map((copy) => {
-    const name = digests.apply(copy.name);
-    const storePath = add(copy.path, { name, method: copy.method });
-    digests.set(copy.storePath, storePath);
-    return { ...copy, name, storePath };
-  });
-  if (!digests.isOneToOne) return undefined;
-  const { storeDirectory } = store;
-  const memo = new Map(recording.inputHashes);
-  const dependents = recording.dependents.map((dependent) => {
-    const name = digests.apply(storePathName(dependent.path).replace(/\.drv$/, ''));
-    const draft = parseDerivation(digests.apply(dependent.text), name);
-    const { derivation, text, hash } = instantiateDerivation(
-      { ...draft, inputSrcs: [...draft.inputSrcs].sort() },
-      { memo, storeDirectory },
-    );
-    const references = [...new Set([...derivation.inputDrvs.keys(), ...derivation.inputSrcs])].sort();
-    const path = store.addText({ name: `${name}.drv`, text, references });
-    digests.set(dependent.path, path);
-    for (const [output, { path: before }] of draft.outputs) {
-      digests.set(before, derivation.outputs.get(output)!.path);
+  const replayed = replayDerivations(recording, { store, renaming, copy });
+  return (
+    replayed && {
+      ...replayed,
+      tree: renaming.apply(recording.tree),
+      drvPath: renaming.apply(recording.drvPath),
     }
-    memo.set(path, hash);
-    return { path, text };
-  });
-  return {
-    ...recording,
-    tree: digests.apply(recording.tree) as StorePath,
-    copies,
-    dependents,
-    drvPath: digests.apply(recording.drvPath) as StorePath,
-  };
-}
-
-/** Store paths' digests and those that take their place. */
-class Renaming {
-  readonly #storeDirectory: string;
-  readonly #next = new Map<ByteString, ByteString>();
-  readonly #previous = new Map<ByteString, ByteString>();
-  /** Whether different digests stay different, and one stays one. */
-  isOneToOne = true;
-
-  constructor(storeDirectory: string) {
-    this.#storeDirectory = storeDirectory;
-  }
-
-  digestOf(path: ByteString): ByteString {
-    const start = this.#storeDirectory.length + 1;
-    return path.slice(start, start + 32);
-  }
-
-  set(from: ByteString, to: ByteString): void {
-    const before = this.digestOf(from);
-    const after = this.digestOf(to);
-    if ((this.#next.get(before) ?? after) !== after || (this.#previous.get(after) ?? before) !== before) {
-      this.isOneToOne = false;
-    }
-    this.#next.set(before, after);
-    this.#previous.set(after, before);
-  }
-
-  /** A text with the digests in it exchanged, all at once. */
-  apply(text: ByteString): ByteString {
-    if (this.#next.size === 0) return text;
-    return text.replace(
-      new RegExp([...this.#next.keys()].join('|'), 'g'),
-      (digest) => this.#next.get(digest)!,
-    );
-  }
+  );
 }

@@ -8,15 +8,10 @@ import { toByteString } from '../../foundation/byte-string.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Evaluator, NixValue } from '../../languages/nix/evaluator.ts';
 import type { NixHost } from '../../languages/nix/host.ts';
+import { CopiedSourcesTrace } from '../../sets/replayed-derivations.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 import type { NodeSource } from './flakes/flake-outputs.ts';
-import {
-  type CopiedPath,
-  type DependentDerivation,
-  type Observation,
-  observed,
-  type Recording,
-} from './recording.ts';
+import { type Observation, observed, type Recording } from './recording.ts';
 
 /** Attributes of a source that differ between two states of a tree, or are there in one of them only. */
 const volatileAttributes = new Set([
@@ -34,22 +29,20 @@ const volatileAttributes = new Set([
 export class SourceTrace {
   readonly #tree: StorePath;
   readonly #store: LocalStore;
-  /** Digests that would be others for another tree. */
-  readonly #digests: Set<ByteString>;
+  readonly #copied: CopiedSourcesTrace;
   readonly #observations = new Map<string, Observation>();
-  readonly #copies = new Map<string, CopiedPath>();
-  readonly #dependents: DependentDerivation[] = [];
   #isReplayable = true;
 
   constructor(tree: StorePath, store: LocalStore) {
     this.#tree = tree;
     this.#store = store;
-    this.#digests = new Set([digestOf(store, tree)]);
+    this.#copied = new CopiedSourcesTrace(store.storeDirectory);
+    this.#copied.addDigest(tree);
   }
 
   /** For `EvaluatorSettings.examine`. */
   readonly examine = (text: ByteString): void => {
-    if (text.length >= 32 && this.#dependsOnTree(text)) this.#isReplayable = false;
+    if (text.length >= 32 && this.#copied.dependsOnCopies(text)) this.#isReplayable = false;
   };
 
   /** What the flake's own source says of itself, without saying it before it is asked. */
@@ -124,20 +117,16 @@ export class SourceTrace {
           this.#isReplayable = false;
         else {
           const { name, method } = request;
-          this.#copies.set(JSON.stringify([path, name, method]), { path, name, method, storePath });
-          this.#digests.add(digestOf(this.#store, storePath));
+          this.#copied.addCopy({ path, name, method, storePath });
         }
         return storePath;
       },
       writeDerivation: (derivation, text) => {
         const path = host.writeDerivation(derivation, text);
-        if (this.#dependsOnTree(text) && !this.#digests.has(digestOf(this.#store, path))) {
-          this.#dependents.push({ path, text });
-          this.#digests.add(digestOf(this.#store, path));
-          for (const output of derivation.outputs.values()) {
-            if (output.path === '' || output.hash !== '') this.#isReplayable = false;
-            else this.#digests.add(digestOf(this.#store, output.path));
-          }
+        const outputs = [...derivation.outputs.values()];
+        if (this.#copied.addDerivation({ path, text, outputs: outputs.map((output) => output.path) })) {
+          // The paths of others do not follow from the text.
+          if (outputs.some((output) => output.path === '' || output.hash !== '')) this.#isReplayable = false;
         }
         return path;
       },
@@ -162,18 +151,10 @@ export class SourceTrace {
     result: { readonly drvPath: StorePath; readonly outputs: readonly string[] },
   ): Recording | undefined {
     if (!this.#isReplayable) return undefined;
-    const own = new Set(this.#dependents.map(({ path }) => path));
-    const inputHashes = new Map<StorePath, ReturnType<Evaluator['derivationHashes']['get']> & object>();
-    for (const [path, hash] of evaluator.derivationHashes) {
-      if (own.has(path)) continue;
-      if (this.#dependents.some(({ text }) => text.includes(path))) inputHashes.set(path, hash);
-    }
     return {
       tree: this.#tree,
       observations: [...this.#observations.values()],
-      copies: [...this.#copies.values()],
-      dependents: this.#dependents,
-      inputHashes: [...inputHashes],
+      ...this.#copied.result(evaluator.derivationHashes),
       ...result,
     };
   }
@@ -189,14 +170,4 @@ export class SourceTrace {
     }
     return path.slice(this.#tree.length + 1);
   }
-
-  #dependsOnTree(text: ByteString): boolean {
-    for (const digest of this.#digests) if (text.includes(digest)) return true;
-    return false;
-  }
-}
-
-/** The 32 letters that tell a store path from others. */
-function digestOf(store: LocalStore, path: ByteString): ByteString {
-  return path.slice(store.storeDirectory.length + 1, store.storeDirectory.length + 33);
 }

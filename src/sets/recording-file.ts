@@ -1,0 +1,35 @@
+// Recordings of evaluations, kept as one JSON file each. Light on purpose: this is on the way of every build.
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { temporaryNameFor } from '../foundation/atomic-file.ts';
+
+/** Keeps a recording, plain data and maps, or forgets the one that was there. Throws the system's errors. */
+export function saveRecording(file: string, recording: unknown): void {
+  if (recording === undefined) {
+    rmSync(file, { force: true });
+    return;
+  }
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = temporaryNameFor(file);
+  writeFileSync(temporary, JSON.stringify(recording, writeMaps));
+  renameSync(temporary, file);
+}
+
+/** What {@link saveRecording} kept; undefined when there is none that can be read. */
+export function loadRecording<Recording>(file: string): Recording | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'), readMaps) as Recording;
+  } catch {
+    return undefined;
+  }
+}
+
+function writeMaps(_key: string, value: unknown): unknown {
+  return value instanceof Map ? { $map: [...value] } : value;
+}
+
+function readMaps(_key: string, value: unknown): unknown {
+  return typeof value === 'object' && value !== null && '$map' in value
+    ? new Map(value.$map as [unknown, unknown][])
+    : value;
+}
