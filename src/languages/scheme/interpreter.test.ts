@@ -188,3 +188,20 @@ describe('reader and writer', () => {
     expect(reader.read()).toBe(EOF);
   });
 });
+
+describe('places of run-time errors', () => {
+  it.each([
+    ['(define (f x)\n  (let ((y (+ x 1)))\n    (car y)))\n(f 2)', 3, 5],
+    ['(define (g a b) a)\n(list 1\n  (g 1))', 3, 3],
+    ['(use-modules (ice-9 match))\n(define (h x)\n  (match x ((a b) a)))\n(list (h 3))', 3, 3],
+    ['(string-append "a"\n  (number->string \'x))', 2, 3],
+    ['(map (lambda (x) (vector-ref (vector 1) x)) (list 0 1))', 1, 18],
+    ['(list\n (error "bad thing:" 1 2))', 2, 2],
+    ['(let loop ((i 0))\n  (if (< i 10) (loop (1+ i)) (undefined-thing)))', 2, 31],
+    ["(eval '(+ 1\n (car 2)) (current-module))", 2, 2],
+    ['(define-syntax-rule (m x) (car x))\n(list 1\n  (m 5))', 3, 3],
+    ['(dynamic-wind (lambda () 1) (lambda ()\n  (throw (quote k) 1)) (lambda () (list 2)))', 2, 3],
+  ])('%s', (text, line, column) => {
+    expect(failure(text).span).toEqual({ file: 'test.scm', line, column });
+  });
+});

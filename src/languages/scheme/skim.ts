@@ -89,6 +89,11 @@ function stringEnd(text: string, from: number): number | undefined {
 }
 
 function afterHash(text: string, index: number): number | undefined {
+  const before = text[index - 1]!;
+  if (!/[\s()[\]";'`,]/.test(before)) {
+    // Within a symbol it means nothing; after a prefix of more than one character it may.
+    return /[~$+@#]/.test(before) && /[\\{|;!]/.test(text[index + 1] ?? '') ? undefined : index + 1;
+  }
   switch (text[index + 1]) {
     case '\\':
       // The character itself, which may be a parenthesis; a longer name holds none.
@@ -100,6 +105,9 @@ function afterHash(text: string, index: number): number | undefined {
     case '|':
     case '!':
       return undefined;
+    case ';':
+      // A datum comment: the datum is balanced as any other.
+      return index + 2;
     default:
       return index + 1;
   }

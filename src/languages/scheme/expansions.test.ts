@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import type { SchemeHost } from './host.ts';
+import { memoryHost } from './host.ts';
+import { createInterpreter } from './interpreter.ts';
+
+/** A host in memory with files, and a shelf of kept expansions that outlives it. */
+function hostWith(
+  files: Readonly<Record<string, string>>,
+  shelf: Map<string, Uint8Array>,
+): SchemeHost & { readonly reads: { hits: number } } {
+  const reads = { hits: 0 };
+  return {
+    ...memoryHost(files, { loadPath: ['/modules'] }),
+    reads,
+    readExpansion: (key) => {
+      const found = shelf.get(key);
+      if (found !== undefined) reads.hits++;
+      return found;
+    },
+    keepExpansion: (key, data) => {
+      shelf.set(key, data);
+    },
+  };
+}
+
+const words = `(define-module (words) #:use-module (ice-9 match) #:export (shout area twice text later))
+(define* (shout text #:optional (end "!") #:key (times 1) #:rest rest) (string-append text end))
+(define area (match-lambda (('square a) (* a a)) (('circle r) (* 3.5 r r)) (_ 1/3)))
+(define-syntax-rule (twice x) (begin x x))
+(define text (list #\\a "s" 'sym #:key 123456789012345678901234567890 1.5 '#(1 (2 . 3)) #t '()))
+(define later (delay (let loop ((i 0) (sum 0)) (if (= i 10) sum (loop (+ i 1) (+ sum i))))))
+`;
+const program = `(use-modules (words) (ice-9 receive))
+(define-values (a b) (values 1 2))
+(define x (receive (p . q) (values 1 2 3) (list p q)))
+(define (broken) (car x x))
+(list (shout "a") (area '(circle 2)) (area 1) text (force later) a b x (twice 5))`;
+
+function run(files: Readonly<Record<string, string>>, text: string, shelf: Map<string, Uint8Array>) {
+  const host = hostWith(files, shelf);
+  const interpreter = createInterpreter({ host });
+  const result = interpreter.write(interpreter.evaluateText(text, { file: 'program.scm' }));
+  interpreter.keepExpansions();
+  return { result, hits: host.reads.hits };
+}
+
+describe('kept expansions', () => {
+  it('give what expanding gives', () => {
+    const shelf = new Map<string, Uint8Array>();
+    const files = { '/modules/words.scm': words };
+    const plain = run(files, program, new Map());
+    expect(plain.result).toContain('"a!"');
+    const first = run(files, program, shelf);
+    expect(first).toEqual({ result: plain.result, hits: 0 });
+    expect(shelf.size).toBeGreaterThan(1);
+    const kept = new Map([...shelf].map(([key, data]) => [key, Buffer.from(data).toString('utf8')]));
+    const second = run(files, program, shelf);
+    expect(second.result).toBe(plain.result);
+    expect(second.hits).toBeGreaterThan(1);
+    // Nothing new came of it.
+    expect([...shelf].every(([key, data]) => kept.get(key) === Buffer.from(data).toString('utf8'))).toBe(
+      true,
+    );
+  });
+
+  it('are those of the macros that were in force', () => {
+    const shelf = new Map<string, Uint8Array>();
+    const module = (body: string) => ({
+      '/modules/words.scm': `(define-module (words) #:export (m))\n(define-syntax-rule (m x) ${body})`,
+    });
+    const use = '(use-modules (words))\n(define y (m 2))\ny';
+    expect(run(module('(+ x 1)'), use, shelf).result).toBe('3');
+    expect(run(module('(* x 10)'), use, shelf).result).toBe('20');
+    expect(run(module('(+ x 1)'), use, shelf).result).toBe('3');
+  });
+
+  it('follow macros through modules that use modules', () => {
+    const shelf = new Map<string, Uint8Array>();
+    const files = (inner: string) => ({
+      '/modules/inner.scm': `(define-module (inner) #:export (n))\n(define-syntax-rule (n) ${inner})`,
+      '/modules/words.scm':
+        '(define-module (words) #:use-module (inner) #:export (m))\n(define-syntax-rule (m) (n))',
+    });
+    const use = '(use-modules (words))\n(define y (m))\ny';
+    expect(run(files('1'), use, shelf).result).toBe('1');
+    expect(run(files('2'), use, shelf).result).toBe('2');
+  });
+
+  it('leave places of errors as they are', () => {
+    const shelf = new Map<string, Uint8Array>();
+    const files = { '/modules/words.scm': words };
+    const text = '(use-modules (words))\n(define (f)\n  (car 5))\n(f)';
+    const errors = [1, 2].map(() => {
+      const interpreter = createInterpreter({ host: hostWith(files, shelf) });
+      try {
+        interpreter.evaluateText(text, { file: 'program.scm' });
+      } catch (error) {
+        interpreter.keepExpansions();
+        return error;
+      }
+      return undefined;
+    });
+    for (const error of errors)
+      expect(error).toMatchObject({ span: { file: 'program.scm', line: 3, column: 3 } });
+  });
+
+  it('that are damaged are made anew', () => {
+    const files = { '/modules/words.scm': words };
+    const shelf = new Map<string, Uint8Array>();
+    const { result } = run(files, program, shelf);
+    for (const key of shelf.keys()) shelf.set(key, Buffer.from('[[0,'));
+    expect(run(files, program, shelf).result).toBe(result);
+    for (const key of shelf.keys()) shelf.set(key, Buffer.from('[[0,[3,"[[\\"run\\",\\"\\",[7]]]"]]]'));
+    expect(run(files, program, shelf).result).toBe(result);
+  });
+});
