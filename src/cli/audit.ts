@@ -1,15 +1,7 @@
 // `trimaran audit`: what can change tomorrow in a project, a folder or single recipe files.
 import { resolve } from 'node:path';
 import pc from 'picocolors';
-import {
-  auditPaths,
-  readLockFile,
-  renderAuditJson,
-  renderAuditSarif,
-  renderAuditText,
-  TrimaranError,
-  version,
-} from '../index.ts';
+import { auditPaths, renderAuditJson, renderAuditSarif, renderAuditText, version } from '../index.ts';
 import type { CommandContext } from './context.ts';
 
 export async function run(
@@ -22,7 +14,9 @@ export async function run(
   const report = await auditPaths(args.length === 0 ? ['.'] : args, {
     directory: host.cwd,
     environment: host.env,
-    ...(lock === undefined ? {} : { lock: lockAt(resolve(host.cwd, lock)) }),
+    ...(lock === undefined
+      ? {}
+      : { lock: (await import('./audit-lock.ts')).lockAt(resolve(host.cwd, lock)) }),
   });
   const online =
     options['online'] === true
@@ -34,17 +28,6 @@ export async function run(
   if (report.findings.length > 0 || (online?.moved ?? 0) > 0) return 1;
   // Nothing is wrong as far as is known, but somebody did not answer.
   return (online?.unreachable ?? 0) > 0 ? 4 : 0;
-}
-
-function lockAt(file: string) {
-  const lock = readLockFile(file);
-  if (lock !== undefined) return lock;
-  throw new TrimaranError({
-    code: 'cli/no-lock',
-    message: `there is no lock ${file}`,
-    hint: 'write one with `trimaran lock`, or leave --lock out',
-    exitCode: 2,
-  });
 }
 
 const paint = {
