@@ -178,10 +178,7 @@ function addPath(
     source: inStore(path) ? physicalSource(store, path) : source,
     name: request.name,
     method: request.method,
-    filter:
-      filter === undefined
-        ? undefined
-        : (relative, kind) => filter(`${path}/${relative}`, typeOf(kind as TreeEntry['kind'])),
+    filter: filter === undefined ? undefined : (relative, type) => filter(`${path}/${relative}`, type),
   }) as StorePath;
   if (request.expectedHash !== undefined) checkHash(store, added, request.expectedHash, source);
   return added;

@@ -1,0 +1,370 @@
+// What flakes ask of nixpkgs, asked of the Debian set: functions of lib, files and scripts, overlays, environments and
+// images made on others. On a tiny archive of our own, with this machine's shell and tools as its packages.
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readArchive } from '../../src/oci/archive-read.ts';
+import type { Image } from '../../src/oci/image.ts';
+import { mergeImage } from '../../src/oci/layer-merge.ts';
+import { startRegistry } from '../../src/oci/registry-server.ts';
+import { readContent } from '../../src/store/disk-tree.ts';
+import {
+  buildToolPackages,
+  flakeText,
+  type ServedArchive,
+  SmallProject,
+  serveArchive,
+} from './small-project.ts';
+
+let served: ServedArchive;
+beforeAll(async () => {
+  served = await serveArchive([
+    ...buildToolPackages(),
+    { name: 'python3-minimal' },
+    { name: 'python3', version: '3.11.2-1', fields: { Depends: 'python3-minimal' } },
+    { name: 'nodejs', version: '18.20.4+dfsg-1' },
+    { name: 'passwd' },
+  ]);
+});
+afterAll(() => served?.close());
+
+async function inProject<T>(flake: string, work: (project: SmallProject) => Promise<T>): Promise<T> {
+  const project = new SmallProject(served.env, flake);
+  try {
+    return await work(project);
+  } finally {
+    project.remove();
+  }
+}
+
+const flakeOf = (docker: string, more = '') =>
+  flakeText().replace(/docker = .*\n/, `docker = ${docker};\n    ${more}\n`);
+
+const imageOf = (arguments_: string) => flakeOf(`pkgs.dockerTools.buildImage { name = "x"; ${arguments_} }`);
+
+/** The image that a project's `result` is, and its files by path: text, `-> target`, or the kind. */
+async function readResult(project: SmallProject, link = 'result') {
+  const [image] = await readArchive(project.file(link), { cacheDirectory: `${project.root}/read` });
+  return { image: image as Image, ...(await filesOf(image as Image)) };
+}
+
+async function filesOf(image: Image) {
+  const { tree } = await mergeImage(image);
+  const entries = new Map(tree.map((entry) => [entry.path, entry]));
+  const text = (path: string) => {
+    const entry = entries.get(path);
+    if (entry?.kind === 'symlink') return `-> ${entry.target}`;
+    return entry?.kind === 'file' ? readContent(entry.content).toString() : entry?.kind;
+  };
+  return { entries, text };
+}
+
+/** Builds a flake beside `files` and reads its image. */
+async function built(flake: string, files: Readonly<Record<string, string>> = {}) {
+  return inProject(flake, async (project) => {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(project.file(name)), { recursive: true });
+      project.write(name, content);
+    }
+    const result = await project.build();
+    expect(result.exitCode, result.stderr).toBe(0);
+    const read = await readResult(project);
+    // What is read lies in the project, which goes away.
+    const texts = new Map([...read.entries.keys()].map((path) => [path, read.text(path)]));
+    return { ...read, text: (path: string) => texts.get(path) };
+  });
+}
+
+describe.concurrent('lib', () => {
+  it('has what nixpkgs’ has', () =>
+    inProject(
+      flakeOf(
+        'null',
+        `v = let lib = pkgs.lib; in {
+          a = lib.strings.concatLines [ "x" "y" ];
+          b = lib.lists.sublist 1 2 [ 1 2 3 4 ];
+          c = [ (lib.toInt "012") (lib.versionAtLeast "1.10" "1.9") (lib.mod 7 3) (lib.hasInfix "b.d" "ab.d") (lib.trim " a b ") ];
+          d = lib.generators.toINI { } { s = { k = "v"; on = true; }; };
+          e = lib.cartesianProduct { a = [ 1 2 ]; b = [ 3 ]; };
+          f = lib.mapAttrsRecursive (path: value: lib.concatStringsSep "." path + value) { a.b = "!"; };
+          g = lib.foldr (a: b: a + b) "" [ "1" "2" ] + lib.foldl (a: b: a + b) "" [ "1" "2" ];
+          h = lib.fix (self: { a = 1; b = self.a + 1; });
+          i = (lib.extends (final: prev: { a = prev.a + final.b; }) (final: { a = 1; b = 2; })) { b = 10; };
+          j = lib.toShellVars { x = "a b"; y = [ 1 "2 3" ]; };
+          k = lib.licenses.mit.spdxId;
+          l = lib.recursiveUpdateUntil (path: _: _: path == [ "a" "b" ]) { a.b = { c = 1; }; a.d = 1; } { a.b = { e = 2; }; };
+          m = (lib.makeExtensible (final: { a = 1; })).extend (final: prev: { b = final.a; });
+        };`,
+      ),
+      async (project) => {
+        const json = await project.trimaran([
+          'nix',
+          'eval',
+          '--json',
+          '.#v',
+          '--apply',
+          'v: v // { m = v.m.b; }',
+        ]);
+        expect(json.exitCode, json.stderr).toBe(0);
+        expect(JSON.parse(json.stdout)).toEqual({
+          a: 'x\ny\n',
+          b: [2, 3],
+          c: [12, true, 1, true, 'a b'],
+          d: '[s]\nk=v\non=true\n',
+          e: [
+            { a: 1, b: 3 },
+            { a: 2, b: 3 },
+          ],
+          f: { a: { b: 'a.b!' } },
+          g: '1212',
+          h: { a: 1, b: 2 },
+          i: { a: 11, b: 2 },
+          j: "x='a b'\ndeclare -a y=(1 '2 3')",
+          k: 'MIT',
+          l: { a: { b: { e: 2 }, d: 1 } },
+          m: 1,
+        });
+      },
+    ));
+
+  it('chooses files as lib.fileset and lib.sources do', async () => {
+    const names = ['app/a.py', 'app/b.py', 'notes.txt', 'secret', 'old~', 'empty/x.md'];
+    const { entries } = await built(
+      imageOf(`copyToRoot = pkgs.runCommand "files" { } ''
+        mkdir -p $out/srv; cd $out/srv
+        cp -r \${pkgs.lib.fileset.toSource { root = ./.; fileset = pkgs.lib.fileset.unions [ ./app (pkgs.lib.fileset.fileFilter (file: file.hasExt "txt") ./.) ]; }} set
+        cp -r \${pkgs.lib.fileset.toSource { root = ./.; fileset = pkgs.lib.fileset.difference ./app ./app/b.py; }} less
+        cp -r \${pkgs.lib.sourceByRegex ./. [ "app" "app/.*" ]} regex
+        cp -r \${pkgs.lib.cleanSourceWith { src = pkgs.lib.cleanSource ./.; filter = path: type: baseNameOf path != "secret"; }} clean
+      '';`),
+      Object.fromEntries(names.map((name) => [name, name])),
+    );
+    const below = (folder: string) =>
+      [...entries.values()]
+        .filter(({ kind, path }) => kind === 'file' && path.startsWith(`srv/${folder}/`))
+        .map(({ path }) => path.slice(`srv/${folder}/`.length));
+    expect(below('set')).toEqual(['app/a.py', 'app/b.py', 'notes.txt']);
+    expect(below('less')).toEqual(['app/a.py']);
+    expect(below('regex')).toEqual(['app/a.py', 'app/b.py']);
+    expect(below('clean')).toEqual(['app/a.py', 'app/b.py', 'empty/x.md', 'flake.nix', 'notes.txt']);
+  });
+});
+
+describe.concurrent('files and commands', () => {
+  it('are written, formatted, substituted and checked', async () => {
+    const { text } = await built(
+      imageOf(`copyToRoot = pkgs.runCommand "files" { } ''
+        mkdir -p $out/srv; cd $out/srv
+        cp \${(pkgs.formats.toml { }).generate "a" { a = 1; s = { k = "v"; list = [ 1 2 ]; }; t = [ { n = 1; } { n = 2; } ]; }} toml
+        cp \${(pkgs.formats.yaml { }).generate "a" { a = [ true null ]; }} yaml
+        cp \${pkgs.writers.writeJSON "a" { a = 1; }} json
+        cp \${pkgs.replaceVars ./template { name = "N&\\\\"; }} vars
+        cp \${pkgs.substituteAll { src = ./template; name = "M"; }} all
+        cp \${pkgs.writeTextFile { name = "t"; text = "echo hi\\n"; checkPhase = "bash -n $target"; }} checked
+        cp \${pkgs.writeShellApplication { name = "greet"; runtimeInputs = [ pkgs.hello ]; runtimeEnv.A = "b c"; text = "hello"; }}/bin/greet greet
+        substitute \${./template} here --replace-fail @name@ "a b" --replace-quiet nosuch x
+      '';`),
+      { template: 'I am @name@.\n' },
+    );
+    expect(text('srv/toml')).toBe('a = 1\n\n[s]\nk = "v"\nlist = [1, 2]\n\n[[t]]\nn = 1\n\n[[t]]\nn = 2\n');
+    expect(text('srv/yaml')).toBe('{"a":[true,null]}\n');
+    expect(text('srv/json')).toBe('{"a":1}\n');
+    expect(text('srv/vars')).toBe('I am N&\\.\n');
+    expect(text('srv/all')).toBe('I am M.\n');
+    expect(text('srv/here')).toBe('I am a b.\n');
+    expect(text('srv/checked')).toBe('echo hi\n');
+    expect(text('srv/greet')).toMatch(
+      /^#!.*\/bin\/bash\nset -o errexit\nset -o nounset\nset -o pipefail\nA='b c'\nexport A\nexport PATH="\/nix\/store\/.*-hello-1\.0-1\/bin:\$PATH"\n\nhello\n$/,
+    );
+  });
+
+  it.each([
+    [
+      'pkgs.writeTextFile { name = "t"; text = "if then"; checkPhase = "bash -n $target"; }',
+      'store/build-failed',
+      /syntax error/,
+    ],
+    ['pkgs.writeShellApplication { name = "s"; text = "if then"; }', 'store/build-failed', /syntax error/],
+    ['pkgs.replaceVars ./flake.nix { nosuch = "1"; }', 'store/build-failed', /does not contain '@nosuch@'/],
+    [
+      'pkgs.stdenvNoCC.mkDerivation { name = "d"; src = ./.; }',
+      'store/build-failed',
+      /write an installPhase/,
+    ],
+    [
+      'pkgs.buildEnv { name = "e"; paths = [ pkgs.hello ]; postBuild = "rm $out/bin/hello"; }',
+      'store/build-failed',
+      /postBuild took bin\/hello away/,
+    ],
+    ['pkgs.python312', 'nix/throw', /has Python 3\.11, not 3\.12; use pkgs\.python3/],
+    ['pkgs.nodejs_20', 'nix/throw', /has nodejs 18\.20\.4\+dfsg-1, not 20; use pkgs\.nodejs/],
+    ['pkgs.hello.overrideAttrs (old: { })', 'nix/throw', /overrideAttrs cannot change it/],
+    ['pkgs.buildGoModule { }', 'nix/throw', /buildGoModule: .*vendored sources/],
+    ['pkgs.fetchurl { url = "http://127.0.0.1:9/x"; }', 'nix/throw', /needs the argument 'hash'/],
+    ['"/etc"', 'nix/throw', /no store path/],
+  ])('is refused: %s', (contents, code, text) =>
+    inProject(imageOf(`copyToRoot = ${contents};`), async (project) => {
+      const result = await project.build();
+      expect(result.exitCode, result.stderr).toBe(3);
+      expect(result.stderr).toContain(`[${code}]`);
+      expect(result.stderr).toMatch(text);
+      expect(result.stderr).toMatch(/^ {2}next: \S/m);
+    }),
+  );
+
+  it.each([
+    ['tag = "a b";', /tag is "a b"/],
+    ['name = "My Image";', /name is "My Image"/],
+    ['architecture = "sparc";', /architecture is "sparc", where one of amd64/],
+    ['uid = -1;', /uid is -1/],
+    ['config = [ ];', /config is a list, where a set is needed/],
+  ])('an image is refused an argument: %s', (argument, text) =>
+    inProject(
+      flakeOf(`pkgs.dockerTools.buildImage ({ name = "x"; copyToRoot = pkgs.hello; } // { ${argument} })`),
+      async (project) => {
+        const result = await project.build();
+        expect(result.exitCode, result.stderr).toBe(3);
+        expect(result.stderr).toMatch(text);
+        expect(result.stderr).toMatch(/\[nix\/argument\]\n {2}at flake\.nix:7:/);
+      },
+    ),
+  );
+});
+
+describe.concurrent('environments', () => {
+  it('are gone over by postBuild: wrappers take the place of programs, what is made lies beside them', async () => {
+    const { text } = await built(
+      imageOf(`copyToRoot = pkgs.symlinkJoin { name = "j"; paths = [ pkgs.hello pkgs.goodbye ]; nativeBuildInputs = [ pkgs.makeWrapper ]; postBuild = ''
+        wrapProgram $out/bin/hello --set A "b c" --prefix PATH : /x/bin --add-flags "-g"
+        ln -s hello $out/bin/hi
+        mkdir -p $out/etc $out/empty; echo made > $out/etc/made
+      ''; };`),
+    );
+    expect(text('usr/bin/.hello-wrapped')).toBe('#!/bin/sh\n');
+    expect(text('usr/bin/goodbye')).toBe('#!/bin/sh\n');
+    expect(text('usr/bin/hi')).toBe('-> hello');
+    expect(text('etc/made')).toBe('made\n');
+    expect(text('empty')).toBe('directory');
+    expect(text('usr/bin/hello')).toMatch(
+      /^#!.*\/bin\/bash -e\nexport A=b\\ c\nexport PATH=\/x\/bin\$\{PATH:\+':'\$PATH\}\nexec -a "\$0" \/nix\/store\/.*-j\/bin\/\.hello-wrapped -g "\$@"\n$/,
+    );
+    // No link leads to itself, and the links of Debian's root stay.
+    expect(text('bin')).toBe('-> usr/bin');
+    expect(text('share')).toBe('-> usr/share');
+  });
+
+  it('are what stdenv.mkDerivation makes, phase by phase', async () => {
+    const { text } = await built(
+      imageOf(`copyToRoot = [ pkgs.bash (pkgs.stdenvNoCC.mkDerivation (finalAttrs: {
+        pname = "app"; version = "2";
+        src = ./.;
+        env.GREETING = "hi";
+        patches = [ ];
+        postPatch = "substituteInPlace app/main --replace-fail one two";
+        buildPhase = ''
+          runHook preBuild
+          echo "$GREETING \${finalAttrs.version}" > built
+          runHook postBuild
+        '';
+        postBuild = "echo post >> built";
+        installPhase = "install -Dm644 built $out/share/app/built; installBin app/main";
+      })) ];`),
+      { 'app/main': 'one\n' },
+    );
+    expect(text('usr/share/app/built')).toBe('hi 2\npost\n');
+    expect(text('usr/bin/main')).toBe('two\n');
+  });
+
+  it('see overlays, and callPackage fills in what they bring', async () => {
+    const { text } = await built(
+      `{
+  inputs.nixpkgs.url = "debian:bookworm";
+  outputs = { self, nixpkgs }: let
+    pkgs = import nixpkgs { system = "x86_64-linux"; config.allowUnfree = true; overlays = [
+      (final: prev: { greeting = prev.writeText "greeting" "one"; base = 1; })
+      (final: prev: { base = prev.base + 1; late = final.writeText "late" final.word; word = "two"; })
+    ]; };
+  in {
+    docker = pkgs.callPackage ./image.nix { name = "x"; };
+  };
+}
+`,
+      {
+        'image.nix':
+          '{ lib, dockerTools, runCommand, greeting, late, base, name, more ? "m" }:\n' +
+          "dockerTools.buildLayeredImage { inherit name; contents = [ (runCommand \"d\" { } ''mkdir $out; cat ${greeting} ${late} > $out/all; echo ${toString base} ${more} >> $out/all'') ]; }\n",
+      },
+    );
+    expect(text('all')).toBe('onetwo2 m\n');
+  });
+});
+
+describe.concurrent('images', () => {
+  const base = (name: string, env: string) =>
+    `pkgs.dockerTools.buildImage { name = "${name}"; tag = "t"; copyToRoot = pkgs.writeTextDir "of" "${name}"; config.Env = [ ${env} ]; }`;
+
+  it('are made on the one named of several, and keep its variables', async () => {
+    const { text, image } = await built(
+      imageOf(
+        `fromImage = pkgs.dockerTools.mergeImages [ (${base('one', '"A=1"')}) (${base('two', '"A=2" "B=2"')}) ]; fromImageName = "two"; fromImageTag = "t"; config.Env = [ "A=3" ];`,
+      ),
+    );
+    expect(text('of')).toBe('two');
+    expect(image.config.config?.Env).toEqual(['A=3', 'B=2']);
+  });
+
+  it('say what there is when the base is not there', () =>
+    inProject(imageOf(`fromImage = ${base('one', '')}; fromImageName = "nosuch";`), async (project) => {
+      const result = await project.build();
+      expect(result.exitCode).toBe(3);
+      expect(result.stderr).toMatch(/\[image\/no-such-base\][\s\S]*next: it has one:t/);
+    }));
+
+  it('keep what commands leave in /bin and /share, and the owner that files are to have', async () => {
+    const commands = await built(
+      imageOf(
+        `copyToRoot = [ pkgs.hello ]; extraCommands = "mkdir -p bin share/x; echo a > bin/made; ln -s hello bin/hi; echo b > share/x/y";`,
+      ),
+    );
+    expect(commands.text('bin')).toBe('-> usr/bin');
+    expect(commands.text('usr/bin/made')).toBe('a\n');
+    expect(commands.text('usr/bin/hi')).toBe('-> hello');
+    expect(commands.text('usr/bin/hello')).toBe('#!/bin/sh\n');
+    expect(commands.text('usr/share/x/y')).toBe('b\n');
+    const owned = await built(
+      imageOf('copyToRoot = [ pkgs.hello (pkgs.writeTextDir "data/f" "f") ]; uid = 1001; gid = 1002;'),
+    );
+    expect(owned.entries.get('data/f')).toMatchObject({ uid: 1001, gid: 1002 });
+    expect(owned.entries.get('usr/bin/hello')).toMatchObject({ uid: 0, gid: 0 });
+  });
+
+  it('are pulled by digest, and by nothing else', async () => {
+    const registry = await startRegistry();
+    try {
+      await inProject(
+        imageOf('tag = "pushed"; copyToRoot = pkgs.writeTextDir "of" "registry";'),
+        async (project) => {
+          expect((await project.build()).exitCode).toBe(0);
+          const name = `${registry.address}/team/base`;
+          const pushed = await project.trimaran(['push', 'result', `${name}:1`, '--json']);
+          expect(pushed.exitCode, pushed.stderr).toBe(0);
+          const digest = /sha256:[0-9a-f]{64}/.exec(pushed.stdout)![0];
+          const pull = (of: string) =>
+            imageOf(
+              `fromImage = pkgs.dockerTools.pullImage { imageName = "${name}"; imageDigest = "${of}"; hash = ""; finalImageTag = "1"; }; config.Cmd = [ "x" ];`,
+            );
+          project.write('flake.nix', pull(digest));
+          const result = await project.build();
+          expect(result.exitCode, result.stderr).toBe(0);
+          expect((await readResult(project)).text('of')).toBe('registry');
+          project.write('flake.nix', pull(`sha256:${'1'.repeat(64)}`));
+          const failed = await project.build();
+          expect(failed.exitCode, failed.stderr).toBe(4);
+          expect(failed.stderr).toMatch(/\[oci\/[a-z-]+\][\s\S]*next: \S/);
+        },
+      );
+    } finally {
+      await registry.close();
+    }
+  });
+});
