@@ -17,7 +17,7 @@ export async function run(
     apply: options.apply as string | undefined,
     form: context.json ? 'json' : options.raw === true ? 'raw' : 'nix',
   });
-  if (options.raw === true && !context.json) process.stdout.write(text);
-  else context.print(text);
+  const isRaw = options.raw === true && !context.json;
+  process.stdout.write(Buffer.from(isRaw ? text : `${text}\n`, 'latin1'));
   return 0;
 }

@@ -38,7 +38,7 @@ export function parseHash(
   if (algorithm === undefined) {
     throw new TrimaranError({
       code: 'hash/missing-algorithm',
-      message: `hash '${fromByteString(text)}' does not say its algorithm`,
+      message: `hash '${fromByteString(text)}' does not include a type, nor is the type otherwise known from context`,
       hint: 'write it as `sha256:…` or `sha256-…`',
     });
   }

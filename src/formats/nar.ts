@@ -105,7 +105,8 @@ export function readNarSource(
       }
       case 'directory':
         entries.push({ kind: 'directory', path: relative, ...narOwner, mode: narExecutableMode });
-        for (const name of readdirSync(file, 'latin1'))
+        // The last is taken first, and a filter is asked in the order of names, each folder with what is in it.
+        for (const name of readdirSync(file, 'latin1').sort().reverse())
           waiting.push(relative === '' ? name : `${relative}/${name}`);
         break;
       case 'symlink': {

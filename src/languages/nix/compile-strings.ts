@@ -34,8 +34,7 @@ export function compileConcatStrings(unit: Unit, node: number): Eval {
     });
   }
   const position = unit.position(node);
-  if (forceString)
-    return (env) => concatenate(unit, env, { operands, start: 0, first: '', firstIsPath: false, position });
+  if (forceString) return (env) => concatenate(unit, env, { operands, start: 0, first: '', position });
   const [head] = operands;
   const evaluateHead = head!.evaluate;
   const second = operands[1]!.evaluate;
@@ -60,13 +59,7 @@ export function compileConcatStrings(unit: Unit, node: number): Eval {
     if (typeof first === 'number' || typeof first === 'bigint' || first instanceof NixFloat) {
       return addNumbersLazily(unit, env, first, operands);
     }
-    return concatenate(unit, env, {
-      operands,
-      start: 1,
-      first,
-      firstIsPath: first instanceof NixPath,
-      position,
-    });
+    return concatenate(unit, env, { operands, start: 1, first, position });
   };
 }
 
@@ -84,13 +77,15 @@ function concatenate(
   job: {
     operands: readonly Operand[];
     start: number;
+    /** What decides what becomes of paths: after a string they are copied into the store. */
     first: Value;
-    firstIsPath: boolean;
     position: Position;
   },
 ): Value {
   const { it } = unit;
-  const { operands, firstIsPath } = job;
+  const { operands, first } = job;
+  const firstIsPath = first instanceof NixPath;
+  const copyToStore = typeof first === 'string' || first instanceof NixString;
   const context = new ContextBuilder();
   let text: ByteString = '';
   const append = (value: Value, position: Position, isFirst: boolean) => {
@@ -102,12 +97,12 @@ function concatenate(
       text += coerceToString(it, value, context, {
         position,
         errorContext: segment,
-        copyToStore: !firstIsPath,
+        copyToStore,
         keepSlash: isFirst,
       });
     }
   };
-  if (job.start === 1) append(job.first, operands[0]!.position, true);
+  if (job.start === 1) append(first, operands[0]!.position, true);
   for (let i = job.start; i < operands.length; i++) {
     const operand = operands[i]!;
     append(operand.evaluate(env), operand.position, false);

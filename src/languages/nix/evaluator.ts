@@ -20,7 +20,7 @@ import { lazyAttrs, slotOf } from './lazy-attrs.ts';
 import { evaluateMainFile, evaluateSource, importFile, parseText, stringLabel } from './loader.ts';
 import type { Lints } from './parser.ts';
 import { normalisePath } from './paths.ts';
-import { printValue } from './print.ts';
+import { printForced, printValue } from './print.ts';
 import { resolveProgram } from './resolve.ts';
 import { findFile } from './search-path.ts';
 import { showNode } from './show-node.ts';
@@ -142,12 +142,19 @@ export interface Evaluator {
   /** A string from a value: `"${value}"`, or with `more` as `toString`. Paths are copied to the store unless told not to. */
   coerceToString(
     value: NixValue,
-    options?: { readonly more?: boolean; readonly copyToStore?: boolean },
+    options?: {
+      readonly more?: boolean;
+      readonly copyToStore?: boolean;
+      /** What the trace says when it fails. */
+      readonly purpose?: ByteString;
+    },
   ): { readonly text: ByteString; readonly context: readonly ContextElement[] };
-  /** JSON, byte for byte Nix's. */
-  toJson(value: NixValue): ByteString;
+  /** JSON, byte for byte Nix's. Paths are copied into the store unless told otherwise. */
+  toJson(value: NixValue, options?: { readonly copyToStore: boolean }): ByteString;
   /** As `nix-instantiate --eval` prints it; `forceDeep` first for `--strict`. */
   print(value: NixValue): ByteString;
+  /** As `nix eval` prints it: all of it evaluated, and what fails inside of it shown as an error. */
+  printForced(value: NixValue): ByteString;
   /** As `nix-instantiate --eval --xml` prints it. */
   toXml(value: NixValue, options: { readonly strict: boolean; readonly location: boolean }): ByteString;
 
@@ -277,15 +284,18 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
         const context = new ContextBuilder();
         const text = coerceToString(it, value, context, {
           position: 0,
-          errorContext: 'while evaluating a value that should be a string',
+          errorContext: how?.purpose ?? 'while evaluating a value that should be a string',
           more: how?.more ?? false,
           copyToStore: how?.copyToStore ?? true,
         });
         return { text, context: sortedContext(context.context ?? new Set()) };
       }),
-    toJson: (value) =>
-      enter(() => valueToJson(it, value, new ContextBuilder(), { position: 0, copyToStore: true })),
+    toJson: (value, how) =>
+      enter(() =>
+        valueToJson(it, value, new ContextBuilder(), { position: 0, copyToStore: how?.copyToStore ?? true }),
+      ),
     print: (value) => enter(() => printValue(it, value)),
+    printForced: (value) => enter(() => printForced(it, value)),
     toXml: (value, how) => enter(() => valueToXml(it, value, new ContextBuilder(), how)),
     fromHost: (value) => enter(() => fromHostValue(it, value)),
     toHost: (value) => enter(() => toHostValue(it, value)),

@@ -1,7 +1,11 @@
-// Values as text: the form of error messages and traces, and that of `nix-instantiate --eval`.
+// Values as text: the form of error messages and traces, that of `nix eval`, and that of `nix-instantiate --eval`.
+import { splitStorePath } from '../../formats/store-path.ts';
 import { type ByteString, toByteString } from '../../foundation/byte-string.ts';
-import { NixError } from './errors.ts';
+import { coerceToString } from './coerce.ts';
+import { ContextBuilder } from './context.ts';
+import { NixError, toNixError } from './errors.ts';
 import { blackHole, type Interpreter } from './interpreter.ts';
+import { locate } from './lazy-attrs.ts';
 import { showPosition } from './positions.ts';
 import { printAttrName, printSymbol, quoteString } from './print-names.ts';
 import { formatFloat } from './show-node.ts';
@@ -35,24 +39,35 @@ const noLimits: PrintLimits = { depth: infinite, attrs: infinite, items: infinit
 
 /** A value as error messages show it: nothing is evaluated for it, and big things are cut short. */
 export function printForError(it: Interpreter, value: Slot): ByteString {
-  return new Printer(it, errorLimits).print(value, 0);
+  return new Printer(it, { limits: errorLimits, force: false }).print(value, 0);
 }
 
 /** A value as `trace` shows it: nothing is evaluated for it. */
 export function printForTrace(it: Interpreter, value: Slot): ByteString {
-  return new Printer(it, noLimits).print(value, 0);
+  return new Printer(it, { limits: noLimits, force: false }).print(value, 0);
+}
+
+/**
+ * A value as `nix eval` prints it: everything in it is evaluated, derivations are named by their path, and what fails
+ * inside of it is shown as `«error: …»`. Throws what evaluating the value itself throws, and stack overflows.
+ */
+export function printForced(it: Interpreter, value: Slot): ByteString {
+  it.force(value, it.positionOf(value));
+  return new Printer(it, { limits: noLimits, force: true }).print(value, 0);
 }
 
 class Printer {
   private readonly it: Interpreter;
   private readonly limits: PrintLimits;
+  private readonly isForcing: boolean;
   private readonly seen = new Set<object>();
   private attrsPrinted = 0;
   private itemsPrinted = 0;
 
-  constructor(it: Interpreter, limits: PrintLimits) {
+  constructor(it: Interpreter, { limits, force }: { readonly limits: PrintLimits; readonly force: boolean }) {
     this.it = it;
     this.limits = limits;
+    this.isForcing = force;
   }
 
   print(slot: Slot, depth: number): ByteString {
@@ -62,11 +77,25 @@ class Printer {
         position: it.positionOf(slot),
       });
     }
+    if (this.isForcing) return this.printForced(slot, depth);
     if (slot instanceof Thunk) {
       if (slot.code === null) return this.printValue(slot.value, slot, depth);
       return `${open}${slot.code === blackHole ? 'potential infinite recursion' : 'thunk'}${close}`;
     }
     return this.printValue(slot, slot, depth);
+  }
+
+  private printForced(slot: Slot, depth: number): ByteString {
+    const { it } = this;
+    const calls = it.depth;
+    try {
+      return this.printValue(it.force(slot, it.positionOf(slot)), slot, depth);
+    } catch (thrown) {
+      const error = toNixError(thrown);
+      if (error.kind === 'stack-overflow') throw error;
+      it.depth = calls;
+      return `${open}error: ${error.message}${close}`;
+    }
   }
 
   private printValue(value: Value, slot: Slot, depth: number): ByteString {
@@ -100,6 +129,7 @@ class Printer {
   private printAttrs(attrs: Attrs, depth: number): ByteString {
     if (this.seen.has(attrs)) return `${open}repeated${close}`;
     this.seen.add(attrs);
+    if (this.isForcing && this.it.isDerivation(attrs)) return this.printDerivation(attrs);
     if (depth >= this.limits.depth) return '{ ... }';
     const names = this.it.symbols.names;
     let order = lexicographicOrder(attrs, names);
@@ -121,6 +151,21 @@ class Printer {
       printed++;
     }
     return `${out} }`;
+  }
+
+  private printDerivation(attrs: Attrs): ByteString {
+    const { it } = this;
+    const drvPath = locate(attrs, it.symbols.drvPath);
+    if (drvPath === undefined) return `${open}derivation${close}`;
+    const path = coerceToString(it, drvPath.slot, new ContextBuilder(), {
+      position: drvPath.position,
+      errorContext: 'while evaluating the drvPath of a derivation',
+      copyToStore: false,
+    });
+    if (splitStorePath(path, it.host.storeDirectory)?.rest !== '') {
+      throw it.error('eval', `path '${path}' is not in the Nix store`);
+    }
+    return `${open}derivation ${path}${close}`;
   }
 
   private printList(list: readonly Slot[], slot: Slot, depth: number): ByteString {

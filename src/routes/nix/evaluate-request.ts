@@ -82,7 +82,7 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
   });
   let found: Found | undefined;
   try {
-    found = find(evaluator, { store, world, trace, target: request.target });
+    found = find(evaluator, { store, world, trace, target: request.target, action: request.action });
     const { path, value } = found;
     const result =
       request.action.kind === 'value'
@@ -187,6 +187,7 @@ interface FindContext {
   readonly world: EvaluationWorld;
   readonly trace: SourceTrace | undefined;
   readonly target: EvaluationTarget;
+  readonly action: EvaluationRequest['action'];
 }
 
 interface Found {
@@ -197,7 +198,7 @@ interface Found {
   readonly name?: string;
 }
 
-function find(evaluator: Evaluator, { store, world, trace, target }: FindContext): Found {
+function find(evaluator: Evaluator, { store, world, trace, target, action }: FindContext): Found {
   if (target.kind !== 'flake') {
     const root =
       target.kind === 'file'
@@ -206,7 +207,13 @@ function find(evaluator: Evaluator, { store, world, trace, target }: FindContext
     const path = target.attributePath;
     return {
       path,
-      value: path === '' ? evaluator.autoCall(root) : evaluator.selectAttrPath(root, toByteString(path)),
+      value:
+        path !== ''
+          ? evaluator.selectAttrPath(root, toByteString(path))
+          : // A function is called for what is to be built, and shown as one otherwise.
+            action.kind === 'derivation'
+            ? evaluator.autoCall(root)
+            : root,
     };
   }
   const flake = callFlake(evaluator, { store, world, trace, flake: target.flake });
@@ -329,11 +336,14 @@ function present(
         );
   switch (action.form) {
     case 'json':
-      return { kind: 'value', text: fromByteString(evaluator.toJson(applied)) };
+      return { kind: 'value', text: evaluator.toJson(applied, { copyToStore: false }) };
     case 'raw':
-      return { kind: 'value', text: fromByteString(evaluator.coerceToString(applied).text) };
+      return {
+        kind: 'value',
+        text: evaluator.coerceToString(applied, { purpose: 'while generating the eval command output' }).text,
+      };
     case 'nix':
-      return { kind: 'value', text: fromByteString(evaluator.print(evaluator.forceDeep(applied))) };
+      return { kind: 'value', text: evaluator.printForced(applied) };
   }
 }
 

@@ -34,7 +34,9 @@ export async function evaluateTargets<Result>(
   request: EvaluateTargetsRequest,
   use: (session: NixSession, installable: string, answer: EvaluationAnswer) => Promise<Result>,
 ): Promise<Result[]> {
-  const { host, settings, log } = request;
+  const { host, log } = request;
+  // What a file may read is not limited to itself, as in Nix.
+  const settings = request.file === undefined ? request.settings : { ...request.settings, impure: true };
   const results: Result[] = [];
   for (const text of request.installables) {
     const directory = projectDirectory(request, text);

@@ -1,4 +1,5 @@
 // One value, evaluated; what `nix eval` does when it cannot tell that nothing has changed.
+import type { ByteString } from '../../foundation/byte-string.ts';
 import type { NixEvaluateRequest } from './evaluate.ts';
 import { evaluateTargets } from './evaluate-targets.ts';
 import type { KnownValue } from './evaluation-memo.ts';
@@ -9,7 +10,7 @@ export async function evaluateValue(
   request: NixEvaluateRequest,
   installable: string,
   remember: ((value: KnownValue) => void) | undefined,
-): Promise<string> {
+): Promise<ByteString> {
   const run = await observeRun(request.host, installable, remember !== undefined);
   const [text = ''] = await evaluateTargets(
     {

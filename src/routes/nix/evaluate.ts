@@ -1,4 +1,5 @@
 // `nix eval`: the value of an installable, file or expression, as text.
+import type { ByteString } from '../../foundation/byte-string.ts';
 import type { Host } from '../../foundation/host.ts';
 import { isMemorable } from './build-memo.ts';
 import { recallValue, rememberValue } from './evaluation-memo.ts';
@@ -17,8 +18,8 @@ export interface NixEvaluateRequest {
   readonly form: 'json' | 'raw' | 'nix';
 }
 
-/** The value's text; when nothing it depends on has changed, as it was. Rejects with the errors of flakes and evaluation. */
-export async function evaluateNix(request: NixEvaluateRequest): Promise<string> {
+/** The value's text, as bytes; when nothing it depends on has changed, as it was. Rejects with the errors of flakes and evaluation. */
+export async function evaluateNix(request: NixEvaluateRequest): Promise<ByteString> {
   const { host, settings } = request;
   const isFlake = request.file === undefined && request.expression === undefined;
   const installable = request.installable ?? (isFlake ? '.' : '');

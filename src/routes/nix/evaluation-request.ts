@@ -1,5 +1,6 @@
 // What the main thread asks of the thread that evaluates, and what that answers: plain data, since it is sent.
 import type { StorePath } from '../../formats/store-path.ts';
+import type { ByteString } from '../../foundation/byte-string.ts';
 import type { Span } from '../../foundation/error.ts';
 import type { PreparedRelease, ReleaseRequest } from '../../sets/debian/prepared-release.ts';
 import type { UsedRelease } from '../../sets/project-lock.ts';
@@ -77,7 +78,8 @@ export interface EvaluatedDerivation {
 
 export interface EvaluatedValue {
   readonly kind: 'value';
-  readonly text: string;
+  /** Strings of Nix are bytes, and need not be UTF-8; JSON is. */
+  readonly text: ByteString;
 }
 
 export interface EvaluationAnswer {

@@ -1,5 +1,6 @@
 // `nix flake lock · update · metadata · show`: commands on a flake's lock and outputs.
 import { existsSync } from 'node:fs';
+import { fromByteString } from '../../foundation/byte-string.ts';
 import type { Host } from '../../foundation/host.ts';
 import { findProjectLock } from '../../sets/project-lock.ts';
 import { evaluateTargets } from './evaluate-targets.ts';
@@ -76,7 +77,7 @@ export async function showFlake(request: FlakeCommandRequest & { readonly json: 
       log: undefined,
     },
     async (_session, installable, { result }) => {
-      const shown = JSON.parse(result.kind === 'value' ? result.text : '{}') as ShownOutput;
+      const shown = JSON.parse(result.kind === 'value' ? fromByteString(result.text) : '{}') as ShownOutput;
       const title = showFlakeReference(parseFlakeReference(installable, { baseDirectory: request.host.cwd }));
       return request.json ? writeJson(shownFlakeJson(shown)) : showFlakeTree(title, shown);
     },

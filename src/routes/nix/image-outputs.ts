@@ -1,4 +1,5 @@
 // Which outputs of a flake are images, and what they are called: how a service's flake output is found by itself.
+import { fromByteString } from '../../foundation/byte-string.ts';
 import type { Host } from '../../foundation/host.ts';
 import { evaluateTargets } from './evaluate-targets.ts';
 import type { NixSettings } from './settings.ts';
@@ -45,7 +46,7 @@ export async function listImageOutputs(request: {
       log: undefined,
     },
     async (_session, _installable, { result }) =>
-      result.kind === 'value' ? (JSON.parse(result.text) as ImageOutput[]) : [],
+      result.kind === 'value' ? (JSON.parse(fromByteString(result.text)) as ImageOutput[]) : [],
   );
   return found ?? [];
 }

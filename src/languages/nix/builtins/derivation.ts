@@ -268,7 +268,7 @@ function parseMethod(it: Interpreter, draft: Draft, mode: ByteString): 'flat' | 
   if (mode === 'text') {
     throw it.error(
       'unsupported',
-      `experimental Nix feature 'dynamic-derivations' is disabled; add '--extra-experimental-features dynamic-derivations' to enable it: text-hashed derivation '${draft.name}', outputHashMode = "text"`,
+      `experimental Nix feature 'dynamic-derivations' is disabled (text-hashed derivation '${draft.name}', outputHashMode = "text"); add '--extra-experimental-features dynamic-derivations' to enable it`,
     );
   }
   if (mode === 'git') {

@@ -10,7 +10,8 @@ import { NixError, toNixError } from '../errors.ts';
 import { readDirectory, readRegularFile, resolveAncestors, resolveSymlinks } from '../files.ts';
 import type { NixFileType } from '../host.ts';
 import type { Interpreter } from '../interpreter.ts';
-import { valueFromJson, valueToJson } from '../json.ts';
+import { valueToJson } from '../json.ts';
+import { valueFromJson } from '../json-reader.ts';
 import { baseName, parentPath } from '../paths.ts';
 import { realiseContext, realisePath } from '../realise.ts';
 import { findFile, type SearchPathEntry } from '../search-path.ts';
@@ -63,8 +64,6 @@ function addPath(it: Interpreter, request: AddPath): Value {
               'while evaluating the return value of the path filter function',
             );
           };
-    // The filter is asked about the root as well, though it cannot leave it out.
-    accepts?.(source, it.lstat(source)!.type);
     return storePathString(
       it.host.addPathToStore({
         path: source,

@@ -13,6 +13,12 @@ import type { Builtin } from './builtin.ts';
 /** The algorithm of a name, refused as Nix refuses it. */
 function requireHashAlgorithm(it: Interpreter, name: ByteString): HashAlgorithm {
   if (name === 'md5' || name === 'sha1' || name === 'sha256' || name === 'sha512') return name;
+  if (name === 'blake3') {
+    throw it.error(
+      'unsupported',
+      "experimental Nix feature 'blake3-hashes' is disabled; add '--extra-experimental-features blake3-hashes' to enable it",
+    );
+  }
   throw it.error(
     'usage',
     `unknown hash algorithm '${name}', expect 'blake3', 'md5', 'sha1', 'sha256', or 'sha512'`,
