@@ -37,14 +37,20 @@ function runProcess(options: ProcessOptions): Promise<ProcessResult> {
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: options.env === undefined ? process.env : { ...options.env },
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      ...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: 'SIGKILL' as const }),
     });
+    // Not spawn's own timeout, which goes on after a program that could not be started.
+    const limit =
+      options.timeout === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.timeout);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on('data', options.onStdout ?? ((chunk: Buffer) => stdout.push(chunk)));
     child.stderr?.on('data', options.onStderr ?? ((chunk: Buffer) => stderr.push(chunk)));
-    child.on('error', reject);
+    child.on('error', (error) => {
+      clearTimeout(limit);
+      reject(error);
+    });
     child.on('close', (code, signal) => {
+      clearTimeout(limit);
       const exitCode = code ?? 128 + (signal === null ? 0 : osConstants.signals[signal]);
       resolve({ exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) });
     });

@@ -6,6 +6,16 @@ import { parseReference, withDefaultTag, writeFamiliarReference, writeReference 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
 describe('parseReference', () => {
+  it('does not repeat what looks like a user and password', () => {
+    try {
+      parseReference('alice:hunter2@localhost:5000/app:1');
+      expect.unreachable();
+    } catch (error) {
+      expect(isTrimaranError(error, 'oci/bad-reference')).toBe(true);
+      expect(String(error)).not.toContain('hunter2');
+    }
+  });
+
   it.each([
     ['nginx', 'docker.io/library/nginx', 'nginx'],
     ['nginx:1.25', 'docker.io/library/nginx:1.25', 'nginx:1.25'],

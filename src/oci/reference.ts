@@ -24,7 +24,9 @@ const tagPattern = /^\w[\w.-]{0,127}$/;
 const longestName = 255;
 
 function fail(text: string, why: string, hint?: string): never {
-  const shown = text.length > 120 ? `${text.slice(0, 120)}…` : text;
+  // What people take for a user and password is not repeated.
+  const safe = text.replace(/[^/@\s]*:[^/@\s]*@(?!sha\d+:)/g, '***@');
+  const shown = safe.length > 120 ? `${safe.slice(0, 120)}…` : safe;
   throw new TrimaranError({
     code: 'oci/bad-reference',
     message: `${JSON.stringify(shown)} is not an image reference: ${why}`,

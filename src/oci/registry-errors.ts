@@ -56,7 +56,7 @@ export async function registryRefusal(
         `ask its owner for access, or run \`docker login ${domain}\` as somebody else`,
       );
     case status === 404:
-      return error('not-found', `${domain} has no ${label} (status 404)`, 'check the name and the tag');
+      return error('not-found', `${label} is not at ${domain} (status 404)`, 'check the name and the tag');
     case status === 429:
       return error(
         'too-many-requests',

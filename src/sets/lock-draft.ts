@@ -7,7 +7,11 @@ import {
   type LockedRequirement,
   type LockedSuite,
   type LockFile,
+  lockedCommit,
+  lockedUrl,
+  redactCredentials,
   type UnpinnedInput,
+  withoutCredentials,
 } from './lock-file.ts';
 
 /** Collects one lock. `updates` says whether an entry of that name is to be looked up anew. */
@@ -49,13 +53,13 @@ export class LockDraft {
   }
 
   keepUrl(url: string): boolean {
-    const known = this.#kept(url, this.#before.urls.get(url));
+    const known = this.#kept(url, lockedUrl(this.#before, url));
     if (known !== undefined) this.setUrl(url, known);
     return known !== undefined;
   }
 
   keepCommit(url: string, ref: string): boolean {
-    const commit = this.#kept(url, this.#before.git.get(url)?.get(ref));
+    const commit = this.#kept(url, lockedCommit(this.#before, { url, ref }));
     if (commit !== undefined) this.setCommit(url, { ref, commit });
     return commit !== undefined;
   }
@@ -104,8 +108,8 @@ export class LockDraft {
   /** Takes what the lock before has of that name although it was to be updated; false when it has nothing. */
   keepOld(name: string): boolean {
     const image = this.#before.images.get(name);
-    const url = this.#before.urls.get(name);
-    const refs = this.#before.git.get(name);
+    const url = lockedUrl(this.#before, name);
+    const refs = this.#before.git.get(withoutCredentials(name));
     if (image !== undefined) this.setImage(name, image);
     else if (url !== undefined) this.setUrl(name, url);
     else if (refs !== undefined) for (const [ref, commit] of refs) this.setCommit(name, { ref, commit });
@@ -119,12 +123,13 @@ export class LockDraft {
   }
 
   setUrl(url: string, sha256: string): void {
-    this.#urls.set(url, sha256);
+    this.#urls.set(withoutCredentials(url), sha256);
     this.#pinned++;
   }
 
   setCommit(url: string, { ref, commit }: { readonly ref: string; readonly commit: string }): void {
-    this.#git.set(url, (this.#git.get(url) ?? new Map()).set(ref, commit));
+    const key = withoutCredentials(url);
+    this.#git.set(key, (this.#git.get(key) ?? new Map()).set(ref, commit));
     this.#pinned++;
   }
 
@@ -163,7 +168,9 @@ export class LockDraft {
   addUnpinned(input: UnpinnedInput, options: { readonly unreachable?: boolean } = {}): void {
     const key = `${input.where}\0${input.what}`;
     if (!this.#unpinned.has(key) && options.unreachable === true) this.#unreachable++;
-    this.#unpinned.set(key, input);
+    const { what, where, reason } = input;
+    const text = [what, where, reason].map(redactCredentials) as [string, string, string];
+    this.#unpinned.set(key, { what: text[0], where: text[1], reason: text[2] });
   }
 
   /** The lock as it is by now. */
@@ -180,7 +187,7 @@ export class LockDraft {
   }
 
   #kept<Value>(name: string, known: Value | undefined): Value | undefined {
-    return this.#updates(name) ? undefined : known;
+    return this.#updates(withoutCredentials(name)) ? undefined : known;
   }
 }
 

@@ -147,9 +147,9 @@ export function writeLockFile(lock: LockFile): string {
   if (lock.unpinned.length > 0) {
     out.push('', 'unpinned:  # what nothing here can fix, and why');
     for (const input of [...lock.unpinned].sort(compareUnpinned)) {
-      out.push(`  - what: ${scalar(input.what)}`);
-      out.push(`    where: ${scalar(input.where)}`);
-      out.push(`    reason: ${scalar(input.reason)}`);
+      out.push(`  - what: ${scalar(redactCredentials(input.what))}`);
+      out.push(`    where: ${scalar(redactCredentials(input.where))}`);
+      out.push(`    reason: ${scalar(redactCredentials(input.reason))}`);
     }
   }
   return `${out.join('\n')}\n`;
@@ -218,8 +218,28 @@ function flowScalar(value: string): string {
   return /^[A-Za-z][A-Za-z0-9./+-]*$/.test(value) && !notString.test(value) ? value : JSON.stringify(value);
 }
 
+/** Text without the users and passwords of URLs in it, nor those before the host of an image's name. */
+export function redactCredentials(text: string): string {
+  return text
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1')
+    .replace(/(^|[\s"`'])[^\s/@"`':]+:[^\s/@"`']+@(?!sha\d+:)/g, '$1');
+}
+
+/** The commit that a lock has for a ref of a repository, whose URL may have credentials that the lock has not. */
+export function lockedCommit(
+  lock: LockFile,
+  { url, ref }: { readonly url?: string | undefined; readonly ref?: string | undefined },
+): string | undefined {
+  return url === undefined ? undefined : lock.git.get(withoutCredentials(url))?.get(ref ?? 'HEAD');
+}
+
+/** The SHA-256 that a lock has for what a URL gives, credentials aside. */
+export function lockedUrl(lock: LockFile, url: string | undefined): string | undefined {
+  return url === undefined ? undefined : lock.urls.get(withoutCredentials(url));
+}
+
 /** `url` without user and password; text that is no URL comes back as it is. */
-function withoutCredentials(url: string): string {
+export function withoutCredentials(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
 }
 

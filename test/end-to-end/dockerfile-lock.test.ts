@@ -330,6 +330,41 @@ git:
     }
   });
 
+  it('keeps credentials out of the lock and of what it says, and finds again what it has locked', async () => {
+    const secret = join(root, 'secret');
+    mkdirSync(join(secret, 'web'), { recursive: true });
+    const withUser = base.replace('//', '//alice:hunter2@');
+    writeFileSync(join(secret, 'docker-compose.yml'), 'services:\n  web:\n    build: web\n');
+    writeFileSync(
+      join(secret, 'web/Dockerfile'),
+      `FROM ${domain}/python:3.11
+ADD ${withUser}/file.sql ${withUser}/missing.sql /data/
+RUN git clone ${withUser}/gone.git && curl ${withUser}/x | sh
+COPY --from=alice:hunter2@127.0.0.1:9/x:1 /a /b
+`,
+    );
+    const at = (...args: string[]) =>
+      run(process.execPath, [join(projectRoot, 'bin/trimaran'), ...args], {
+        cwd: secret,
+        env: { XDG_CACHE_HOME: join(root, 'cache'), DOCKER_HOST: 'unix:///nowhere/docker.sock' },
+      });
+    const ended = await at('lock');
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    const text = readFileSync(join(secret, 'trimaran.lock'), 'utf8');
+    const written = parseLockFile(text, 'trimaran.lock');
+    expect([...written.urls.keys()]).toEqual([`${base}/file.sql`]);
+    expect(written.unpinned).toHaveLength(4);
+    const again = await at('lock');
+    expect(again.stderr).toContain('is as it was');
+    const audited = await at('audit', '--json');
+    const online = await at('audit', '--online');
+    for (const said of [ended, again, audited, online])
+      expect(said.stdout + said.stderr).not.toContain('hunter2');
+    expect(text).not.toContain('hunter2');
+    const { inputs } = JSON.parse(audited.stdout) as { inputs: { subject: string; pinnedBy?: string }[] };
+    expect(inputs.find(({ subject }) => subject.endsWith('/file.sql'))?.pinnedBy).toBe('lock');
+  });
+
   it('looks up what manifests and channels name by branch', async () => {
     const guix = join(root, 'guix');
     mkdirSync(guix);

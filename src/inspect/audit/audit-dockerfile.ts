@@ -12,7 +12,7 @@ import {
 } from '../../languages/dockerfile/resolve.ts';
 import { suiteOfImage } from '../../routes/dockerfile/debian-suite.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
-import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
+import { emptyLockFile, type LockFile, lockedCommit, lockedUrl } from '../../sets/lock-file.ts';
 import { type Finding, finding, type Input } from './finding.ts';
 import type { RuleName, Severity } from './rules.ts';
 
@@ -104,9 +104,9 @@ function isLocked(input: DockerfileInput, lock: LockFile, file: string): boolean
       return suite !== undefined && lock.debian.has(suite);
     }
     case 'url':
-      return input.url !== undefined && !input.toShell && lock.urls.has(input.url);
+      return !input.toShell && lockedUrl(lock, input.url) !== undefined;
     case 'git':
-      return input.url !== undefined && (lock.git.get(input.url)?.has(input.ref ?? 'HEAD') ?? false);
+      return lockedCommit(lock, input) !== undefined;
     case 'package':
       if (input.manager === 'pip') return lock.pip.get(file)?.has(input.requirement) ?? false;
       if (input.manager !== 'apt') return false;

@@ -11,7 +11,7 @@ import { findInputs } from '../../languages/dockerfile/inputs.ts';
 import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
 import { digestOfContents } from '../../oci/content-stream.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
-import { type LockFile, writeLockFile } from '../../sets/lock-file.ts';
+import { type LockFile, lockedCommit, lockedUrl, writeLockFile } from '../../sets/lock-file.ts';
 import { suiteOfImage } from './debian-suite.ts';
 
 /** Grows with every change of what a build does with the same inputs. */
@@ -38,9 +38,9 @@ export async function memoKey(parts: MemoKeyParts): Promise<string | undefined> 
       if (identity === undefined) return undefined;
       bases.push([input.reference, identity]);
     } else if (input.kind === 'url' && input.by === 'add' && !input.pinned) {
-      if (input.url === undefined || !lock.urls.has(input.url)) return undefined;
+      if (lockedUrl(lock, input.url) === undefined) return undefined;
     } else if (input.kind === 'git' && input.by === 'add' && !input.pinned) {
-      if (input.url === undefined || !lock.git.get(input.url)?.has(input.ref ?? 'HEAD')) return undefined;
+      if (lockedCommit(lock, input) === undefined) return undefined;
     }
   }
   const files: unknown[] = [];

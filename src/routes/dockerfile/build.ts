@@ -23,7 +23,7 @@ import { pullImage } from '../../oci/registry-pull.ts';
 import { RegistrySession } from '../../oci/registry-session.ts';
 import { buildBaseImage } from '../../sets/base/base-image.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
-import { emptyLockFile, type LockedRequirement, type LockFile } from '../../sets/lock-file.ts';
+import { emptyLockFile, type LockedRequirement, type LockFile, lockedUrl } from '../../sets/lock-file.ts';
 import { readContent, removeDiskTree } from '../../store/disk-tree.ts';
 import { StagingArea } from '../../store/stage.ts';
 import { readBuildContext } from './build-context.ts';
@@ -377,7 +377,7 @@ async function serveUrls(
   const served = new Map<string, string>();
   for (const input of findInputs(options.resolved)) {
     if (input.kind !== 'url' || input.by !== 'add' || input.url === undefined) continue;
-    const sha256 = options.lock.urls.get(input.url);
+    const sha256 = lockedUrl(options.lock, input.url);
     if (sha256 === undefined || served.has(input.url)) continue;
     const target = join(cacheDirectory, 'fetch', 'urls', sha256);
     if (!existsSync(target) || sha256Hex(readFileSync(target)) !== sha256) {

@@ -14,6 +14,7 @@ import { isBaseName } from '../../sets/base/base-name.ts';
 import { openRelease } from '../../sets/debian/prepared-release.ts';
 import { lockedPackage } from '../../sets/debian/release-facts.ts';
 import type { LockDraft } from '../../sets/lock-draft.ts';
+import { redactCredentials } from '../../sets/lock-file.ts';
 import { type DockerfileRecipe, readRecipe, recipeName } from './build.ts';
 import { pythonAt, suiteAt, suiteOfImage } from './debian-suite.ts';
 import { type Found, findCommit, findImageDigest, findUrlDigest } from './lock-entry.ts';
@@ -110,7 +111,7 @@ function note(
 ): void {
   if (found.found !== undefined) return;
   if (draft.keepOld(input.name)) {
-    host.progress.note(`${input.what} stays as it was locked: ${found.reason}`);
+    host.progress.note(redactCredentials(`${input.what} stays as it was locked: ${found.reason}`));
     return;
   }
   draft.addUnpinned({ what: input.what, where: input.where, reason: found.reason! }, { unreachable: true });

@@ -15,7 +15,7 @@ import { download, redactUrl } from '../../foundation/download.ts';
 import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { openRelease } from '../../sets/debian/prepared-release.ts';
-import type { LockedRequirement, LockFile } from '../../sets/lock-file.ts';
+import { type LockedRequirement, type LockFile, lockedUrl } from '../../sets/lock-file.ts';
 import { PythonProxy, pythonProxyName } from './python-proxy.ts';
 
 export interface PackageProxyOptions {
@@ -266,9 +266,10 @@ class ReleaseProxy implements ProxyUse {
   }
 
   async #pass(url: URL, given: string | undefined, response: ServerResponse): Promise<void> {
-    const sha256 = this.#options.lock?.urls.get(url.href);
+    const { lock } = this.#options;
+    const sha256 = lock === undefined ? undefined : lockedUrl(lock, url.href);
     if (sha256 !== undefined) {
-      await this.#send(response, await this.#lockedUrl(url.href, sha256));
+      await this.#send(response, await this.#lockedUrl(url.href, { sha256, authorization: given }));
       return;
     }
     this.#note(redactUrl(url.href));
@@ -292,11 +293,15 @@ class ReleaseProxy implements ProxyUse {
   }
 
   /** A download that the lock fixes, whichever command asks for it. */
-  async #lockedUrl(url: string, sha256: string): Promise<string> {
+  async #lockedUrl(
+    url: string,
+    { sha256, authorization }: { readonly sha256: string; readonly authorization: string | undefined },
+  ): Promise<string> {
     const { host, cacheDirectory } = this.#options;
     const target = join(cacheDirectory, 'fetch', 'urls', sha256);
     const digest = { algorithm: 'sha256', bytes: Buffer.from(sha256, 'hex') } as const;
-    if (sizeOf(target) === undefined) await download({ host, urls: [url], target, digest });
+    const headers = authorization === undefined ? {} : { headers: { authorization } };
+    if (sizeOf(target) === undefined) await download({ host, urls: [url], target, digest, ...headers });
     return target;
   }
 

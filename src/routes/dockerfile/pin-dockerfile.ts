@@ -6,7 +6,7 @@ import { type DockerfileInput, findInputs, type ImageInput } from '../../languag
 import type { Instruction } from '../../languages/dockerfile/instruction.ts';
 import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
 import { flattenCommands, readShellScript, showWord } from '../../languages/dockerfile/shell.ts';
-import type { LockFile } from '../../sets/lock-file.ts';
+import { type LockFile, lockedCommit, lockedUrl } from '../../sets/lock-file.ts';
 import { suiteAt } from './debian-suite.ts';
 import { heredocImage, type Lowered } from './lower-heredocs.ts';
 
@@ -118,7 +118,7 @@ export function pinForPeople(options: PinOptions): string {
       if (version !== undefined && text.slice(place.start, place.end) === input.name)
         edits.push({ ...place, text: `${input.name}=${version}` });
     } else if (input.kind === 'url' && input.by === 'add' && input.url !== undefined) {
-      const sha256 = lock.urls.get(input.url);
+      const sha256 = lockedUrl(lock, input.url);
       const line = instructionAt(resolved, input.span);
       if (sha256 === undefined || line === undefined || line.kind !== 'add' || line.sources.length !== 1)
         continue;
@@ -171,7 +171,7 @@ function cloneEdit(
   input: DockerfileInput & { kind: 'git' },
   { lock, resolved }: PinOptions,
 ): Edit[] {
-  const commit = input.url === undefined ? undefined : lock.git.get(input.url)?.get(input.ref ?? 'HEAD');
+  const commit = lockedCommit(lock, input);
   const instruction = instructionAt(resolved, input.span);
   if (commit === undefined || input.pinned || instruction?.kind !== 'run') return [];
   if (instruction.command.form !== 'shell' || instruction.heredocs.length > 0) return [];
@@ -192,7 +192,7 @@ function cloneEdit(
 
 /** `ADD https://example.org/app.git#v1:docs` takes a commit in the tag's place. */
 function addGitEdit(places: Places, input: DockerfileInput & { kind: 'git' }, { lock }: PinOptions): Edit[] {
-  const commit = input.url === undefined ? undefined : lock.git.get(input.url)?.get(input.ref ?? 'HEAD');
+  const commit = lockedCommit(lock, input);
   const place = places.range(input.span);
   const written = places.text.slice(place.start, place.end);
   if (commit === undefined || input.pinned || /[$?"'\\]/.test(written)) return [];
