@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ExaminedImage } from '../../src/inspect/compare/image-facts.ts';
+import { imageHtml } from '../../src/inspect/report/html.ts';
 import { Browser } from './browser.ts';
 import { flakeText, SmallProject, serveArchive } from './small-project.ts';
 import { dockerHost, hasEngine, hasPackages, hasTool, Workspace } from './workspace.ts';
@@ -21,6 +23,38 @@ interface Column {
 interface Comparison {
   service: string;
   columns: Column[];
+}
+
+/** An image of 250 packages that need each other, under a name that nothing breaks. */
+function largeImage(): ExaminedImage {
+  const packages = Array.from({ length: 250 }, (_, index) => ({
+    manager: 'debian' as const,
+    name: `lib${'long-name-'.repeat(index % 5)}${index}`,
+    version: `1:2.${index}-1+deb12u1`,
+    architecture: 'amd64',
+    depends: [index * 2 + 1, index * 2 + 2, (index * 7) % 250].flatMap((need) =>
+      need > index && need < 250 ? [`lib${'long-name-'.repeat(need % 5)}${need}`] : [],
+    ),
+    licences: ['GPL-2+', 'Expat'],
+    registration: 'var/lib/dpkg/status',
+    size: 1000 * (index + 1) ** 2,
+    files: index,
+    layers: { [index % 30]: 1000 * (index + 1) ** 2 },
+  }));
+  const layers = Array.from({ length: 30 }, (_, index) => ({
+    diffId: `sha256:${String(index).padStart(64, '0')}`,
+    size: 1e6 * (index + 1),
+    label: `layer ${index} ${'x'.repeat(100)}`,
+    unowned: 1000,
+  }));
+  return {
+    names: [`registry.example.org/${'very'.repeat(20)}:${'0123456789abcdef'.repeat(4)}`],
+    facts: {
+      ...{ format: 0, configDigest: `sha256:${'a'.repeat(64)}`, platform: 'linux/amd64', created: undefined },
+      ...{ config: { Env: [`A=${'b'.repeat(300)}`] }, size: 1e9, files: 10_000, distribution: undefined },
+      ...{ layers, packages, setId: [], worldWritable: [], shells: [] },
+    },
+  } as unknown as ExaminedImage;
 }
 
 /** The project without an engine's part, so that nothing but packages that are here is needed. */
@@ -160,6 +194,7 @@ describe.skipIf(!hasPackages)('compare, on the example', () => {
       expect(built.exitCode, built.stderr).toBe(0);
       const inspected = await workspace.trimaran(['inspect', 'result-db', '--html', 'inspect.html']);
       expect(inspected.exitCode, inspected.stderr).toBe(0);
+      writeFileSync(join(workspace.example, 'large.html'), imageHtml(largeImage()));
     }, 300_000);
     afterAll(() => browser?.close());
 
@@ -168,6 +203,8 @@ describe.skipIf(!hasPackages)('compare, on the example', () => {
       ['compare.html', 1400, 'dark'],
       ['inspect.html', 375, 'dark'],
       ['inspect.html', 1400, 'light'],
+      ['large.html', 375, 'light'],
+      ['large.html', 1400, 'dark'],
     ] as const)(
       '%s at %i pixels, %s: fits, is accessible, loads nothing',
       async (file, width, colours) => {

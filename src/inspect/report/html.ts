@@ -45,7 +45,9 @@ export function imageHtml({ names, facts }: ExaminedImage): string {
       `<h2 id="why">${sectionNames.why}</h2>`,
       closureSection(facts, 'image'),
       `<h2 id="packages">${sectionNames.packages}</h2>`,
+      `<details${facts.packages.length <= 40 ? ' open' : ''}><summary>${facts.packages.length} packages, with versions and licences</summary>`,
       tableHtml(licenceTable(facts), ['version', 'size', 'licences']),
+      '</details>',
     ].join('\n'),
   });
 }
