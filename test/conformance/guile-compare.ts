@@ -105,4 +105,5 @@ export const caseFiles = [
   'guile-strings.scm',
   'guile-syntax.scm',
   'guile-control.scm',
+  'guile-libraries.scm',
 ] as const;

@@ -146,6 +146,8 @@ export function throwError(key: string, ...args: Value[]): SchemeError {
   return new SchemeError(exceptionFromThrow(intern(key), args));
 }
 
+const ofMachine = new Set(['car', 'cdr', 'vector-ref', 'vector-set!', 'vector-length', 'string-length']);
+
 /** Wrong type of the argument at `position` (from 1) of the procedure `who`. */
 export function wrongType(
   who: string | false,
@@ -153,12 +155,15 @@ export function wrongType(
   value: Value,
   expecting?: string,
 ): SchemeError {
-  const what = expecting === undefined ? ': ~S' : ` (expecting ${expecting}): ~S`;
+  // Guile's virtual machine spells the position out; its C procedures leave it to the message's arguments.
+  const spelled = typeof who === 'string' && ofMachine.has(who);
+  const what = expecting === undefined ? '' : ` (expecting ${spelled ? expecting : '~A'})`;
+  const details = expecting === undefined ? [position, value] : [position, str(expecting), value];
   return throwError(
     'wrong-type-arg',
     who === false ? false : str(who),
-    str(`Wrong type argument in position ${position}${what}`),
-    list(value),
+    str(`Wrong type argument in position ${spelled ? position : '~A'}${what}: ~S`),
+    spelled ? list(value) : list(...details),
     list(value),
   );
 }

@@ -172,8 +172,6 @@ export function multiply(a: Value, b: Value): Value {
     const product = a * b;
     if (product <= 9007199254740991 && product >= -9007199254740991) return product + 0;
   }
-  if (a === 0 && isNumber(b)) return 0;
-  if (b === 0 && isNumber(a)) return 0;
   return arithmetic('*', a, b, {
     double: (x, y) => x * y,
     integer: (x, y) => fromBigint(x * y),

@@ -207,10 +207,12 @@ const romanTable: readonly (readonly [number, string])[] = [
   [1, 'I'],
 ];
 
-function roman(value: number): string {
+/** `old` counts up to four of a kind: IIII. */
+function roman(value: number, old: boolean): string {
   let rest = value;
   let text = '';
   for (const [weight, letters] of romanTable) {
+    if (old && letters.length === 2) continue;
     while (rest >= weight) {
       text += letters;
       rest -= weight;
@@ -239,6 +241,25 @@ function cardinal(n: number): string {
       return `${cardinal(Math.floor(n / unit))} ${name}${n % unit === 0 ? '' : `${n % unit < 100 ? ' ' : ', '}${cardinal(n % unit)}`}`;
   }
   return String(n);
+}
+
+const irregular: Readonly<Record<string, string>> = {
+  one: 'first',
+  two: 'second',
+  three: 'third',
+  five: 'fifth',
+  eight: 'eighth',
+  nine: 'ninth',
+  twelve: 'twelfth',
+};
+
+function ordinal(n: number): string {
+  const text = cardinal(n);
+  const at = Math.max(text.lastIndexOf(' '), text.lastIndexOf('-')) + 1;
+  const last = text.slice(at);
+  return (
+    text.slice(0, at) + (irregular[last] ?? (last.endsWith('y') ? `${last.slice(0, -1)}ieth` : `${last}th`))
+  );
 }
 
 function run(text: string, state: State): void {
@@ -294,8 +315,8 @@ function apply(text: string, state: State, directive: Directive): number {
           radix: Number(first),
           parameters: parameters.slice(1),
         });
-      else if (directive.at) state.out += roman(Number(value));
-      else state.out += cardinal(Number(value));
+      else if (directive.at) state.out += roman(Number(value), directive.colon);
+      else state.out += directive.colon ? ordinal(Number(value)) : cardinal(Number(value));
       return directive.end;
     }
     case 'f':

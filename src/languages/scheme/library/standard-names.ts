@@ -173,7 +173,7 @@ export const standardNames: Readonly<Record<string, string>> = {
   'scheme write': `
     display write write-shared write-simple`,
   'srfi srfi-13': `
-    string-ci<> string-hash-ci string-map! string-reverse! string-titlecase! string-unfold-right xsubstring`,
+    string-ci<> string-hash-ci string-map! string-reverse! string-titlecase! string-unfold-right xsubstring string-compare string-compare-ci`,
   'srfi srfi-14': `
     char-set-adjoin! char-set-complement! char-set-delete! char-set-difference! char-set-intersection!
     char-set-union!`,

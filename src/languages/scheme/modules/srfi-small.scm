@@ -271,7 +271,7 @@
 (define-module (srfi srfi-37)
   #:use-module (srfi srfi-9)
   #:export (option option-names option-required-arg? option-optional-arg? option-processor option? args-fold))
-(define-record-type option
+(define-record-type <option>
   (option names required-arg? optional-arg? processor)
   option?
   (names option-names)
@@ -543,3 +543,19 @@
 (define (hash-table->alist t) (hash-entries (table-handle t)))
 (define (hash-table-copy t . rest) (alist->hash-table (hash-table->alist t) (table-same t)))
 (define (hash-table-merge! a b) (hash-table-walk b (lambda (k v) (unless (entry a k) (put! a k v)))) a)
+
+;;; (srfi srfi-111)
+(define-module (srfi srfi-111)
+  #:use-module (srfi srfi-9)
+  #:export (box box? unbox set-box!))
+(define-record-type box
+  (make-box value)
+  box?
+  (value unbox set-box!))
+(define (box value) (make-box value))
+;;; (srfi srfi-45)
+(define-module (srfi srfi-45)
+  #:export (lazy eager)
+  #:re-export (delay force promise?))
+(define-syntax-rule (lazy expression) (delay-force expression))
+(define (eager value) (make-promise value))
