@@ -306,7 +306,12 @@ function neededStages(stages: readonly ResolvedStage[], target: number): number[
   const enter = (index: number, span: Span) => {
     if (state.get(index) === 'done') return;
     if (state.get(index) === 'open') {
-      throw dockerfileError('stage-cycle', `stage ${label(stages[index]!)} is made from itself`, span);
+      throw dockerfileError(
+        'stage-cycle',
+        `stage ${label(stages[index]!)} is made from itself`,
+        span,
+        'stages may only copy from stages that do not need them; take one `--from` or FROM out of the circle',
+      );
     }
     state.set(index, 'open');
     queue.push({ index, from: dependencies(stages[index]!), span });

@@ -29,6 +29,7 @@ import { StagingArea } from '../../store/stage.ts';
 import { readBuildContext } from './build-context.ts';
 import { memoKey, readMemo, writeMemo } from './build-memo.ts';
 import { neededFeatures } from './builder-features.ts';
+import { checkContext, checkDockerfile } from './check-sources.ts';
 import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
 import { type LoweredHeredocs, lowerHeredocs } from './lower-heredocs.ts';
 import { normaliseImage } from './normalise.ts';
@@ -117,11 +118,12 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
   const lock = request.lock ?? emptyLockFile;
   const architecture = platform.split('/')[1] ?? 'amd64';
   const { text, file, resolved } = readRecipe(recipe, platform);
-  refuseEscapes(resolved);
+  checkDockerfile(resolved);
   const places = new Places(text);
   const epoch = sourceEpoch(host, lock);
   const builder = await findBuilder(host, { wanted: request.builder, needed: neededFeatures(resolved) });
   const context = readBuildContext({ directory: recipe.context, dockerfile: file, mtime: epoch });
+  checkContext(resolved, context);
   const memo = await memoKey({
     text,
     resolved,
@@ -297,25 +299,6 @@ function sourceEpoch(host: Host, lock: LockFile): number {
   if (given !== undefined && /^\d{1,11}$/.test(given)) return Number(given);
   const times = [...lock.debian.values()].map(({ timestamp }) => parseTimestamp(timestamp) ?? 0);
   return Math.max(1, ...times.map((time) => Math.floor(time / 1000)));
-}
-
-/** COPY and ADD of something above the context: the engine would refuse it, less clearly. */
-function refuseEscapes(resolved: ResolvedDockerfile): void {
-  for (const index of resolved.needed) {
-    for (const { instruction, values } of resolved.stages[index]!.instructions) {
-      if (instruction.kind !== 'copy' && instruction.kind !== 'add') continue;
-      if (instruction.kind === 'copy' && instruction.from !== undefined) continue;
-      for (const { value, span } of values.slice(0, -1)) {
-        if (!/^(?:\.\/)*\.\.(?:\/|$)/.test(value)) continue;
-        throw new TrimaranError({
-          code: 'dockerfile/outside-context',
-          message: `\`${value}\` lies outside the build context`,
-          span,
-          hint: 'move it below the folder that is built, or make the folder above it the context',
-        });
-      }
-    }
-  }
 }
 
 interface Base {
