@@ -178,6 +178,50 @@ describe.skipIf(!hasTool('git'))('a Dockerfile converted to a flake', () => {
     expect(readFileSync(converted.files[0]!.path, 'utf8')).toContain('working_dir: /app');
   }, 60_000);
 
+  it('comes from a manifest as well, whose links make the root look like the source', async () => {
+    const url = `file://${root}/damn-server`;
+    const names = ['uvicorn', 'fastapi', 'pyjwt', 'requests-oauthlib', 'itsdangerous', 'asyncpg'];
+    file(
+      'by-guix/manifest.scm',
+      `(define damn-server
+  (package
+    (name "damn-server")
+    (version "v0.30.0")
+    (source
+      (origin
+        (method git-fetch)
+        (uri (git-reference (url "${url}") (commit version)))
+        (sha256 (base32 "${'0'.repeat(52)}"))))
+    (build-system copy-build-system)
+    (arguments '(#:install-plan '(("." "."))))
+    (synopsis "server") (description "server") (home-page "") (license #f)))
+(concatenate-manifests
+  (list (specifications->manifest (list "python" ${names.map((name) => `"python-${name}"`).join(' ')}))
+        (packages->manifest (list damn-server))))
+`,
+    );
+    const pack = `guix time-machine -C channels.scm -- pack -m manifest.scm -f docker
+      --image-tag=damn-docker-nix-guix_api --entry-point=bin/uvicorn -A damn_server.api:app
+      -A --host -A 0.0.0.0 -A --port -A 80 -S /damn_server=damn_server`;
+    file(
+      'by-guix/docker-compose.yml',
+      `services:\n  api:\n    image: damn-docker-nix-guix_api\n    ports: ["8000:80"]\nx-trimaran:\n  api:\n    guix: >-\n      ${pack}\n`,
+    );
+    const project = await loadComposeProject({ directory: join(root, 'by-guix'), environment: {} });
+    const converted = await convertRecipe({
+      host,
+      project,
+      service: 'api',
+      from: 'guix',
+      to: 'nix',
+      set: 'nixpkgs',
+    });
+    writeFileSync(converted.files[0]!.path, converted.files[0]!.text);
+    file('by-hand/flake.nix', byHand(url));
+    const wanted = await evaluate('by-hand', 'docker');
+    expect((await evaluate('by-guix', 'api')).config).toEqual(wanted.config);
+  }, 60_000);
+
   it('carries variables, labels, ports, the health check and texts into the configuration', async () => {
     file('other/docker-compose.yml', 'services:\n  web:\n    build: .\n');
     file(

@@ -220,6 +220,43 @@ describe('readManifest', () => {
   });
 });
 
+describe('links of a pack command', () => {
+  const read = (plan: string, ...links: string[]) =>
+    readManifest({
+      text: `(packages->manifest (list (package (name "s") (source (local-file "server" "s"))
+        (arguments '(#:install-plan '(${plan}))))))`,
+      file: 'manifest.scm',
+      path: '/p/manifest.scm',
+      command: {
+        value: `guix pack -m manifest.scm ${links.map((link) => `-S ${link}`).join(' ')}`,
+        span: { file: 'x', line: 1, column: 1 },
+      },
+    });
+  it.each([
+    ['("areas" "areas")', ['/areas=areas'], [['/p/server', undefined]], true],
+    ['("." "app/")', ['/app=app', '/areas=app/areas'], [['/p/server', '/app']], true],
+    ['("." "app/")', ['/srv=app'], [['/p/server', '/srv']], false],
+    ['("src" "share/")', ['/opt/x=share/src/y'], [['/p/server/src/y', '/opt/x']], false],
+    [
+      '("a/b" "c")',
+      ['/d=c', '/e=c/f'],
+      [
+        ['/p/server/a/b', '/d'],
+        ['/p/server/a/b/f', '/e'],
+      ],
+      false,
+    ],
+    ['("." ".")', [], [['/p/server', undefined]], false],
+  ])('%s with %j', (plan, links, sources, isRoot) => {
+    const needs = read(plan, ...links);
+    expect(needs.sources.map(({ value }) => [value.kind === 'local' && value.path, value.target])).toEqual(
+      sources,
+    );
+    expect(needs.rootSource !== undefined).toBe(isRoot);
+    expect(needs.workingDirectory).toBeUndefined();
+  });
+});
+
 describe('readFlake', () => {
   it('gives nothing for text that is no flake, and remarks for what is not plain', () => {
     const flake = { file: 'flake.nix', directory: '/p', ...wanted };

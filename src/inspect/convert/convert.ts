@@ -48,7 +48,7 @@ export async function convertRecipe(request: ConvertRequest): Promise<Conversion
   const service = serviceNamed(project, request.service);
   const clones = new Clones(host);
   try {
-    const needs = await readNeeds(request, service, clones);
+    const needs = startingInSource(await readNeeds(request, service, clones));
     const set = request.set ?? chooseSet(project, { needs, to });
     const wanted = [...needs.requirements.map(({ value }) => value), ...baseRequirements(needs, set)];
     const resolved = await resolveNames({ ...host, cwd: project.directory }, set, wanted);
@@ -74,6 +74,19 @@ export async function convertRecipe(request: ConvertRequest): Promise<Conversion
   } finally {
     clones.remove();
   }
+}
+
+/** A command that starts in a root which looks like a source starts as well in that source. */
+function startingInSource(needs: ImageNeeds): ImageNeeds {
+  const { rootSource, workingDirectory } = needs;
+  if (rootSource === undefined || workingDirectory !== undefined) return needs;
+  return {
+    ...needs,
+    workingDirectory: {
+      value: { kind: 'source', source: rootSource.value, inside: '' },
+      span: rootSource.span,
+    },
+  };
 }
 
 function serviceNamed(project: ComposeProject, name: string): Service {

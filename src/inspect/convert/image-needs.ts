@@ -56,6 +56,8 @@ export interface ImageNeeds {
   /** `NAME` and value. */
   readonly environment: readonly Placed<readonly [string, string]>[];
   readonly workingDirectory: Placed<WorkingDirectory> | undefined;
+  /** A source whose files lie in the root, where a recipe that cannot name a working directory starts its command. */
+  readonly rootSource?: Placed<Source> | undefined;
   readonly entrypoint: Placed<readonly string[]> | undefined;
   readonly command: Placed<readonly string[]> | undefined;
   readonly user: Placed<string> | undefined;

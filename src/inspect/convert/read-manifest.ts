@@ -1,6 +1,6 @@
 // Reads what an image needs off a Guix manifest and the `guix pack` command that packs it. Forms as text: nothing is
 // evaluated.
-import { dirname, resolve } from 'node:path';
+import { dirname, posix, resolve } from 'node:path';
 import { type Form, fieldOf, findForms, readSchemeForms } from '../../compose/scheme-forms.ts';
 import type { Placed } from '../../compose/service.ts';
 import { splitCommand } from '../../compose/split-command.ts';
@@ -54,6 +54,7 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
             name: name.text,
             variable: bound?.kind === 'symbol' ? bound.text : undefined,
             source,
+            plan: installPlan(form),
             span: form.span,
           },
         ];
@@ -61,8 +62,19 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
   const entry = optionsNamed(/^--entry-point$/)[0];
   const args = optionsNamed(/^(?:-A|--entry-point-argument)$/);
   const at = manifest.command?.span ?? { file: manifest.file, line: 1, column: 1 };
-  const words = entry === undefined ? [] : [entry.replace(/^.*\//, ''), ...args];
-  const links = optionsNamed(/^(?:-S|--symlink)$/);
+  const program =
+    entry === undefined
+      ? undefined
+      : (/^\/*bin\/([^/]+)$/.exec(entry)?.[1] ?? `/${entry.replace(/^\/+/, '')}`);
+  const words = program === undefined ? [] : [program, ...args];
+  const links = optionsNamed(/^(?:-S|--symlink)$/).map((text) => {
+    const [link = ''] = text.split('=', 1);
+    return { link, target: bare(text.slice(link.length + 1)) };
+  });
+  const placed = packages.map((item) => placeInRoot(item, links));
+  for (const { lost, span } of placed)
+    for (const link of lost) remarks.push({ value: `the link ${link} into a repository`, span });
+  const inRoot = placed.filter(({ isRoot }) => isRoot);
   const tag = optionsNamed(/^--image-tag$/)[0];
   const workdir = optionsNamed(/^--workdir$/)[0];
   const user = optionsNamed(/^--user$/)[0];
@@ -73,14 +85,12 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
     file: manifest.file,
     imageName: tag,
     base: undefined,
-    sources: packages.map(({ source, span }) => ({
-      value: links.length === 1 ? { ...source, target: links[0]!.split('=', 1)[0]! } : source,
-      span,
-    })),
+    sources: placed.flatMap(({ sources, span }) => sources.map((value) => ({ value, span }))),
     requirements: specifications(forms, new Set(packages.flatMap((item) => item.variable ?? []))),
     environment: pairsOf(optionsNamed(/^--env$/), at),
     workingDirectory:
       workdir === undefined ? undefined : { value: { kind: 'path', path: workdir }, span: at },
+    rootSource: inRoot.length === 1 ? { value: inRoot[0]!.sources[0]!, span: inRoot[0]!.span } : undefined,
     entrypoint: undefined,
     command: words.length === 0 ? undefined : { value: words, span: at },
     user: user === undefined ? undefined : { value: user, span: at },
@@ -93,6 +103,90 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
     healthcheck: undefined,
     stopSignal: undefined,
     remarks,
+  };
+}
+
+/** A path of a profile or a source: `areas`, and nothing for all of it. */
+function bare(path: string): string {
+  const whole = posix.normalize(path).replace(/^\/+|\/+$/g, '');
+  return whole === '.' ? '' : whole;
+}
+
+/** Paths of the source and where they come to lie in the profile; all of it unless the package says otherwise. */
+function installPlan(form: Form): (readonly [source: string, target: string])[] {
+  const found: (readonly [string, string])[] = [];
+  const visit = (inner: Form): void => {
+    if (inner.kind !== 'list') return;
+    for (const [at, item] of inner.items.entries()) {
+      const plan = inner.items[at + 1];
+      if (item.kind === 'symbol' && item.text === '#:install-plan' && plan?.kind === 'list') {
+        for (const entry of plan.items) {
+          const [source, target] = entry.kind === 'list' ? entry.items : [];
+          if (source?.kind !== 'string') continue;
+          const into = target?.kind === 'string' ? target.text : './';
+          const isInto = into.endsWith('/') && !source.text.endsWith('/') && bare(source.text) !== '';
+          found.push([
+            bare(source.text),
+            bare(isInto ? posix.join(into, posix.basename(source.text)) : into),
+          ]);
+        }
+      }
+      visit(item);
+    }
+  };
+  visit(form);
+  return found.length === 0 ? [['', '']] : found;
+}
+
+/** Where the links of a pack command put the files of a package. */
+function placeInRoot(
+  {
+    source,
+    plan,
+    span,
+  }: { readonly source: Source; readonly plan: ReturnType<typeof installPlan>; readonly span: Span },
+  links: readonly { readonly link: string; readonly target: string }[],
+): {
+  readonly sources: readonly Source[];
+  readonly isRoot: boolean;
+  readonly lost: readonly string[];
+  readonly span: Span;
+} {
+  const linked = links.flatMap(({ link, target }) => {
+    const entry = plan.find(([, into]) => into === '' || target === into || target.startsWith(`${into}/`));
+    if (entry === undefined) return [];
+    const [from, into] = entry;
+    return [{ link, inside: bare(posix.join(from, target.slice(into.length))) }];
+  });
+  // Links that are called as what they lead to make the root look like the source; one may lead to all of it.
+  const others = linked.filter(({ link, inside }) => inside === '' || bare(link) !== inside);
+  const isRoot = linked.length > others.length && others.every(({ inside }) => inside === '');
+  if (isRoot || linked.length === 0) {
+    const [place] = others;
+    return {
+      sources: [place === undefined ? source : { ...source, target: place.link }],
+      isRoot,
+      lost: [],
+      span,
+    };
+  }
+  const whole = linked.filter(({ inside }) => inside === '');
+  if (source.kind === 'local')
+    return {
+      sources: linked.map(({ link, inside }) => ({
+        ...source,
+        path: resolve(source.path, inside),
+        target: link,
+      })),
+      isRoot,
+      lost: [],
+      span,
+    };
+  return {
+    sources: whole.length === 0 ? [source] : whole.map(({ link }) => ({ ...source, target: link })),
+    isRoot,
+    lost: linked.filter(({ inside }) => inside !== '').map(({ link }) => link),
+    span,
   };
 }
 

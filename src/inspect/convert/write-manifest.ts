@@ -102,10 +102,16 @@ export function writeManifest(draft: Draft, options: ManifestOptions): ManifestT
 }
 
 function specificationNames(draft: Draft): string[] {
-  const names = draft.names.map((name) =>
-    name.python === undefined ? (name.plain === 'python3' ? 'python' : name.plain!) : `python-${name.python}`,
+  const names = draft.names.flatMap((name) =>
+    name.python === undefined ? plainNames(name) : [`python-${name.python}`],
   );
   return [...new Set([...(draft.python ? ['python'] : []), ...names])];
+}
+
+/** Names that a set gives to several Debian packages or to a version of one mean nothing to a manifest; theirs do. */
+function plainNames({ plain, debian }: Draft['names'][number]): readonly string[] {
+  if (plain === 'python3') return ['python'];
+  return debian.length === 0 || debian.includes(plain!) ? [plain!] : debian;
 }
 
 function packageLines(source: DraftSource, options: ManifestOptions): string[] {
