@@ -89,10 +89,11 @@ function stringEnd(text: string, from: number): number | undefined {
 }
 
 function afterHash(text: string, index: number): number | undefined {
-  const before = text[index - 1]!;
-  if (!/[\s()[\]";'`,]/.test(before)) {
+  let before = index - 1;
+  while (/['`,]/.test(text[before]!)) before--;
+  if (!/[\s()[\]";]/.test(text[before]!)) {
     // Within a symbol it means nothing; after a prefix of more than one character it may.
-    return /[~$+@#]/.test(before) && /[\\{|;!]/.test(text[index + 1] ?? '') ? undefined : index + 1;
+    return /[\\{|;!]/.test(text[index + 1] ?? '') ? undefined : index + 1;
   }
   switch (text[index + 1]) {
     case '\\':
