@@ -52,6 +52,7 @@ export { type VerifiedService, type VerifyRequest, verifyProject } from './inspe
 export { writeArchive } from './oci/archive-write.ts';
 export { connectEngine, type Engine, loadImages } from './oci/engine.ts';
 export type { Image } from './oci/image.ts';
+export { copyToLayout } from './oci/registry-copy.ts';
 export { type BuilderKind, builderKinds } from './routes/dockerfile/engine-kinds.ts';
 export {
   buildGuix,

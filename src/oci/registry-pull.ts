@@ -54,6 +54,8 @@ export interface RemoteImage {
   readonly digest: Sha256Digest;
   /** Digest of this platform's manifest. */
   readonly manifestDigest: Sha256Digest;
+  /** The manifest as it is there. */
+  readonly manifestBytes: Buffer;
   readonly config: ImageConfig;
   readonly configBytes: Buffer;
   /** The blobs of its layers, lowest first, as compressed as they are there. */
@@ -187,7 +189,7 @@ export async function fetchRemoteImage(
   const endpoints = await session.pullEndpoints(named);
   const top = await fetchManifest(session, { reference: named, endpoints });
   let manifest = parseManifest(top.bytes, label);
-  let manifestDigest = top.digest;
+  let { digest: manifestDigest, bytes: manifestBytes } = top;
   for (let depth = 0; manifest.kind === 'index'; depth++) {
     if (depth > 3) {
       throw new TrimaranError({
@@ -198,7 +200,8 @@ export async function fetchRemoteImage(
     }
     manifestDigest = selectPlatform(manifest.manifests, { platform, label }).digest;
     const inner = { domain: named.domain, path: named.path, digest: manifestDigest };
-    manifest = parseManifest((await fetchManifest(session, { reference: inner, endpoints })).bytes, label);
+    ({ bytes: manifestBytes } = await fetchManifest(session, { reference: inner, endpoints }));
+    manifest = parseManifest(manifestBytes, label);
   }
   const { config: descriptor, layers } = manifest;
   const configLabel = `the configuration of ${label}`;
@@ -235,7 +238,8 @@ export async function fetchRemoteImage(
       exitCode: 4,
     });
   }
-  return { reference: named, digest: top.digest, manifestDigest, config, configBytes, layers };
+  const description = { reference: named, digest: top.digest, manifestDigest, manifestBytes };
+  return { ...description, config, configBytes, layers };
 }
 
 /**

@@ -8,7 +8,9 @@ import { readContentsWhole } from './content-stream.ts';
 import { mediaTypes } from './descriptor.ts';
 import { exampleImage, exampleTree } from './example-image.ts';
 import { diffIds, type Image } from './image.ts';
+import { readLayout } from './oci-layout.ts';
 import { parseReference } from './reference.ts';
+import { copyToLayout } from './registry-copy.ts';
 import { fetchRemoteImage, pullImage, resolveReference } from './registry-pull.ts';
 import { pushImage } from './registry-push.ts';
 import { type RegistryServer, type RegistryServerOptions, startRegistry } from './registry-server.ts';
@@ -172,6 +174,37 @@ describe('push and pull', () => {
     await expect(
       fetchRemoteImage(open(), { ...options, platform: { os: 'linux', architecture: 's390x' } }),
     ).rejects.toThrowError(expect.objectContaining({ hint: 'it has linux/amd64, linux/arm64/v8' }));
+  });
+});
+
+describe('copyToLayout', () => {
+  const copy = (registry: RegistryServer, name: string, folder = cache('layout')) =>
+    copyToLayout(open(), { reference: at(registry, name), platform, folder });
+
+  it('keeps the blobs and the manifest as they are there', async () => {
+    const registry = await start();
+    const image = await example();
+    const { digest } = await push(registry, 'app:1', image);
+    const { manifestDigest } = await copy(registry, 'app:1');
+    expect(manifestDigest).toBe(digest);
+    expect(readdirSync(cache('layout')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+    expect(readdirSync(cache('layout/blobs/sha256'))).toHaveLength(4);
+    const [read] = await readLayout(cache('layout'), { cacheDirectory: cache() });
+    expect(read!.configDigest).toBe(image.configDigest);
+    expect(read!.names).toEqual([at(registry, 'app:1')]);
+  });
+
+  it('leaves nothing behind when a blob is wrong, and no folder replaced', async () => {
+    const registry = await start();
+    await push(registry, 'app:1');
+    registry.inject({ path: /blobs/, corrupt: true, times: 50 });
+    await expect(copy(registry, 'app:1')).rejects.toThrow(code('oci/digest-mismatch'));
+    expect(readdirSync(directory).filter((name) => name.startsWith('layout'))).toEqual([]);
+    const other = await start();
+    await push(other, 'app:1');
+    mkdirSync(cache('layout/mine'), { recursive: true });
+    await expect(copy(other, 'app:1')).rejects.toThrow(code('oci/layout-exists'));
+    expect(readdirSync(cache('layout'))).toEqual(['mine']);
   });
 });
 
