@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isTrimaranError } from '../foundation/error.ts';
-import { archiveRoots, findMirrors, openArchive } from './archive.ts';
+import { findMirrors, openArchive } from './archive.ts';
+import { archiveRoots } from './archive-roots.ts';
 import { makeTestArchive, makeTestKey, type TestArchive, type TestKey } from './test-archive.ts';
 
 let key: TestKey;

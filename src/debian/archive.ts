@@ -1,17 +1,17 @@
 // A Debian archive at one moment: a verified release, and its package index fetched, checked and kept on disk.
 // One suite is one set; `-updates` and `-security` are not mixed in.
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decompress } from '../formats/compression.ts';
 import { temporaryNameFor, writeFileAtomically } from '../foundation/atomic-file.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import { download, redactUrl } from '../foundation/download.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import { mirrorsFor, readAptSources } from './apt-sources.ts';
+import { ensureIndex, withIndexFile } from './archive-indexes.ts';
+import { debianSnapshot, snapshotDelays, snapshotRoots } from './archive-roots.ts';
 import { explainNoSpace } from './no-space.ts';
-import { openPackageIndex, type PackageIndex, PackageIndexWriter, parsePackages } from './package-index.ts';
+import { openPackageIndex, type PackageIndex } from './package-index.ts';
 import {
   checkValidUntil,
   debianArchiveKeys,
@@ -23,9 +23,6 @@ import {
   type ReleaseFile,
   verifyRelease,
 } from './release.ts';
-
-/** Where Debian keeps every past state of its archive. */
-export const debianSnapshot = 'https://snapshot.debian.org/archive/debian';
 
 export interface ArchiveOptions {
   readonly host: Pick<Host, 'fetch' | 'now' | 'progress'>;
@@ -237,28 +234,6 @@ function releaseRoots(options: ArchiveOptions, pinned: number | undefined) {
   return roots;
 }
 
-const hour = 3_600_000;
-const snapshotDelays = [0, 6 * hour, 24 * hour];
-
-function snapshotRoots(
-  options: { readonly snapshot?: string | undefined },
-  pinned: number,
-  delays: readonly number[] = snapshotDelays,
-): string[] {
-  const base = (options.snapshot ?? debianSnapshot).replace(/\/+$/, '');
-  return delays.map((delay) => `${base}/${formatTimestamp(pinned + delay)}`);
-}
-
-/** Archive roots that may hold a file of a pinned state: the mirrors, then the snapshot service at and after it. */
-export function archiveRoots(options: {
-  readonly mirrors: readonly string[];
-  readonly timestamp?: string | undefined;
-  readonly snapshot?: string | undefined;
-}): string[] {
-  const pinned = options.timestamp === undefined ? undefined : parseTimestamp(options.timestamp);
-  return [...options.mirrors, ...(pinned === undefined ? [] : snapshotRoots(options, pinned))];
-}
-
 function noMirror(suite: string): TrimaranError {
   return new TrimaranError({
     code: 'debian/no-mirror',
@@ -317,110 +292,4 @@ async function fetchSmall(
   } finally {
     await rm(target, { force: true });
   }
-}
-
-async function withIndexFile<T>(
-  options: ArchiveOptions & { readonly release: Release; readonly path: string },
-  use: (file: string, listed: ReleaseFile) => Promise<T>,
-): Promise<T> {
-  const { release, path } = options;
-  const listed = release.files.get(path);
-  if (listed === undefined) {
-    throw new TrimaranError({
-      code: 'debian/no-such-index',
-      message: `the release file of ${release.codename} lists no ${path}`,
-      hint: 'try another mirror: set TRIMARAN_DEBIAN_MIRROR',
-      exitCode: 4,
-    });
-  }
-  const slash = path.lastIndexOf('/');
-  const hashed = `${path.slice(0, slash + 1)}by-hash/SHA256/${listed.sha256}`;
-  // The snapshot of the release's own date comes last: the mirror may have moved on since.
-  const roots = archiveRoots({ ...options, timestamp: options.timestamp ?? release.timestamp });
-  const urls = roots.flatMap((root) =>
-    (release.byHash ? [hashed, path] : [path]).map((name) => `${root}/dists/${options.suite}/${name}`),
-  );
-  const directory = join(options.cacheDirectory, 'debian', 'fetched');
-  await mkdir(directory, { recursive: true });
-  const target = join(directory, listed.sha256);
-  const task = options.host.progress.start({ label: path, total: listed.size, unit: 'bytes' });
-  // Under a name of its own, since another process may fetch and remove the same file meanwhile.
-  const mine = temporaryNameFor(target);
-  try {
-    for (let attempt = 0; ; attempt++) {
-      if (!existsSync(target) || sha256Hex(await readFile(target)) !== listed.sha256) {
-        await download({
-          host: options.host,
-          urls,
-          target,
-          size: listed.size,
-          digest: { algorithm: 'sha256', bytes: Buffer.from(listed.sha256, 'hex') },
-          onBytes: (count) => task.advance(count),
-        });
-      }
-      try {
-        await rename(target, mine);
-        break;
-      } catch (error) {
-        if (systemErrorCode(error) !== 'ENOENT' || attempt === 3) throw error;
-      }
-    }
-  } finally {
-    task.done();
-  }
-  try {
-    return await use(mine, listed);
-  } finally {
-    await rm(mine, { force: true });
-  }
-}
-
-/** Raised whenever records or the table change, so that old tables are made anew. */
-const indexFormat = 3;
-
-async function ensureIndex(
-  archive: Archive,
-  cacheDirectory: string,
-  host: ArchiveOptions['host'],
-): Promise<string> {
-  const { release, components, architecture } = archive;
-  const binaries = [architecture, 'all'].flatMap((name) =>
-    components.map((component) => `${component}/binary-${name}/Packages`),
-  );
-  const parts = binaries.flatMap((path) => {
-    // Measured on bookworm: 12.1 MB of gzip inflate in 0.25 s; 8.8 MB of xz take 1.3 s outside native code.
-    const compressed = [`${path}.gz`, `${path}.xz`, path].find((name) => release.files.has(name));
-    return compressed === undefined ? [] : [{ path, compressed }];
-  });
-  const name = sha256Hex(
-    Buffer.from(
-      [indexFormat, architecture, ...parts.map((part) => release.files.get(part.compressed)!.sha256)].join(
-        '\n',
-      ),
-    ),
-  );
-  const file = join(cacheDirectory, 'debian', 'indexes', `${name}.table`);
-  try {
-    openPackageIndex(file, architecture).close();
-    return file;
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT' && !isTrimaranError(error, 'debian/bad-cache')) throw error;
-  }
-  const writer = new PackageIndexWriter(architecture);
-  for (const part of parts) {
-    await archive.withIndexFile(part.compressed, async (packed, listed) => {
-      // The release states the size unpacked as well; without it, text packs to a fiftieth at best.
-      const limit = release.files.get(part.path)?.size ?? listed.size * 50;
-      // Whole, as that takes a fifth of the time of zlib's streams; 50 MB for bookworm.
-      const text = await decompress(await readFile(packed), { limit, name: part.compressed });
-      for (const record of parsePackages(text)) writer.add(record);
-    });
-  }
-  const task = host.progress.start({ label: `index of ${release.codename}` });
-  try {
-    await writer.write(file);
-  } finally {
-    task.done();
-  }
-  return file;
 }

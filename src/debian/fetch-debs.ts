@@ -6,7 +6,7 @@ import { mapConcurrently } from '../foundation/concurrency.ts';
 import { download } from '../foundation/download.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
-import { archiveRoots } from './archive.ts';
+import { archiveRoots } from './archive-roots.ts';
 import type { PackageRecord } from './package-index.ts';
 
 export interface FetchDebsOptions {

@@ -1,6 +1,6 @@
 // What goes wrong on the command line: each case gets an error with a code, a place, a reason and a next step, exit code
 // 2, 3 or 4, and leaves the locks as they were. On a tiny archive of our own, served from loopback.
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -10,6 +10,7 @@ import {
   testFile,
   testLink,
 } from '../../src/debian/test-archive.ts';
+import type { TreeEntry } from '../../src/foundation/file-tree.ts';
 import {
   buildToolPackages,
   type CommandResult,
@@ -23,11 +24,15 @@ const release = 'dists/bookworm/InRelease';
 
 let served: ServedArchive;
 beforeAll(async () => {
-  served = await serveArchive([
-    ...buildToolPackages(),
-    { name: 'python3-minimal' },
-    { name: 'python3', fields: { Depends: 'python3-minimal' } },
-  ]);
+  served = await serveArchive(
+    [
+      ...buildToolPackages(),
+      { name: 'python3-minimal' },
+      { name: 'python3', fields: { Depends: 'python3-minimal' } },
+      { name: 'python3-fastapi', fields: { Depends: 'python3' } },
+    ],
+    { contents: 'usr/lib/python3/dist-packages/fastapi-0.92.dist-info/METADATA python/python3-fastapi\n' },
+  );
 });
 afterAll(() => served?.close());
 
@@ -85,6 +90,17 @@ describe.concurrent('a recipe that is wrong', () => {
       expectError(result, { exitCode: 3, code, text, place: /at flake\.nix:7:/ });
       expect(result.stderr).toMatch(hint);
     }),
+  );
+
+  it.each(['p.fastpi', 'p.fastapy'])('asks for the Python distribution %s and is told the nearest', (name) =>
+    inProject(
+      flakeText(`name = "x"; copyToRoot = pkgs.python3.withPackages (p: [ ${name} ]);`),
+      async (project) => {
+        const result = await project.build();
+        expectError(result, { exitCode: 3, code: 'nix/eval', place: /at flake\.nix:7:/ });
+        expect(result.stderr).toMatch(/did you mean fastapi\?/i);
+      },
+    ),
   );
 
   it('gives an image unknown or too few arguments', async () => {
@@ -146,6 +162,12 @@ describe.concurrent('a recipe that is wrong', () => {
 });
 
 describe.concurrent('locks', () => {
+  let built: SmallProject;
+  beforeAll(async () => {
+    built = new SmallProject(served.env);
+    expect(await built.build()).toMatchObject({ exitCode: 0 });
+  });
+  afterAll(() => built?.remove());
   const newVersion = (text: string) => text.replace(/version: "?1\.0-1"?/, 'version: "9.9"');
   it.each([
     ['trimaran.lock', 'another version', newVersion, 'lock/mismatch', 3],
@@ -194,9 +216,27 @@ describe.concurrent('locks', () => {
       'flake/lock-version',
       3,
     ],
+    [
+      'trimaran.lock',
+      'a path that leads out',
+      (t: string) => t.replace(/pool\/main\/hello.*/, '../../etc/passwd'),
+      'lock/invalid',
+      3,
+    ],
+    ['trimaran.lock', 'half of itself', (t: string) => t.slice(0, t.length >> 1), 'lock/invalid', 3],
+    [
+      'trimaran.lock',
+      'a conflict of versions',
+      (t: string) => `<<<<<<< HEAD\n${t}=======\n${t}>>>>>>> other\n`,
+      'lock/merge-conflict',
+      3,
+    ],
+    ['trimaran.lock', 'everything twice', (t: string) => t + t.slice(t.indexOf('\n')), 'lock/syntax', 3],
   ] as const)('%s with %s is refused and left alone', (file, _what, edit, code, exitCode) =>
     inProject(flakeText(), async (project) => {
-      expect(await project.build()).toMatchObject({ exitCode: 0 });
+      // All begin where one build ended.
+      for (const name of ['flake.lock', 'trimaran.lock']) project.write(name, built.read(name));
+      cpSync(built.cache, project.cache, { recursive: true, verbatimSymlinks: true });
       const edited = edit(project.read(file));
       expect(edited).not.toBe(project.read(file));
       project.write(file, edited);
@@ -221,7 +261,17 @@ describe.concurrent('an archive that is wrong', () => {
   const flip = (bytes: Buffer) =>
     bytes.fill(bytes[bytes.length - 9]! ^ 1, bytes.length - 9, bytes.length - 8);
   const cut = (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1);
+  const hardLink = (path: string, target: string): TreeEntry => {
+    return { kind: 'hardlink', path, target, mode: 0o644, uid: 0, gid: 0, mtime: 5 };
+  };
   const nothing = () => {};
+  const middle = (bytes: Buffer) =>
+    bytes.fill(bytes[bytes.length >> 1]! ^ 1, bytes.length >> 1, (bytes.length >> 1) + 1);
+  const longer = (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('more')]);
+  const page = () => Buffer.from('<html>please log in</html>');
+  const gone = (pattern: RegExp) => (archive: ServedArchive) => {
+    for (const path of pathOf(archive, pattern)) archive.archive.files.delete(path);
+  };
 
   it.each([
     ['lacks a package', spoil(/^$/, cut), [], {}, 'debian/package-gone', 4],
@@ -248,6 +298,50 @@ describe.concurrent('an archive that is wrong', () => {
       {},
       'debian/unsafe-entry',
       4,
+    ],
+    ['has a .deb changed in its middle', spoil(/libhello_/, middle), [], {}, 'download/mismatch', 4],
+    ['has a .deb with more at its end', spoil(/hello_1/, longer), [], {}, 'download/mismatch', 4],
+    ['has a page where a release should be', spoil(/InRelease/, page), [], {}, 'debian/bad-signature', 4],
+    ['has no index any more', gone(/Packages|by-hash/), [], {}, 'debian/index-gone', 4],
+    [
+      'has a hard link that leads out',
+      nothing,
+      [hello([hardLink('evil', '../../etc/passwd')])],
+      {},
+      'tar/unsafe-path',
+      4,
+    ],
+    [
+      'has a hard link through a link',
+      nothing,
+      [hello([testLink('opt', '/etc'), hardLink('evil', 'opt/passwd')])],
+      {},
+      'debian/unsafe-entry',
+      4,
+    ],
+    [
+      'has a link in the place of another package’s folder',
+      nothing,
+      [hello([testDirectory('usr'), testLink('usr/lib', '/tmp')], { Depends: 'libhello' })],
+      {},
+      'debian/file-conflict',
+      3,
+    ],
+    [
+      'has one file twice in a package',
+      nothing,
+      [hello([testFile('x', 'a'), testFile('x', 'b')])],
+      {},
+      'debian/file-conflict',
+      4,
+    ],
+    [
+      'has packages that exclude each other',
+      nothing,
+      [hello([], { Depends: 'libhello', Conflicts: 'libhello' })],
+      {},
+      'debian/conflict',
+      3,
     ],
     [
       'has one file in two packages',
@@ -307,6 +401,41 @@ describe.concurrent('an archive that is wrong', () => {
     }
   });
 
+  it('cannot be reached without a network, which is said', () =>
+    inProject(
+      flakeText(),
+      async (project) =>
+        expectError(await project.build({ shell: 'exec unshare --user --map-root-user --net "$@"' }), {
+          exitCode: 4,
+          code: 'download/unreachable',
+          text: /next: check the network connection/,
+        }),
+      { TRIMARAN_DEBIAN_MIRROR: 'http://mirror.example/debian' },
+    ));
+
+  it('has no longer what the lock names', () =>
+    inProject(flakeText(), async (project) => {
+      expect(await project.build()).toMatchObject({ exitCode: 0 });
+      const newer = await serveArchive([{ name: 'hello', version: '2.0-1', files: [testFile('x')] }]);
+      try {
+        await inProject(
+          flakeText(),
+          async (other) => {
+            for (const name of ['flake.lock', 'trimaran.lock']) other.write(name, project.read(name));
+            expectError(await other.build(), {
+              exitCode: 4,
+              code: 'debian/package-gone',
+              text: /hello 1\.0-1 is on no mirror and in no snapshot any more[\s\S]*next: run `trimaran lock --update`/,
+            });
+            expect(other.read('trimaran.lock')).toBe(project.read('trimaran.lock'));
+          },
+          newer.env,
+        );
+      } finally {
+        await newer.close();
+      }
+    }));
+
   it('cannot be reached, which does no harm when all is here', async () => {
     const archive = await serveArchive();
     try {
@@ -352,6 +481,22 @@ describe.concurrent('a command of a recipe', () => {
         });
       },
     ));
+
+  it('needs a sandbox, and user namespaces are forbidden', () =>
+    inProject(command('echo > $out'), async (project) => {
+      const refused =
+        'exec unshare --user --map-root-user sh -c \'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"\' sh "$@"';
+      expectError(await project.build({ shell: refused }), {
+        exitCode: 4,
+        code: 'store/no-sandbox',
+        text: /no more user namespaces are allowed[\s\S]*next: allow user namespaces: `sysctl -w user\.max_user_namespaces/,
+      });
+      // With one user alone, all is made as by an ordinary user.
+      const alone = await project.trimaran(['nix', 'build', '.#docker'], {
+        shell: 'exec unshare --user --map-root-user "$@"',
+      });
+      expect(alone.exitCode, alone.stderr).toBe(0);
+    }));
 
   it('needs a sandbox that is not here', () =>
     inProject(command('echo > $out'), async (project) => {

@@ -4,7 +4,8 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAlternative } from '../../debian/alternatives.ts';
-import { type Archive, debianSnapshot, findSnapshot } from '../../debian/archive.ts';
+import { type Archive, findSnapshot } from '../../debian/archive.ts';
+import { debianSnapshot } from '../../debian/archive-roots.ts';
 import { declareRoot } from '../../debian/declared-root.ts';
 import { fetchDebs } from '../../debian/fetch-debs.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
