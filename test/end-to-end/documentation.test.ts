@@ -32,6 +32,11 @@ const elsewhere: readonly Elsewhere[] = [
     test: ['.ci/run', 'npm test'],
   },
   {
+    command: /^trimaran compare api --verify --probe /,
+    why: 'it builds three recipes once more, which takes minutes',
+    test: ['test/end-to-end/compare.test.ts', "'--probe', 'http://:8000/docs', '--json'"],
+  },
+  {
     command: /--sets debian:bookworm,debian:trixie$/,
     why: 'packages of trixie are not fetched for tests',
     test: ['test/end-to-end/compare-failures.test.ts', "'--sets', 'debian:bookworm,debian:trixie'"],

@@ -51,15 +51,17 @@ export interface RecipeChoice {
   readonly kind: RecipeKind;
   /** In place of the flake's own `nixpkgs`: `debian:trixie`. */
   readonly set?: string | undefined;
+  /** Asks the route even when nothing in the project has changed: Trimaran itself may have. */
+  readonly afresh?: boolean;
 }
 
 /** Builds a recipe, or says why that cannot be done here. */
 export async function buildRecipe(
   host: Host,
-  { project, service, kind, set }: RecipeChoice,
+  { project, service, kind, set, afresh }: RecipeChoice,
 ): Promise<BuiltRecipe | BuildProblem> {
   const file = memoFile(host, { project, service, kind, set });
-  const known = recall(host, file, project);
+  const known = afresh === true ? undefined : recall(host, file, project);
   if (known !== undefined) return known;
   try {
     const [built] = await buildProject({

@@ -197,7 +197,7 @@ async function compareService(
   for (const recipe of kinds.toSorted(
     (a, b) => Number(a.kind === 'dockerfile') - Number(b.kind === 'dockerfile'),
   ))
-    results.set(recipe, await buildRecipe(host, { project, service, ...recipe }));
+    results.set(recipe, await buildRecipe(host, { project, service, ...recipe, afresh: request.verify }));
   const built = kinds.map((recipe) => results.get(recipe)!);
   const facts = built.map((one) => ('facts' in one ? one.facts : undefined));
   const shared = sharedLayers(facts);
