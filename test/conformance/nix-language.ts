@@ -8,14 +8,22 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { toByteString } from '../../src/foundation/byte-string.ts';
+import { fromByteString, toByteString } from '../../src/foundation/byte-string.ts';
 import { isTrimaranError } from '../../src/foundation/error.ts';
 import { NixEvaluationError, renderNixError } from '../../src/languages/nix/errors.ts';
 import { createEvaluator, type NixValue } from '../../src/languages/nix/evaluator.ts';
 import type { NixHost } from '../../src/languages/nix/host.ts';
 import { createInMemoryHost } from '../../src/languages/nix/in-memory-host.ts';
 import type { LintLevel } from '../../src/languages/nix/parser.ts';
-import { flakeRefToStringBuiltin, parseFlakeRefBuiltin } from '../../src/routes/nix/flakes/fetch-builtins.ts';
+import {
+  flakeRefToStringBuiltin,
+  parseFlakeRefBuiltin,
+  whileFetching,
+} from '../../src/routes/nix/flakes/fetch-builtins.ts';
+import { tarballPath } from '../../src/routes/nix/flakes/fetchers/tarball.ts';
+import { requiredString } from '../../src/routes/nix/flakes/input.ts';
+import { inputFromUrl } from '../../src/routes/nix/flakes/input-url.ts';
+import { parseUrl } from '../../src/routes/nix/flakes/url.ts';
 import { diskFiles } from './nix-disk-files.ts';
 import knownFailures from './nix-language-known-failures.json' with { type: 'json' };
 
@@ -136,6 +144,15 @@ function run(directory: string, kind: Kind, file: string): Run {
     }),
     parseFlakeRef: parseFlakeRefBuiltin,
     flakeRefToString: flakeRefToStringBuiltin,
+    // Nothing is fetched here; what a URL alone makes impossible is said as when fetching.
+    fetchTreeUrl: ({ url }) => {
+      const input = inputFromUrl(parseUrl(fromByteString(url)), { isTree: true });
+      try {
+        throw new Error(`${tarballPath(requiredString(input, 'url'))} is not fetched`);
+      } catch (error) {
+        throw whileFetching(input, error);
+      }
+    },
   };
   const evaluator = createEvaluator({
     host,

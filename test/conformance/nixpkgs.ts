@@ -50,8 +50,15 @@ function realVersion(): string {
 
 function evaluateHere(nixpkgs: string, attributes: readonly string[]): Ours {
   const host = createInMemoryHost({ files: diskFiles });
-  // Some packages contain the version of the Nix that evaluates them.
-  const evaluator = createEvaluator({ host, settings: { nixVersion: realVersion() } });
+  // Some packages contain the version of the Nix that evaluates them, and some need more nested calls than are allowed
+  // since 2.20.
+  const nixVersion = realVersion();
+  const [major = 0, minor = 0] = nixVersion.split('.').map(Number);
+  const isUnlimited = major < 2 || (major === 2 && minor < 20);
+  const evaluator = createEvaluator({
+    host,
+    settings: { nixVersion, ...(isUnlimited ? { maxCallDepth: 1_000_000 } : {}) },
+  });
   let packages: NixValue | undefined;
   const results = attributes.map((path): Result => {
     try {

@@ -102,8 +102,13 @@ export function toNixError(thrown: unknown): NixError {
   if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
     return new NixError('stack-overflow', 'stack overflow (possible infinite recursion)');
   }
-  if (thrown instanceof TrimaranError) return new NixError('other', thrown.message, { cause: thrown });
-  throw thrown;
+  if (!(thrown instanceof TrimaranError)) throw thrown;
+  const error = new NixError('other', thrown.message, { cause: thrown });
+  // What else the host says about it, but for places, which are not the evaluator's.
+  for (const { message, span } of thrown.related) {
+    if (span === undefined) error.addTrace(0, toByteString(message));
+  }
+  return error;
 }
 
 /** One line of a trace, worked out. */

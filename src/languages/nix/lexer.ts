@@ -69,12 +69,36 @@ export interface LexerOptions {
   readonly pipeOperators: boolean;
 }
 
+/**
+ * Where a run of bytes of one class ends. The last answer is kept: in `1-1-1-…` every token asks whether a path begins
+ * with it, and all would go to the end of the same run.
+ */
+class Runs {
+  private readonly wanted: number;
+  private from = 0;
+  private end = 0;
+
+  constructor(wanted: number) {
+    this.wanted = wanted;
+  }
+
+  endFrom(text: ByteString, start: number): number {
+    if (start >= this.from && start < this.end) return this.end;
+    let at = start;
+    while (classOf(text.charCodeAt(at)) & this.wanted) at++;
+    this.from = start;
+    this.end = at;
+    return at;
+  }
+}
+
 export class Lexer {
   private readonly text: ByteString;
   private readonly options: LexerOptions;
   private readonly states: State[] = [];
   private state: State = State.default;
   private at = 0;
+  private readonly runs = { path: new Runs(pathPart), scheme: new Runs(schemePart) };
   /** The current token: where it starts and ends, its text (strings unescaped). */
   token: Token = Token.end;
   start = 0;
@@ -172,8 +196,7 @@ export class Lexer {
   /** Length of `PATH_CHAR*(/PATH_CHAR+)+/?` at an offset, or 0. */
   private pathLength(start: number): number {
     const text = this.text;
-    let at = start;
-    while (classOf(text.charCodeAt(at)) & pathPart) at++;
+    let at = this.runs.path.endFrom(text, start);
     if (text.charCodeAt(at) !== 47 || !(classOf(text.charCodeAt(at + 1)) & pathPart)) return 0;
     while (text.charCodeAt(at) === 47 && classOf(text.charCodeAt(at + 1)) & pathPart) {
       at += 2;
@@ -186,15 +209,13 @@ export class Lexer {
   /** Length of `PATH_CHAR*\/` when `${` follows, or 0. */
   private pathSegmentLength(start: number): number {
     const text = this.text;
-    let at = start;
-    while (classOf(text.charCodeAt(at)) & pathPart) at++;
-    return text.startsWith('/${', at) ? at + 1 - start : 0;
+    const at = this.runs.path.endFrom(text, start);
+    return text.charCodeAt(at) === 47 && text.startsWith('/${', at) ? at + 1 - start : 0;
   }
 
   private uriLength(start: number): number {
     const text = this.text;
-    let at = start;
-    while (classOf(text.charCodeAt(at)) & schemePart) at++;
+    let at = this.runs.scheme.endFrom(text, start);
     if (text.charCodeAt(at) !== 58) return 0;
     const scheme = at + 1;
     at = scheme;

@@ -18,6 +18,7 @@ import {
 import { parseGitUrl } from './git-url.ts';
 import { type InputAttribute, type InputAttributes, inputFromAttributes, isLocked } from './input.ts';
 import { inputFromUrl, showInput } from './input-url.ts';
+import { withTrace } from './load-flake.ts';
 import { type Registries, resolveInRegistries } from './registry.ts';
 import { sourceInfo } from './source-info.ts';
 import { parseUrl, redactUrl, writeUrl } from './url.ts';
@@ -75,6 +76,11 @@ export async function fetchTreeUrlBuiltin(
   return fetchInput(context, input, 'fetchTree');
 }
 
+/** An error of fetching an input, with which one it was. */
+export function whileFetching(input: InputAttributes, error: unknown): unknown {
+  return withTrace(error, `while fetching the input '${showInput(input)}'`);
+}
+
 async function fetchInput(
   context: FetchBuiltinContext,
   wanted: InputAttributes,
@@ -95,7 +101,9 @@ async function fetchInput(
         'This is not reproducible and will break after garbage collection or when shared.',
     );
   }
-  const tree = await context.fetcher.fetchTree(input);
+  const tree = await context.fetcher.fetchTree(input).catch((error: unknown) => {
+    throw whileFetching(input, error);
+  });
   const info = sourceInfo(tree.input, { emptyRevFallback: builtin === 'fetchGit' });
   return {
     outPath: tree.storePath,

@@ -110,6 +110,16 @@ interface Downloaded {
   readonly immutableUrl?: string;
 }
 
+/** The file that a `file:` URL names. Throws `flake/bad-url` when that is not told absolutely. */
+export function tarballPath(url: string): string {
+  const path = urlPathToPath(parseUrl(url).path);
+  if (path.startsWith('/')) return path;
+  throw flakeError(
+    'bad-url',
+    `tarball '${url}' must use an absolute path. The 'file' scheme does not support relative paths.`,
+  );
+}
+
 async function downloadTo(
   context: FetchContext,
   request: {
@@ -128,12 +138,7 @@ async function downloadTo(
       'unsupported',
       `cannot download '${redactUrl(url)}': only http, https and file URLs are`,
     );
-  const path = urlPathToPath(parsed.path);
-  if (!path.startsWith('/'))
-    throw flakeError(
-      'bad-url',
-      `tarball '${url}' must use an absolute path. The 'file' scheme does not support relative paths.`,
-    );
+  const path = tarballPath(url);
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw flakeError('not-found', `tarball '${path}' does not exist`, { exitCode: 4 });
   if (stat.isDirectory())
