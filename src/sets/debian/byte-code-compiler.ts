@@ -65,9 +65,16 @@ export class ByteCodeCompiler {
     const pending: { reader: AnswerReader; request: Request }[] = [];
     const errors: Buffer[] = [];
     const queue = this.#queue;
+    let hasEnded = false;
+    let wakeOwn = () => {};
     const nextRequest = async () => {
-      while (queue.length === 0 && !this.#closed) await new Promise<void>((wake) => this.#idle.push(wake));
-      return queue.shift();
+      while (queue.length === 0 && !this.#closed && !hasEnded)
+        await new Promise<void>((wake) => {
+          wakeOwn = wake;
+          this.#idle.push(wake);
+        });
+      // One that has ended takes nothing more, since nobody would answer.
+      return hasEnded ? undefined : queue.shift();
     };
     async function* requests(): AsyncGenerator<Uint8Array> {
       for (let request = await nextRequest(); request !== undefined; request = await nextRequest()) {
@@ -112,6 +119,10 @@ export class ByteCodeCompiler {
       });
     }
     this.#started--;
+    hasEnded = true;
+    const place = this.#idle.indexOf(wakeOwn);
+    if (place >= 0) this.#idle.splice(place, 1);
+    wakeOwn();
     for (const { request, reader } of pending) {
       request.reject(failure);
       reader.done();
@@ -130,13 +141,8 @@ export class ByteCodeCompiler {
     if (loader === undefined || python === undefined) throw new Error('no interpreter in the folder');
     return {
       command: inRoot(`usr/lib/${libraries[0]}/${loader}`),
-      args: [
-        '--library-path',
-        inRoot(`usr/lib/${libraries[0]}`),
-        '--argv0',
-        `/usr/bin/${python}`,
-        inRoot(`usr/bin/${python}`),
-      ],
+      // Loaders before glibc 2.33 know no --argv0, and with PYTHONHOME the interpreter needs none.
+      args: ['--library-path', inRoot(`usr/lib/${libraries[0]}`), inRoot(`usr/bin/${python}`)],
       env: {
         PYTHONHOME: inRoot('usr'),
         PYTHONHASHSEED: '0',
