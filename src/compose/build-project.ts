@@ -146,6 +146,15 @@ async function buildFromDockerfile(
   recipe: ServiceRecipe,
 ): Promise<BuiltService> {
   const { host, project } = request;
+  const [unsupported] = service.build?.unsupported ?? [];
+  if (unsupported !== undefined) {
+    throw new TrimaranError({
+      code: 'compose/unsupported-build',
+      message: `\`build.${unsupported.value}\` of the service \`${service.name}\` is not supported`,
+      span: unsupported.span,
+      hint: 'build this image with docker-compose, or put what it needs into the build context',
+    });
+  }
   const { image, archive } = await buildDockerfile({
     host,
     cacheDirectory: trimaranRoot(host),
@@ -169,6 +178,7 @@ export function dockerfileRecipe({ build }: Service): DockerfileRecipe | undefin
     inline: build.inline?.value,
     args: new Map([...build.args].map(([name, { value }]) => [name, value])),
     target: build.target?.value,
+    labels: build.labels,
   };
 }
 

@@ -100,6 +100,20 @@ describe('loadComposeProject', () => {
     expect([...a!.overrides.environment.values()].map(({ value }) => value)).toEqual(['20000000', '20_0']);
   });
 
+  it('takes build arguments without a value from the shell, labels, and notes what it cannot follow', async () => {
+    write({
+      'compose.yaml':
+        'services:\n  a:\n    build:\n      context: .\n      args: [GIVEN, GONE, OWN=1]\n      labels: { who: me }\n      secrets: [key]\n',
+    });
+    const [a] = (await load({ environment: { GIVEN: 'here' } })).services;
+    expect([...a!.build!.args].map(([name, { value }]) => [name, value])).toEqual([
+      ['GIVEN', 'here'],
+      ['OWN', '1'],
+    ]);
+    expect([...a!.build!.labels]).toEqual([['who', 'me']]);
+    expect(a!.build!.unsupported).toMatchObject([{ value: 'secrets', span: { line: 7 } }]);
+  });
+
   it('refuses to include what lies elsewhere, by name', async () => {
     const text = 'include: ["https://user:secret@example.org/app.git"]\nservices: { a: { image: a } }\n';
     const error = await failure(text);

@@ -21,6 +21,9 @@ export interface BuildSection {
   readonly inline?: Placed<string>;
   readonly args: ReadonlyMap<string, Placed<string>>;
   readonly target?: Placed<string>;
+  readonly labels: ReadonlyMap<string, string>;
+  /** Keys that decide about the image and that Trimaran does not know how to follow. */
+  readonly unsupported: readonly Placed<string>[];
   readonly span: Span;
 }
 
@@ -90,13 +93,15 @@ export function readService(
       profiles.length === 0 ||
       profiles.some((profile) => context.profiles.has(profile) || context.profiles.has('*')),
     overrides: readOverrides(node, context.environment),
-    ...(build === undefined ? {} : { build: readBuild(buildMap(build)) }),
+    ...(build === undefined ? {} : { build: readBuild(buildMap(build), context.environment) }),
     ...(image === undefined ? {} : { image }),
     ...(platform === undefined ? {} : { platform }),
   };
 }
 
-function readBuild(node: ConfigMap): BuildSection {
+const unsupportedKeys = ['additional_contexts', 'secrets', 'ssh', 'entitlements', 'privileged'];
+
+function readBuild(node: ConfigMap, shell: Readonly<Record<string, string | undefined>>): BuildSection {
   const context = placedText(childOf(node, 'context')) ?? { value: '.', span: node.span };
   const dockerfile = placedText(childOf(node, 'dockerfile'));
   const inline = placedText(childOf(node, 'dockerfile_inline'));
@@ -104,15 +109,23 @@ function readBuild(node: ConfigMap): BuildSection {
   const args = new Map<string, Placed<string>>();
   const written = childOf(node, 'args');
   for (const [arg, entry] of written === undefined ? [] : mapOfPairs(written).entries) {
-    const value = scalarText(entry.value);
+    // Without a value it is taken from where compose runs, and left out when it is not there either.
+    const value = scalarText(entry.value) ?? shell[arg];
     if (value !== undefined) args.set(arg, { value, span: entry.value.span });
   }
+  const labels = childOf(node, 'labels');
+  const labelled = labels === undefined ? [] : [...mapOfPairs(labels).entries];
   const isLocal = !/^[a-z]+:\/\/|^git@|^github\.com\//.test(context.value);
   const name = dockerfile?.value ?? 'Dockerfile';
   const path = isAbsolute(name) ? name : join(context.value, name);
   return {
     context,
     args,
+    labels: new Map(labelled.map(([name, { value }]) => [name, scalarText(value) ?? ''])),
+    unsupported: unsupportedKeys.flatMap((key) => {
+      const entry = node.entries.get(key);
+      return entry === undefined ? [] : [{ value: key, span: entry.keySpan }];
+    }),
     span: node.span,
     ...(isLocal && inline === undefined
       ? { dockerfile: { value: path, span: dockerfile?.span ?? context.span } }

@@ -47,6 +47,8 @@ export interface DockerfileRecipe {
   readonly inline?: string | undefined;
   readonly args: ReadonlyMap<string, string>;
   readonly target?: string | undefined;
+  /** Labels of the image besides those of the Dockerfile. */
+  readonly labels?: ReadonlyMap<string, string> | undefined;
 }
 
 export interface DockerfileBuildRequest {
@@ -130,7 +132,16 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
     lock,
     context,
     settings: [
-      ...[request.names, platform, [...recipe.args], recipe.target, epoch, builder.kind, builder.name],
+      ...[
+        request.names,
+        platform,
+        [...recipe.args],
+        [...(recipe.labels ?? [])],
+        recipe.target,
+        epoch,
+        builder.kind,
+        builder.name,
+      ],
       recipeName(request.projectDirectory, file),
     ],
     engineImage: (reference) => engineImageId(host, { builder, reference }),
@@ -173,6 +184,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
           context: withDockerfile(context, { pinned, mtime: epoch }),
           bases: [...bases.values(), ...(heredocs === undefined ? [] : [heredocs])].map(({ image }) => image),
           buildArgs: recipe.args,
+          labels: recipe.labels ?? new Map(),
           target: recipe.target,
           noCache: request.cold === true,
           proxy: proxy.url,

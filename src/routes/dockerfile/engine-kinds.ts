@@ -36,6 +36,7 @@ interface EngineBuild {
   /** Images that FROM needs, under the names that the Dockerfile has. */
   readonly bases: readonly Image[];
   readonly buildArgs: ReadonlyMap<string, string>;
+  readonly labels: ReadonlyMap<string, string>;
   readonly target: string | undefined;
   /** `linux/amd64` */
   readonly platform: string;
@@ -128,6 +129,7 @@ function classicBuilder(engine: Engine): ImageBuilder {
       const query = new URLSearchParams({
         dockerfile: build.dockerfile,
         buildargs: JSON.stringify(Object.fromEntries(allArgs(build))),
+        labels: JSON.stringify(Object.fromEntries(build.labels)),
         networkmode: 'host',
         rm: '1',
         forcerm: '1',
@@ -297,6 +299,7 @@ function allArgs(build: EngineBuild): Map<string, string> {
 function commonArgs(build: EngineBuild): string[] {
   return [
     ...[...allArgs(build)].flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...[...build.labels].flatMap(([name, value]) => ['--label', `${name}=${value}`]),
     ...(build.noCache ? ['--no-cache'] : []),
     ...(build.target === undefined ? [] : ['--target', build.target]),
   ];
