@@ -140,6 +140,18 @@ describe('evaluateGuix', () => {
     ['42', 'guix/not-a-file', '42 is neither a package nor a file-like object'],
     ['(package (name "x"))', 'scheme/syntax-error', 'missing field initializers (version'],
     ['(package (nome "x"))', 'scheme/syntax-error', 'extraneous field initializers (nome)'],
+    [
+      '(package (name "x") (version "1"))',
+      'scheme/syntax-error',
+      'missing field initializers (source build-system synopsis description license home-page) in form (package (name "x") (version "1"))',
+    ],
+    ['(package (name "x") (name "y"))', 'scheme/syntax-error', 'duplicate field initializer (name)'],
+    ['(use-modules (guix scripts pack))', 'guix/unsupported-module', '(guix scripts pack)'],
+    [
+      '(use-modules (guix transformations)) ((options->transformation \'((with-commit . "a=b"))) 1)',
+      'guix/unsupported-transformation',
+      "`with-commit'",
+    ],
     ['(base32 "eeee")', 'guix/bad-base32', "`eeee' is not in Nix's base 32"],
     ['(car 1 2)', 'scheme/wrong-number-of-arguments', 'car'],
     ['(let loop () (loop))', 'scheme/interrupted', ''],

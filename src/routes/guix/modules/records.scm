@@ -57,17 +57,35 @@
   (let ((text (symbol->string name)))
     (if (string-prefix? "%" text) (string->symbol (substring text 1)) name)))
 
+;; A constructor's form as the user wrote it.
+(define (shown form)
+  (syntax-case form ()
+    ((head . rest)
+     (datum->syntax #'head
+                    (cons (shown-name (syntax->datum #'head))
+                          (filter (lambda (clause) (not (and (pair? clause) (eq? (car clause) 'location))))
+                                  (syntax->datum #'rest)))))
+    (_ form)))
+
 ;; What a constructor's form expands to. KINDS are (name kind), REQUIRED the names without a default.
 (define (expand-constructor form who kinds required this make fields base-value)
   (define (fail message subform)
-    (syntax-violation who message (or subform form)))
+    (syntax-violation who message (or subform (shown form))))
   (define (check-names names)
     (for-each (lambda (name)
                 (unless (and (identifier? name) (assq (syntax->datum name) kinds))
                   (fail (string-append "extraneous field initializers ("
                                        (object->string (syntax->datum name)) ")")
                         name)))
-              names))
+              names)
+    (check-duplicates names))
+  (define (check-duplicates names)
+    (let loop ((rest names) (seen '()))
+      (unless (null? rest)
+        (let ((name (syntax->datum (car rest))))
+          (when (memq name seen)
+            (fail (string-append "duplicate field initializer (" (object->string name) ")") (car rest)))
+          (loop (cdr rest) (cons name seen))))))
   (define (check-required names)
     (let* ((given (map syntax->datum names))
            (missing (filter (lambda (name) (not (memq name given))) required)))
