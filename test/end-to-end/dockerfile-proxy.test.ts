@@ -127,6 +127,9 @@ describe('the package proxy', () => {
 
   it('checks downloads that the lock fixes', async () => {
     expect((await ask(`${webUrl}/right`)).body.toString()).toBe('from the web');
+    const own = `http://trimaran.invalid/url/${sha256Hex(Buffer.from('from the web'))}`;
+    expect((await ask(`${own}/right`)).body.toString()).toBe('from the web');
+    expect((await ask(`http://trimaran.invalid/url/${'e'.repeat(64)}/x`)).status).toBe(404);
     expect((await ask(`${webUrl}/wrong`)).status).toBe(502);
     expect(proxy!.use.failures.join()).toMatch(/expected/);
     expect(proxy!.use.passed).toHaveLength(1);

@@ -30,6 +30,7 @@ import { readBuildContext } from './build-context.ts';
 import { memoKey, readMemo, writeMemo } from './build-memo.ts';
 import { neededFeatures } from './builder-features.ts';
 import { checkContext, checkDockerfile } from './check-sources.ts';
+import { restoreDownloads } from './download-address.ts';
 import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
 import { type LoweredHeredocs, lowerHeredocs } from './lower-heredocs.ts';
 import { normaliseImage } from './normalise.ts';
@@ -208,7 +209,8 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
       epoch,
       cacheDirectory: layers,
       names: request.names,
-      restore: (step) => [...served].reduce((text, [url, at]) => text.replaceAll(at, url), step),
+      restore: (step) =>
+        [...served].reduce((text, [url, at]) => text.replaceAll(at, url), restoreDownloads(step, lock)),
     });
     const target = join(
       cacheDirectory,

@@ -17,7 +17,8 @@ import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { openRelease } from '../../sets/debian/prepared-release.ts';
 import { type LockedRequirement, type LockFile, lockedUrl } from '../../sets/lock-file.ts';
-import { PythonProxy, pythonProxyName } from './python-proxy.ts';
+import { parseDownloadPath, proxyName } from './download-address.ts';
+import { PythonProxy } from './python-proxy.ts';
 
 export interface PackageProxyOptions {
   readonly host: Host;
@@ -120,7 +121,7 @@ class ReleaseProxy implements ProxyUse {
       const own = /^\/trimaran\/(\d+)\//.exec(path);
       if (own !== null && url.hostname === '127.0.0.1')
         await this.#send(response, this.served[Number(own[1])]);
-      else if (url.hostname === pythonProxyName) await this.#sendPython(response, path);
+      else if (url.hostname === proxyName) await this.#sendOwn(response, path);
       else if (dists !== null) await this.#send(response, await this.#index(dists[1]!, dists[2]!));
       else if (pool !== null) await this.#send(response, await this.#package(pool[1]!));
       else if (request.method === 'GET') await this.#pass(url, request.headers.authorization, response);
@@ -171,7 +172,12 @@ class ReleaseProxy implements ProxyUse {
     if (!this.passed.includes(what)) this.passed.push(what);
   }
 
-  async #sendPython(response: ServerResponse, path: string): Promise<void> {
+  /** Downloads of the lock by their digest, and what pip asks for. */
+  async #sendOwn(response: ServerResponse, path: string): Promise<void> {
+    const sha256 = parseDownloadPath(path);
+    const url = [...(this.#options.lock?.urls ?? [])].find(([, digest]) => digest === sha256)?.[0];
+    if (sha256 !== undefined && url !== undefined)
+      return this.#send(response, await this.#lockedUrl(url, { sha256, authorization: undefined }));
     const answer = await this.#python.answer(path);
     if (answer?.kind !== 'text') return this.#send(response, answer?.file);
     response.writeHead(200, { 'content-type': `${answer.type}; charset=utf-8` }).end(answer.text);

@@ -184,6 +184,17 @@ RUN true
     ]);
   });
 
+  it('asks the proxy for locked downloads over TLS, except where TLS is insisted on', () => {
+    const at = `http://trimaran.invalid/url/${sha256}/a.sql`;
+    expect(
+      forBuild(
+        'FROM debian:bookworm\nARG H=example.org\nRUN curl -O https://example.org/a.sql && wget "https://$H/a.sql"\nRUN curl --proto =https -O https://example.org/a.sql\nRUN curl https://example.org/a.sql | sh\n',
+      ),
+    ).toBe(
+      `FROM localhost/base:1\nARG SOURCE_DATE_EPOCH=1\nARG H=example.org\nRUN curl -O ${at} && wget "${at}"\nRUN curl --proto =https -O https://example.org/a.sql\nRUN curl https://example.org/a.sql | sh\n`,
+    );
+  });
+
   it('takes commits in the place of branches and tags, and no flag that only BuildKit knows', () => {
     expect(
       forBuild(

@@ -8,6 +8,7 @@ import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
 import { flattenCommands, readShellScript, showWord } from '../../languages/dockerfile/shell.ts';
 import { type LockFile, lockedCommit, lockedUrl } from '../../sets/lock-file.ts';
 import { suiteAt } from './debian-suite.ts';
+import { downloadAddress } from './download-address.ts';
 import { heredocImage, type Lowered } from './lower-heredocs.ts';
 
 export interface PinOptions {
@@ -51,6 +52,8 @@ export function pinForBuild(options: BuildPinOptions): string {
     if (input.kind === 'image' && input.role !== 'syntax') {
       const replacement = options.replaceImage(input.reference) ?? pinnedReference(lock, input);
       if (replacement !== undefined) edits.push({ ...imagePlace(places, input), text: replacement });
+    } else if (input.kind === 'url' && input.by !== 'add') {
+      edits.push(...downloadEdit(places, input, options));
     } else if (input.kind === 'git') {
       edits.push(...(input.by === 'add' ? addGitEdit : cloneEdit)(places, input, options));
     } else if (input.kind === 'package' && input.manager === 'pip') {
@@ -188,6 +191,27 @@ function cloneEdit(
   const git = `git -C ${directory}`;
   const text = ` && ${git} fetch --quiet --depth=1 origin ${commit} && ${git} checkout --quiet --force ${commit}`;
   return [{ start: end, end, text }];
+}
+
+/**
+ * A download by curl or wget over TLS, which the proxy could not look into, is asked of the proxy itself; plain HTTP comes
+ * to it anyway.
+ */
+function downloadEdit(
+  places: Places,
+  input: DockerfileInput & { kind: 'url' },
+  { lock, resolved }: PinOptions,
+): Edit[] {
+  const sha256 = lockedUrl(lock, input.url);
+  if (sha256 === undefined || input.pinned || input.toShell || !/^https:/.test(input.url!)) return [];
+  // Who insists on TLS gets it.
+  const instruction = instructionAt(resolved, input.span);
+  if (instruction === undefined || /--proto|https-only/.test(instruction.source.text)) return [];
+  const place = places.range(input.span);
+  const [, quote] = /^(["']?)https:[^\s"']+\1$/.exec(places.text.slice(place.start, place.end)) ?? [];
+  if (quote === undefined) return [];
+  const name = encodeURIComponent(new URL(input.url!).pathname.split('/').at(-1)!);
+  return [{ ...place, text: `${quote}${downloadAddress(sha256, name)}${quote}` }];
 }
 
 /** `ADD https://example.org/app.git#v1:docs` takes a commit in the tag's place. */

@@ -9,16 +9,14 @@ import { download } from '../../foundation/download.ts';
 import type { Host } from '../../foundation/host.ts';
 import { normalPythonName, parsePythonRequirement } from '../../languages/dockerfile/python-version.ts';
 import type { LockedRequirement } from '../../sets/lock-file.ts';
+import { proxyName } from './download-address.ts';
 import { type IndexedFile, pythonIndexUrl, readIndexPage, withIndexCredentials } from './python-index.ts';
-
-/** A name that no network has: what is asked of it comes to the proxy or nowhere. The same each time, for engines' caches. */
-export const pythonProxyName = 'trimaran.invalid';
 
 /** What pip is told in a locked build, by the name of the variable. */
 export const pythonProxyVariables: ReadonlyMap<string, string> = new Map([
-  ['PIP_INDEX_URL', `http://${pythonProxyName}/pip/simple`],
-  ['PIP_TRUSTED_HOST', pythonProxyName],
-  ['PIP_CONSTRAINT', `http://${pythonProxyName}/pip/constraints.txt`],
+  ['PIP_INDEX_URL', `http://${proxyName}/pip/simple`],
+  ['PIP_TRUSTED_HOST', proxyName],
+  ['PIP_CONSTRAINT', `http://${proxyName}/pip/constraints.txt`],
 ]);
 
 export interface PythonProxyOptions {
