@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: recipes have variables
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -267,6 +268,57 @@ describe('readFlake', () => {
       text: '{ outputs = { nixpkgs, ... }: { a = nixpkgs.buildImage { name = "x"; runAsRoot = "y"; config = f 1; copyToRoot = g 2; }; }; }',
     });
     expect(odd?.remarks.map(({ value }) => value)).toHaveLength(3);
+  });
+});
+
+describe('a flake of another style', () => {
+  const text = `{
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-24.05";
+  inputs.app-src = { url = "github:me/app/v2"; flake = false; };
+  outputs = { self, nixpkgs, flake-utils, app-src, ... }@inputs:
+    flake-utils.lib.eachDefaultSystem (system:
+      let
+        pkgs = import nixpkgs { inherit system; };
+        port = "8080";
+        env = pkgs.python311.withPackages (ps: [ ps.flask ps.gunicorn ]);
+        start = pkgs.writeShellScriptBin "start" "exec true";
+        common = { Labels."org.example" = "x"; };
+      in rec {
+        packages.image = pkgs.dockerTools.buildLayeredImage {
+          name = "ghcr.io/me/web";
+          tag = self.rev or "dev";
+          fromImage = base;
+          contents = with pkgs; [ env start cacert ] ++ [ coreutils ];
+          config = common // {
+            Entrypoint = [ "\${pkgs.tini}/bin/tini" "--" ];
+            Cmd = [ "\${start}/bin/start" ];
+            Env = [ "PORT=\${port}" "CERT=\${pkgs.cacert}/x" ];
+            ExposedPorts."\${port}/tcp" = { };
+            WorkingDir = "\${app-src}/web";
+          };
+        };
+      });
+}`;
+
+  it('is read as far as its words are plain, and the rest is told', () => {
+    const needs = readFlake({ text, file: 'f', directory: '/p', isWanted: () => false, isNamed: true })!;
+    expect(needs.entrypoint?.value).toEqual(['tini', '--']);
+    expect(needs.command?.value).toEqual(['start']);
+    expect(needs.ports.map(({ value }) => value)).toEqual(['8080/tcp']);
+    expect(needs.labels.map(({ value }) => value)).toEqual([['org.example', 'x']]);
+    expect(needs.environment.map(({ value }) => value)).toEqual([['PORT', '8080']]);
+    expect(needs.workingDirectory?.value).toMatchObject({
+      kind: 'source',
+      source: { kind: 'git', url: 'https://github.com/me/app', ref: 'v2' },
+      inside: 'web',
+    });
+    expect(needs.requirements.map(({ value }) => value.name)).toEqual(
+      expect.arrayContaining(['flask', 'gunicorn', 'cacert', 'coreutils', 'tini']),
+    );
+    const told = needs.remarks.map(({ value }) => value).join('\n');
+    for (const pattern of [/fromImage/, /the tag/, /CERT=|in Env/, /writeShellScriptBin/])
+      expect(told).toMatch(pattern);
+    expect(readFlake({ text, file: 'f', directory: '/p', isWanted: () => false })).toBeUndefined();
   });
 });
 

@@ -7,6 +7,7 @@ import type { Span } from '../../foundation/error.ts';
 import { type AttrsNode, Kind, type Node } from '../../languages/nix/ast.ts';
 import { NixError } from '../../languages/nix/errors.ts';
 import { parse } from '../../languages/nix/parser.ts';
+import { asList, asSet, attrOf, follow, lastName, nameBefore, type Scope } from './flake-syntax.ts';
 import {
   type ImageNeeds,
   type Requirement,
@@ -44,7 +45,6 @@ export function readFlake(flake: FlakeSource): ImageNeeds | undefined {
 const withoutEffect =
   /^(?:name|tag|config|copyToRoot|contents|created|mtime|architecture|maxLayers|compressor|diskSize|buildVMMemorySize|keepContentsDirlinks|includeStorePaths|includeNixDB|uid|gid|meta|passthru)$/;
 const imageFunctions = /^(?:buildImage|buildLayeredImage|streamLayeredImage)$/;
-type Scope = ReadonlyMap<string, Node>;
 interface Found {
   /** Name of the attribute that it is the value of. */
   readonly attribute: string;
@@ -78,8 +78,8 @@ class FlakeReader {
     const found = wanted ?? (this.flake.isNamed && images.length === 1 ? images[0] : undefined);
     if (found === undefined) return undefined;
     const { image, scope } = found;
-    const config = this.follow(attrOf(image, 'config'), scope);
-    const attrs = config?.kind === Kind.attrs ? config : undefined;
+    const config = attrOf(image, 'config');
+    const attrs = this.set(config, scope);
     if (config !== undefined && attrs === undefined)
       this.remark('the configuration is no plain set', image, 'config');
     for (const key of ['copyToRoot', 'contents']) {
@@ -89,7 +89,8 @@ class FlakeReader {
     for (const key of image.attrs.keys())
       if (!withoutEffect.test(key)) this.remark(`${fromByteString(key)} is not carried over`, image, key);
     const tag = this.text(attrOf(image, 'tag'), scope);
-    if (tag !== undefined && tag !== 'latest') this.remark(`the tag ${tag}`, image, 'tag');
+    const isPlain = tag === 'latest' || lastName(attrOf(image, 'tag') ?? image) === 'null';
+    if (image.attrs.has('tag') && !isPlain) this.remark(`the tag ${tag ?? ''}`.trim(), image, 'tag');
     const known =
       /^(?:Cmd|Entrypoint|WorkingDir|Env|User|ExposedPorts|Volumes|Labels|Healthcheck|StopSignal)$/;
     for (const key of attrs?.attrs.keys() ?? [])
@@ -176,15 +177,8 @@ class FlakeReader {
     }
   }
 
-  /** What a variable stands for, where a `let` around it says so. */
-  private follow(node: Node | undefined, scope: Scope, depth = 0): Node | undefined {
-    if (node?.kind !== Kind.variable || depth > 20) return node;
-    const bound = scope.get(node.name);
-    return bound === undefined ? node : this.follow(bound, scope, depth + 1);
-  }
-
   private text(node: Node | undefined, scope: Scope): string | undefined {
-    const value = this.follow(node, scope);
+    const value = follow(node, scope);
     if (value?.kind === Kind.string) return fromByteString(value.text);
     if (value?.kind === Kind.integer) return String(value.value);
     if (value?.kind === Kind.path) return resolve(this.flake.directory, fromByteString(value.literal));
@@ -195,7 +189,7 @@ class FlakeReader {
 
   /** What a node is as a source: a path, an input, or either inside a string with something behind it. */
   private source(node: Node | undefined, scope: Scope): { source: Source; inside: string } | undefined {
-    const value = this.follow(node, scope);
+    const value = follow(node, scope);
     if (value?.kind === Kind.variable) {
       const input = this.inputs.get(fromByteString(value.name));
       return input === undefined ? undefined : { source: input, inside: '' };
@@ -233,12 +227,14 @@ class FlakeReader {
 
   /** Packages below `paths`, `withPackages` and lists. */
   private readContents(node: Node, scope: Scope, span: Span): void {
-    const value = this.follow(node, scope);
+    const value = follow(node, scope);
     if (value === undefined) return;
+    const items = asList(value, scope);
+    if (items !== undefined) {
+      for (const item of items) this.readContents(item, scope, this.spanAt(item) ?? span);
+      return;
+    }
     switch (value.kind) {
-      case Kind.list:
-        for (const item of value.items) this.readContents(item, scope, this.spanAt(item) ?? span);
-        break;
       case Kind.call: {
         const name = lastName(value.fn);
         const [argument] = value.args;
@@ -284,12 +280,12 @@ class FlakeReader {
 
   /** The list that the function of `withPackages` gives. */
   private readChosen(body: Node, from: 'python' | 'nixpkgs', prefix: string, span: Span): void {
-    const list = body.kind === Kind.with ? body.body : body;
-    if (list.kind !== Kind.list) {
-      this.remarks.push({ value: `${this.excerpt(list)} is no plain list`, span });
+    const items = asList(body, new Map());
+    if (items === undefined) {
+      this.remarks.push({ value: `${this.excerpt(body)} is no plain list`, span });
       return;
     }
-    for (const item of list.items) {
+    for (const item of items) {
       const name = item.kind === Kind.variable ? fromByteString(item.name) : lastName(item);
       if (name === '') this.remarks.push({ value: `${this.excerpt(item)} is not carried over`, span });
       else {
@@ -312,15 +308,16 @@ class FlakeReader {
   }
 
   private placedList(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string>[] {
-    const list = config === undefined ? undefined : this.follow(attrOf(config, key), scope);
-    if (config === undefined || list === undefined) return [];
-    if (list.kind !== Kind.list) {
+    if (config === undefined || !config.attrs.has(key)) return [];
+    const items = asList(attrOf(config, key), scope);
+    if (items === undefined) {
       this.remark(`${key} is no plain list`, config, key);
       return [];
     }
-    return list.items.flatMap((item) => {
+    return items.flatMap((item) => {
       const span = this.spanAt(item) ?? this.spanOf(config, key);
-      const value = this.sourceWord(item, scope, span) ?? this.text(item, scope);
+      const value =
+        this.sourceWord(item, scope, span) ?? this.programWord(item, scope, span) ?? this.text(item, scope);
       if (value !== undefined) return [{ value, span }];
       this.remarks.push({ value: `${this.excerpt(item)} in ${key} is not written plainly`, span });
       return [];
@@ -329,7 +326,7 @@ class FlakeReader {
 
   /** A word that names a file of a source: the source gets a place in the image, and the word starts with that. */
   private sourceWord(item: Node, scope: Scope, span: Span): string | undefined {
-    const found = this.follow(item, scope)?.kind === Kind.string ? undefined : this.source(item, scope);
+    const found = follow(item, scope)?.kind === Kind.string ? undefined : this.source(item, scope);
     if (found === undefined) return undefined;
     const target = `/opt/${sourceName(found.source)}`;
     const known = this.sources.findIndex(({ value }) => sameSource(value, found.source));
@@ -338,6 +335,22 @@ class FlakeReader {
       this.sources[known] = { ...this.sources[known]!, value: { ...found.source, target } };
     const place = known < 0 ? target : this.sources[known]!.value.target!;
     return found.inside === '' ? place : `${place}/${found.inside}`;
+  }
+
+  /** A program of a package by its place in there: the package is needed, and the program is found by its name. */
+  private programWord(item: Node, scope: Scope, span: Span): string | undefined {
+    const value = follow(item, scope);
+    if (value?.kind !== Kind.concatStrings || value.parts.length !== 2) return undefined;
+    const [, name] = /^\/s?bin\/([^/]+)$/.exec(this.text(value.parts[1]!.value, scope) ?? '') ?? [];
+    const first = value.parts[0]!.value;
+    const of = follow(first, scope);
+    if (name === undefined || (of?.kind !== Kind.select && of?.kind !== Kind.call)) return undefined;
+    this.readContents(first, scope, span);
+    return name;
+  }
+
+  private set(node: Node | undefined, scope: Scope): AttrsNode | undefined {
+    return asSet(node, scope, (name) => this.text(name, scope));
   }
 
   private placedText(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string> | undefined {
@@ -350,9 +363,9 @@ class FlakeReader {
     key: string,
     scope: Scope,
   ): Placed<readonly [string, string]>[] {
-    const set = config === undefined ? undefined : this.follow(attrOf(config, key), scope);
-    if (config === undefined || set === undefined) return [];
-    if (set.kind !== Kind.attrs) {
+    if (config === undefined || !config.attrs.has(key)) return [];
+    const set = this.set(attrOf(config, key), scope);
+    if (set === undefined) {
       this.remark(`${key} is no plain set`, config, key);
       return [];
     }
@@ -366,9 +379,9 @@ class FlakeReader {
   }
 
   private healthcheck(config: AttrsNode | undefined, scope: Scope): ImageNeeds['healthcheck'] {
-    const set = config === undefined ? undefined : this.follow(attrOf(config, 'Healthcheck'), scope);
-    if (config === undefined || set === undefined) return undefined;
-    if (set.kind !== Kind.attrs) {
+    if (config === undefined || !config.attrs.has('Healthcheck')) return undefined;
+    const set = this.set(attrOf(config, 'Healthcheck'), scope);
+    if (set === undefined) {
       this.remark('Healthcheck is no plain set', config, 'Healthcheck');
       return undefined;
     }
@@ -387,8 +400,12 @@ class FlakeReader {
   }
 
   private keys(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string>[] {
-    const set = config === undefined ? undefined : this.follow(attrOf(config, key), scope);
-    if (set?.kind !== Kind.attrs) return [];
+    if (config === undefined || !config.attrs.has(key)) return [];
+    const set = this.set(attrOf(config, key), scope);
+    if (set === undefined) {
+      this.remark(`${key} is no plain set`, config, key);
+      return [];
+    }
     return [...set.attrs].map(([name, { position }]) => ({
       value: fromByteString(name),
       span: this.at(position),
@@ -422,24 +439,6 @@ class FlakeReader {
     const text = fromByteString(this.bytes.slice(node.position - 1, node.position + 60));
     return `\`${text.split('\n')[0]!.trim()}\``;
   }
-}
-
-function attrOf(node: AttrsNode, key: string): Node | undefined {
-  return node.attrs.get(toByteString(key))?.value;
-}
-
-/** `buildImage` of `pkgs.dockerTools.buildImage`; empty for what has no name. */
-function lastName(node: Node): string {
-  if (node.kind === Kind.variable) return fromByteString(node.name);
-  const last = node.kind === Kind.select ? node.path.at(-1) : undefined;
-  return last !== undefined && 'name' in last ? fromByteString(last.name) : '';
-}
-
-/** `python3` of `pkgs.python3.withPackages`. */
-function nameBefore(node: Node): string {
-  if (node.kind !== Kind.select) return '';
-  const before = node.path.at(-2);
-  return before !== undefined && 'name' in before ? fromByteString(before.name) : lastName(node.of);
 }
 
 /** The repository or folder that an input's URL names; undefined for other kinds. */
