@@ -62,7 +62,8 @@ const options = {
   },
 };
 try {
-  await build({ ...options, entryPoints: commandEntries, plugins: [directImports] });
+  // Half of a short command's time is reading code, and short code is read sooner.
+  await build({ ...options, entryPoints: commandEntries, plugins: [directImports], minify: true });
   await build({ ...options, entryPoints: libraryEntries });
   await rm('dist', { recursive: true, force: true });
   await rename(directory, 'dist');
