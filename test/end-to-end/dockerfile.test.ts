@@ -85,6 +85,76 @@ describe.skipIf(!hasPackages || !hasEngine || !hasAptFiles)('the example, built 
     ]);
   }, 600_000);
 
+  it('builds here-documents alike where the builder knows none, and remembers the build', async () => {
+    const project = join(workspace.root, 'written');
+    mkdirSync(join(project, 'web'), { recursive: true });
+    writeFileSync(
+      join(project, 'docker-compose.yml'),
+      'services:\n  web:\n    build: { context: web, args: { WHO: me } }\n',
+    );
+    writeFileSync(join(project, 'web/file'), 'one\n');
+    writeFileSync(
+      join(project, 'web/Dockerfile'),
+      `# syntax=docker/dockerfile:1
+FROM debian:bookworm AS build
+ARG WHO
+RUN <<EOF
+set -e
+mkdir /out
+echo "$WHO" > /out/by
+EOF
+FROM debian:bookworm
+WORKDIR /srv
+COPY --from=build --link /out .
+COPY <<-"A" <<B file /srv/
+	as $WHO
+	A
+for \${PATH}
+B
+SHELL ["/bin/bash", "-euc"]
+RUN cat <<'X' > /srv/run
+$HOME
+X
+CMD ["cat", "/srv/by"]
+`,
+    );
+    writeFileSync(join(project, 'trimaran.lock'), await lockedRelease());
+    const make = async (...args: string[]) => {
+      const command = ['build', '--no-load', '--json', '--recipe', 'dockerfile', ...args];
+      const ended = await workspace.trimaran(command, { cwd: project, env });
+      expect(ended.exitCode, ended.stderr).toBe(0);
+      return (JSON.parse(ended.stdout) as Built[])[0]!;
+    };
+    const first = await make('--engine', 'docker', '--no-cache');
+    if (hasTool('buildah'))
+      expect((await make('--engine', 'buildah', '--no-cache')).configDigest).toBe(first.configDigest);
+    const diff = await workspace.trimaran(['inspect', '--json', first.archive]);
+    const { layers } = JSON.parse(diff.stdout) as { layers: unknown[] };
+    expect(layers.length).toBeGreaterThanOrEqual(4);
+    const start = performance.now();
+    expect(await make('--engine', 'docker')).toEqual(first);
+    const remembered = performance.now() - start;
+    writeFileSync(join(project, 'web/file'), 'two\n');
+    const changed = performance.now();
+    expect((await make('--engine', 'docker')).configDigest).not.toBe(first.configDigest);
+    expect(remembered).toBeLessThan(performance.now() - changed);
+    writeFileSync(join(project, 'web/file'), 'one\n');
+    expect((await make('--engine', 'docker', '--no-cache')).configDigest).toBe(first.configDigest);
+  }, 600_000);
+
+  it('names what the builder that was asked for does not know', async () => {
+    const project = join(workspace.root, 'mounting');
+    mkdirSync(join(project, 'web'), { recursive: true });
+    writeFileSync(join(project, 'docker-compose.yml'), 'services:\n  web:\n    build: web\n');
+    writeFileSync(
+      join(project, 'web/Dockerfile'),
+      'FROM debian:bookworm\nRUN --mount=type=cache,target=/c true\n',
+    );
+    const ended = await workspace.trimaran(['build', '--engine', 'docker'], { cwd: project, env });
+    expect(ended.exitCode).toBe(4);
+    expect(ended.stderr).toMatch(/RUN --mount \[dockerfile\/builder-lacks\][\s\S]*Dockerfile:2:1/);
+  });
+
   /** A lock with the release that was fetched, and nothing else. */
   async function lockedRelease(): Promise<string> {
     const made = await workspace.trimaran(['base', 'debian:bookworm', '--json']);

@@ -67,3 +67,25 @@ it('keeps the folder of a last WORKDIR, and leaves out one that a later step rem
   ]);
   expect((await layerEntries(removed.layers[0]!)).map(({ path }) => path)).toEqual(['y']);
 });
+
+it('tells a step in one way, whoever tells it', async () => {
+  const steps = {
+    'RUN echo a': [
+      '/bin/sh -c echo a',
+      '|1 A=b c /bin/sh -c echo a',
+      'RUN |1 A=b /bin/sh -c echo a # buildkit',
+    ],
+    'RUN echo "x"': [
+      'RUN ["/bin/bash","-euc","echo \\"x\\""]',
+      '/bin/bash -euc echo "x"',
+      'RUN |2 A=b C=d /bin/bash -euc echo "x" # buildkit',
+    ],
+    'CMD ["a"]': ['/bin/sh -c #(nop)  CMD ["a"]'],
+    'RUN [ -e /x ]': ['/bin/sh -c [ -e /x ]'],
+  };
+  for (const [expected, told] of Object.entries(steps))
+    for (const step of told) {
+      const image = await normal([[step, [file('x', 1)]]]);
+      expect(image.layers[0]!.createdBy, step).toBe(expected);
+    }
+});

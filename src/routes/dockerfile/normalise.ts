@@ -111,7 +111,7 @@ function withoutNotes({ createdBy: _, comment, ...layer }: Layer): Layer {
 function readableStep(text: string | undefined, restore: NormaliseOptions['restore']): string | undefined {
   if (text === undefined) return undefined;
   return (
-    restore(text)
+    joinArguments(restore(text))
       // Values of build arguments may have spaces; the shell is the first thing after them.
       .replace(/^(?:RUN )?\|\d+ [\s\S]*?(?=\/bin\/[a-z]*sh )/, '')
       .replace(/^(?:RUN )?\/bin\/sh -c #\(nop\)\s+/, '')
@@ -121,6 +121,21 @@ function readableStep(text: string | undefined, restore: NormaliseOptions['resto
       // Each engine names the sources in its own way.
       .replace(/^(ADD|COPY)\b.*\s(\S+)$/s, '$1 $2')
   );
+}
+
+/** `RUN ["a", "b"]`, as buildah keeps it, in the form that docker keeps: the arguments with spaces between. */
+function joinArguments(step: string): string {
+  const [, prefix, list] = /^((?:\|\d+ [\s\S]*? )?RUN )(\[.*\])$/s.exec(step) ?? [];
+  if (list === undefined) return step;
+  try {
+    const words: unknown = JSON.parse(list);
+    return Array.isArray(words) && words.every((word) => typeof word === 'string')
+      ? prefix + words.join(' ')
+      : step;
+  } catch {
+    // A line for the shell that looks like a list.
+    return step;
+  }
 }
 
 /** What runs a container; what an engine notes of itself is left out. */
