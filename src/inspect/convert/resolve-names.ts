@@ -145,7 +145,7 @@ function byRule(requirement: Requirement, set: string): ResolvedName {
     requirement,
     python: python === undefined ? undefined : normalise(python),
     plain:
-      python === undefined ? (/^python3?$/.test(name) ? 'python3' : name.replace(/ .*$/, '')) : undefined,
+      python === undefined ? (/^python\d*$/.test(name) ? 'python3' : name.replace(/ .*$/, '')) : undefined,
     debian: from === 'debian' ? [name] : [],
     version: undefined,
   };
