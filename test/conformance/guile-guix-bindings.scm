@@ -7,25 +7,17 @@
   #:use-module (rnrs io ports)
   #:use-module (srfi srfi-9)
   #:export (hash-algorithm lookup-hash-algorithm hash-algorithm-name hash-size bytevector-hash port-hash file-hash
-            open-hash-port open-hash-input-port sha1 sha256 sha512 md5 bytevector-sha256 file-sha256 port-sha256
-            open-sha256-port open-sha256-input-port sha224 sha384 sha3-256 sha3-512 sha512-256 blake2b-256 blake2s-256))
+            open-hash-port open-hash-input-port sha256 file-sha256 port-sha256 open-sha256-port
+            open-sha256-input-port))
 (define-record-type <hash-algorithm>
   (make-algorithm name size)
   algorithm?
   (name hash-algorithm-name)
   (size hash-size))
-(define md5 (make-algorithm 'md5 16))
-(define sha1 (make-algorithm 'sha1 20))
-(define sha224 (make-algorithm 'sha224 28))
-(define sha256 (make-algorithm 'sha256 32))
-(define sha384 (make-algorithm 'sha384 48))
-(define sha512 (make-algorithm 'sha512 64))
-(define sha3-256 (make-algorithm 'sha3-256 32))
-(define sha3-512 (make-algorithm 'sha3-512 64))
-(define sha512-256 (make-algorithm 'sha512-256 32))
-(define blake2b-256 (make-algorithm 'blake2b-256 32))
-(define blake2s-256 (make-algorithm 'blake2s256 32))
-(define algorithms (list md5 sha1 sha224 sha256 sha384 sha512 sha3-256 sha3-512 sha512-256 blake2b-256 blake2s-256))
+(define algorithms
+  (map make-algorithm
+       '(md5 sha1 sha224 sha256 sha384 sha512 sha3-256 sha3-512 sha512-256 blake2s-256)
+       '(16 20 28 32 48 64 32 64 32 32)))
 (define (lookup-hash-algorithm name)
   (let loop ((rest algorithms))
     (cond ((null? rest) #f)
@@ -62,11 +54,11 @@
               (begin (put-bytevector sink bytes start n) n))))
       (values (make-custom-binary-input-port "hash" read! #f #f #f)
               (lambda () (bytevector-hash (get) algorithm))))))
-(define (bytevector-sha256 bytes) (bytevector-hash bytes sha256))
-(define (file-sha256 file) (file-hash sha256 file))
-(define (port-sha256 port) (port-hash sha256 port))
-(define (open-sha256-port) (open-hash-port sha256))
-(define (open-sha256-input-port port) (open-hash-input-port sha256 port))
+(define (sha256 bytes) (bytevector-hash bytes (hash-algorithm sha256)))
+(define (file-sha256 file) (file-hash (hash-algorithm sha256) file))
+(define (port-sha256 port) (port-hash (hash-algorithm sha256) port))
+(define (open-sha256-port) (open-hash-port (hash-algorithm sha256)))
+(define (open-sha256-input-port port) (open-hash-input-port (hash-algorithm sha256) port))
 
 ;;; (gcrypt base16)
 (define-module (gcrypt base16)

@@ -7,6 +7,7 @@ import { createInterpreter, type Interpreter } from '../../src/languages/scheme/
 import { listToArray } from '../../src/languages/scheme/values.ts';
 import { diskHost } from './guile-disk-host.ts';
 import { defineGuixModules } from './guile-guix-modules.ts';
+import { TestStore } from './guile-guix-store.ts';
 
 /** What became of a test file. */
 export interface GuixTestResult {
@@ -31,12 +32,21 @@ export function runGuixTestFile({
   const scratch = mkdtempSync(join(tmpdir(), 'guix-test-'));
   writeFileSync(join(scratch, 'pre-inst-env'), '');
   let output = '';
+  const store = new TestStore(join(scratch, 'store'));
+  const disk = diskHost({
+    stdout: (text) => (output += text),
+    loadPath: [scratch, checkout],
+    env: { HOME: scratch, TMPDIR: scratch, PATH: process.env['PATH'] ?? '' },
+  });
   const interpreter = createInterpreter({
-    host: diskHost({
-      stdout: (text) => (output += text),
-      loadPath: [scratch, checkout],
-      env: { HOME: scratch, TMPDIR: scratch, PATH: process.env['PATH'] ?? '' },
-    }),
+    host: {
+      ...disk,
+      readFile: (path) => disk.readFile(store.place(path)),
+      stat: (path) => disk.stat?.(store.place(path)),
+      listDirectory: (path) => disk.listDirectory?.(store.place(path)),
+      readLink: (path) => disk.readLink?.(store.place(path)),
+      connect: (path) => (path.endsWith('/daemon-socket/socket') ? store.connect() : undefined),
+    },
     // Package definitions refer to each other in circles and wait until somebody asks for them.
     lazyModules: (label) => (/^gnu packages /.test(label) ? 'all' : 'functions'),
   });

@@ -21,6 +21,8 @@ export interface SchemeHost {
   rename?(from: string, to: string): void;
   /** Sets the time of the last change, links not followed; seconds since 1970. */
   changeTime?(path: string, mtime: number): void;
+  /** Opens a stream to the Unix socket at a path; undefined, and absent, where nobody listens. */
+  connect?(path: string): SchemeStream | undefined;
   /** Bytes kept under a key by an earlier run; absent when nothing is kept. */
   readExpansion?(key: string): Uint8Array | undefined;
   /** Keeps bytes under a key, hexadecimal digits that tell their content's origin, for later runs. */
@@ -34,6 +36,13 @@ export interface SchemeHost {
   /** What the program writes to its ports. */
   stdout(text: string): void;
   stderr(text: string): void;
+}
+
+/** A connection to some service. */
+export interface SchemeStream {
+  /** At most `count` bytes, waiting for some; none at the end. */
+  read(count: number): Uint8Array;
+  write(data: Uint8Array): void;
 }
 
 export interface FileStatus {

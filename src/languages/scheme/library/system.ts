@@ -1,8 +1,8 @@
 // Files, environment, clock and the rest of the world of (guile), as far as the host gives it; and constants.
 import { throwError, unsupported } from '../errors.ts';
-import type { FileStatus } from '../host.ts';
+import type { FileStatus, SchemeStream } from '../host.ts';
 import { Port } from '../port.ts';
-import { arrayToList, Flonum, intern, list, Pair, str, UNSPECIFIED, type Value } from '../values.ts';
+import { arrayToList, Flonum, intern, list, MString, Pair, str, UNSPECIFIED, type Value } from '../values.ts';
 import { displayText } from '../write.ts';
 import { type Definer, MANY } from './define.ts';
 import { text } from './strings.ts';
@@ -402,15 +402,24 @@ export function defineSystem(d: Definer): void {
         .map(([name, value]) => str(`${name}=${value}`)),
     ),
   );
-  // A socket can be made, and nobody listens anywhere: programs that fall back without a server do so.
-  d.pure(
-    'socket',
-    3,
-    3,
-    () => new Port({ name: 'socket', kind: 'socket', input: { bytes: new Uint8Array() }, output: {} }),
-  );
-  d.pure('connect', 2, MANY, () => {
-    throw throwError('system-error', str('connect'), str('~A'), list(str('Connection refused')), list(111));
+  // Sockets lead to what the host offers: programs that do without a server find nobody listening.
+  const streams = new WeakMap<Port, SchemeStream>();
+  d.pure('socket', 3, 3, () => {
+    const port: Port = new Port({
+      name: 'socket',
+      kind: 'socket',
+      input: { pull: (count) => streams.get(port)?.read(count) ?? new Uint8Array() },
+      output: { push: (data) => streams.get(port)?.write(data) },
+    });
+    return port;
+  });
+  d.pure('connect', 2, MANY, (port, address) => {
+    const path = Array.isArray(address) && address[1] instanceof MString ? address[1].text : undefined;
+    const stream = path === undefined ? undefined : host.connect?.(path);
+    if (stream === undefined)
+      throw throwError('system-error', str('connect'), str('~A'), list(str('Connection refused')), list(111));
+    streams.set(port, stream);
+    return UNSPECIFIED;
   });
   for (const name of refused) {
     d.pure(name, 0, MANY, () => {
