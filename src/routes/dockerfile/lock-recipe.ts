@@ -239,7 +239,7 @@ const deepestFile = 10;
  * A requirements file of the build context, with those it takes in: there under the path that a RUN knows it by, or by
  * its last parts; undefined where it is not.
  */
-export function readRequirementsFile(
+function readRequirementsFile(
   context: string,
   path: string,
 ): { readonly requirements: readonly string[]; readonly hashed: boolean } | undefined {
