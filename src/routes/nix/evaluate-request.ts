@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
-import { isTrimaranError, type RelatedSpan, TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, type RelatedSpan, type Span, TrimaranError } from '../../foundation/error.ts';
 import { didYouMean, nearestNames } from '../../foundation/nearest.ts';
 import { NixEvaluationError, renderNixError } from '../../languages/nix/errors.ts';
 import { createEvaluator, type Evaluator, type NixValue } from '../../languages/nix/evaluator.ts';
@@ -97,7 +97,11 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
     };
   } catch (error) {
     if (!isTrimaranError(error)) throw error;
-    throw placed(error, found && definitionOf(evaluator, found), reportOf(error, request));
+    throw placed(error, {
+      definition: found && definitionOf(evaluator, found),
+      report: reportOf(error, request),
+      start: startOf(error, request.target),
+    });
   }
 }
 
@@ -147,14 +151,31 @@ function reportOf(
 ): string | undefined {
   if (!(error instanceof NixEvaluationError) || !error.code.startsWith('nix/')) return undefined;
   if (action.kind === 'derivation' && target.kind === 'flake') return undefined;
-  return fromByteString(renderNixError(error, { showTrace }));
+  const report = fromByteString(renderNixError(error, { showTrace }));
+  const start = startOf(error, target);
+  return start === undefined ? report : `${report}\n       at ${start.file}:${start.line}:${start.column}`;
+}
+
+/** The start of the file that was evaluated, for errors that have no place in it: lists do not know theirs. */
+function startOf(error: TrimaranError, target: EvaluationTarget): Span | undefined {
+  if (target.kind !== 'file' || !(error instanceof NixEvaluationError)) return undefined;
+  const isPlaced =
+    error.position !== undefined || error.traces.some(({ position }) => position !== undefined);
+  return isPlaced || error.cause !== undefined ? undefined : { file: target.text, line: 1, column: 1 };
 }
 
 /** The error with the place that its cause names, if it does, and with where the wanted attribute is defined. */
 function placed(
   error: TrimaranError,
-  definition: RelatedSpan | undefined,
-  report: string | undefined,
+  {
+    definition,
+    report,
+    start,
+  }: {
+    readonly definition: RelatedSpan | undefined;
+    readonly report: string | undefined;
+    readonly start: Span | undefined;
+  },
 ): TrimaranError {
   const { code, message, related, hint, exitCode, cause } = error;
   return new TrimaranError({
@@ -162,7 +183,7 @@ function placed(
     message,
     hint,
     exitCode,
-    span: (isTrimaranError(cause) ? cause.span : undefined) ?? error.span,
+    span: (isTrimaranError(cause) ? cause.span : undefined) ?? error.span ?? start,
     related: definition === undefined ? related : [...related, definition],
     report,
     cause,

@@ -79,10 +79,20 @@ export function createStoreHost(options: StoreHostOptions): NixHost {
     },
     readFile: (path) =>
       bufferToByteString(inStore(path) ? store.readFile(path) : readFileSync(toFilePath(path))),
-    readDirectory: (path) =>
-      inStore(path)
-        ? [...store.readDirectory(path)].map(([name, kind]) => ({ name, type: typeOf(kind) }))
-        : readFolder(path),
+    readDirectory: (path) => {
+      if (inStore(path)) {
+        return [...store.readDirectory(path)].map(([name, kind]) => ({ name, type: typeOf(kind) }));
+      }
+      // What happens to be in the store is no input of a pure evaluation.
+      if (options.pure && path === store.storeDirectory) {
+        throw new TrimaranError({
+          code: 'nix/restricted-path',
+          message: `path '${path}/' is not in the Nix store`,
+          hint: 'name a store object, or evaluate with --impure',
+        });
+      }
+      return readFolder(path);
+    },
     readLink: (path) =>
       inStore(path) ? store.readLink(path) : readlinkSync(toFilePath(path), { encoding: 'latin1' }),
     forbidden: (path) =>
