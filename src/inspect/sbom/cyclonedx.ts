@@ -87,7 +87,6 @@ function keyOf(item: SbomPackage): string {
 
 function component(item: SbomPackage, reference: string, facts: SbomSource['facts']): object {
   const licences = licencesOf(item);
-  const layers = Object.keys(item.layers).map((index) => facts.layers[Number(index)]?.diffId ?? '');
   return {
     'bom-ref': reference,
     type: 'library',
@@ -102,8 +101,10 @@ function component(item: SbomPackage, reference: string, facts: SbomSource['fact
     properties: [
       ...(item.source === undefined ? [] : [{ name: 'trimaran:source', value: item.source }]),
       ...(item.archive === undefined ? [] : [{ name: 'trimaran:archive', value: item.archive.path }]),
-      { name: 'trimaran:size', value: String(item.size) },
-      ...layers.map((value) => ({ name: 'trimaran:layer', value })),
+      // What the package says, not what was found: whose each file is, the machine that built the image knows best.
+      ...(item.installedSize === undefined
+        ? []
+        : [{ name: 'trimaran:installed-size', value: String(item.installedSize) }]),
     ],
   };
 }

@@ -246,6 +246,17 @@ describe('writeSbom', () => {
     }
   });
 
+  it('says the same of an image wherever its files could be told apart by package', () => {
+    const elsewhere = {
+      ...facts,
+      packages: facts.packages.map((item) => ({ ...item, size: 1, files: 0, layers: {} })),
+    };
+    for (const format of ['cyclonedx', 'spdx'] as const)
+      expect(writeSbom({ examined: { ...examined, facts: elsewhere }, format, lock })).toBe(
+        writeSbom({ examined, format, lock }),
+      );
+  });
+
   it('says nothing of a hash where the lock has another version', () => {
     const other = { ...lock, debian: new Map() };
     expect(writeSbom({ examined, format: 'cyclonedx', lock: other })).not.toContain('hashes');
