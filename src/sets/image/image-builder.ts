@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { TrimaranError } from '../../foundation/error.ts';
-import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import type { FileTree, TreeEntry } from '../../foundation/file-tree.ts';
 import type { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { readArchive } from '../../oci/archive-read.ts';
 import { writeArchive } from '../../oci/archive-write.ts';
@@ -14,7 +14,12 @@ import { declaredRootOf } from '../debian/declared-root.ts';
 import { assembleImage } from './assemble-image.ts';
 import { checkConfig } from './check-config.ts';
 import { runImageCommands } from './image-commands.ts';
-import { collectImageContents, type ImageContents, mergeIntoUsr, rootLinksOf } from './image-contents.ts';
+import {
+  collectImageContents,
+  type ImageContents,
+  mergeIntoUsr,
+  withoutRootLinks,
+} from './image-contents.ts';
 
 /** What dockerTools says of an image; see docker-tools.nix. */
 interface ImageAttributes {
@@ -59,7 +64,6 @@ export async function buildImageArchive(
     references: pathsIn(JSON.stringify(attributes.config), context.inputs),
     includeStorePaths: attributes.includeStorePaths,
   });
-  const { packages } = collected;
   const rootTree = await withCommands(context, attributes, collected);
   const base = await baseImage(context, attributes);
   const image = await assembleImage({
@@ -67,7 +71,7 @@ export async function buildImageArchive(
     layerDirectory: join(store.root, 'layers'),
     contents: {
       ...collected,
-      rootTree: fileTree([...ownedBy(attributes, rootTree), ...rootLinksOf(packages)]),
+      rootTree: ownedBy(attributes, rootTree),
     },
     base,
     declareRoot: (packages) => declaredRootOf(store, packages),
@@ -96,7 +100,7 @@ async function withCommands(
   const { tools, extraCommands = '', rootCommands = '', rootCommandsChroot = false } = attributes;
   if (tools === undefined) return rootTree;
   const commands = { tools, extraCommands, rootCommands, rootCommandsChroot };
-  const tree = await runImageCommands(context, commands, { tree: rootTree, packages });
+  const tree = await runImageCommands(context, commands, { tree: withoutRootLinks(rootTree), packages });
   return packages.length === 0 ? tree : mergeIntoUsr(tree);
 }
 

@@ -79,8 +79,8 @@ export function collectImageContents(options: ImageContentsOptions): ImageConten
 }
 
 /**
- * The tree with what it has in /bin, /lib and the like in /usr, where those lead on a root of packages. Of two entries
- * that come to one place the first stays.
+ * The tree as it lies over packages: what it has in /bin, /lib and the like is in /usr, where those lead, and there are links
+ * beside Debian's own, so that `${package}/share` is found. Of two entries that come to one place the first stays.
  */
 export function mergeIntoUsr(tree: FileTree): FileTree {
   const merged = new Map<ByteString, TreeEntry>();
@@ -94,16 +94,14 @@ export function mergeIntoUsr(tree: FileTree): FileTree {
     if (!merged.has(path) || path === entry.path)
       merged.set(path, target ? { ...entry, path, target: `usr/${entry.target}` } : { ...entry, path });
   }
+  for (const path of linkedFolders)
+    merged.set(path, { kind: 'symlink', path, mode: 0o777, uid: 0, gid: 0, mtime: 1, target: `usr/${path}` });
   return fileTree(merged.values());
 }
 
-/** Links at the root of an image of packages beside Debian's own: `${package}/share` is found at /share. */
-export function rootLinksOf(packages: readonly EnvironmentPackage[]): TreeEntry[] {
-  return packages.length === 0
-    ? []
-    : linkedFolders.map((path) => {
-        return { kind: 'symlink', path, mode: 0o777, uid: 0, gid: 0, mtime: 1, target: `usr/${path}` };
-      });
+/** The same tree without the links that {@link mergeIntoUsr} makes: commands may want folders there. */
+export function withoutRootLinks(tree: FileTree): FileTree {
+  return tree.filter(({ kind, path }) => kind !== 'symlink' || !linkedFolders.includes(path));
 }
 
 /** What an environment has besides links to its packages' files at the root, which would lead to themselves there. */
