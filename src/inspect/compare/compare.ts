@@ -331,7 +331,9 @@ function recipeTexts(project: ComposeProject, service: Service, kind: RecipeKind
   ];
   const shown = (path: string) => shownPath(project.directory, path);
   return [
-    { file: shown(found.path), text: found.inline ?? readFileSync(found.path, 'utf8') },
+    ...(found.inline === ''
+      ? []
+      : [{ file: shown(found.path), text: found.inline ?? readFileSync(found.path, 'utf8') }]),
     ...paths.flatMap((path) => {
       const full = isAbsolute(path) ? path : resolve(project.directory, path);
       // As spans name it, so that links find their lines.

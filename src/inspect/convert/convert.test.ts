@@ -221,6 +221,22 @@ describe('readManifest', () => {
   });
 });
 
+it('reads a pack command that names its packages itself', async () => {
+  const compose = `services:\n  web:\n    image: web\nx-trimaran:\n  web:\n    guix: guix pack -f docker --image-tag=web -C gzip bash python-uvicorn@0.17 --entry-point=bin/bash -A -c -A true\n`;
+  const result = await convertRecipe({
+    host: host(),
+    project: await project({ 'docker-compose.yml': compose }),
+    service: 'web',
+    to: 'dockerfile',
+    set: 'nixpkgs',
+  });
+  expect(result.from).toBe('guix');
+  const text = result.files[0]!.text;
+  expect(text).toContain('        bash \\');
+  expect(text).toContain('pip install --no-cache-dir uvicorn');
+  expect(text).toContain('CMD ["bash", "-c", "true"]');
+});
+
 describe('links of a pack command', () => {
   const read = (plan: string, ...links: string[]) =>
     readManifest({

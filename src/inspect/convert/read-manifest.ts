@@ -33,6 +33,17 @@ export function packOptions(command: string): readonly (readonly [string, string
   return options;
 }
 
+/** Packages that a pack command names itself, without a manifest. */
+export function packPackages(command: string): readonly string[] {
+  const words = splitCommand(command.replace(/\\\r?\n/g, ' ')) ?? [];
+  const packages: string[] = [];
+  for (let at = words.lastIndexOf('pack') + 1; at < words.length; at++) {
+    if (withValue.test(words[at]!)) at++;
+    else if (!words[at]!.startsWith('-')) packages.push(words[at]!);
+  }
+  return packages;
+}
+
 /** Reads a manifest with its command. */
 export function readManifest(manifest: ManifestSource): ImageNeeds {
   const forms = readSchemeForms(manifest.text, manifest.file);
@@ -86,7 +97,13 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
     imageName: tag,
     base: undefined,
     sources: placed.flatMap(({ sources, span }) => sources.map((value) => ({ value, span }))),
-    requirements: specifications(forms, new Set(packages.flatMap((item) => item.variable ?? []))),
+    requirements: [
+      ...specifications(forms, new Set(packages.flatMap((item) => item.variable ?? []))),
+      ...packPackages(manifest.command?.value ?? '').map((text) => ({
+        value: specification(text),
+        span: at,
+      })),
+    ],
     environment: pairsOf(optionsNamed(/^--env$/), at),
     workingDirectory:
       workdir === undefined ? undefined : { value: { kind: 'path', path: workdir }, span: at },
@@ -202,19 +219,19 @@ function isDefinition(form: Form): boolean {
   return first?.kind === 'symbol' && /^define(?:-public)?$/.test(first.text);
 }
 
+/** `python-uvicorn@0.17`, `gcc:lib` */
+function specification(text: string): Requirement {
+  const [name = '', version] = text.split('@', 2);
+  return {
+    from: 'guix',
+    name: name.replace(/:.*$/, ''),
+    version: version === undefined ? '' : `=${version}`,
+  };
+}
+
 function specifications(forms: readonly Form[], own: ReadonlySet<string>): Placed<Requirement>[] {
   const found: Placed<Requirement>[] = [];
-  const add = (text: string, form: Form) => {
-    const [name = '', version] = text.split('@', 2);
-    found.push({
-      value: {
-        from: 'guix',
-        name: name.replace(/:.*$/, ''),
-        version: version === undefined ? '' : `=${version}`,
-      },
-      span: form.span,
-    });
-  };
+  const add = (text: string, form: Form) => found.push({ value: specification(text), span: form.span });
   for (const { form } of findForms(forms, 'specifications->manifest')) {
     const visit = (inner: Form): void => {
       if (inner.kind === 'string') add(inner.text, inner);

@@ -10,7 +10,7 @@ import type { Host } from '../../foundation/host.ts';
 import type { ImageNeeds, Source } from './image-needs.ts';
 import { readDockerfile } from './read-dockerfile.ts';
 import { readFlake } from './read-flake.ts';
-import { packOptions, readManifest } from './read-manifest.ts';
+import { packOptions, packPackages, readManifest } from './read-manifest.ts';
 
 export interface RecipeRequest {
   readonly host: Host;
@@ -51,6 +51,10 @@ export function recipeFile(
       const named = packOptions(command ?? '').find(
         ([option]) => option === '-m' || option === '--manifest',
       )?.[1];
+      const place = service.recipes.get(kind)?.span.file;
+      // A command that names its packages is the whole recipe.
+      if (named === undefined && place !== undefined && packPackages(command ?? '').length > 0)
+        return { path: resolve(directory, place), inline: '' };
       const path = resolve(directory, named ?? 'manifest.scm');
       return existsSync(path) ? { path } : undefined;
     }
