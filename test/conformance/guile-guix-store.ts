@@ -3,7 +3,9 @@
 import { readNar } from '../../src/formats/nar-read.ts';
 import type { StorePath } from '../../src/formats/store-path.ts';
 import { bufferToByteString, toByteString } from '../../src/foundation/byte-string.ts';
+import type { FileTree } from '../../src/foundation/file-tree.ts';
 import type { SchemeStream } from '../../src/languages/scheme/host.ts';
+import { removeDiskTree, writeDiskTree } from '../../src/store/disk-tree.ts';
 import { LocalStore } from '../../src/store/local-store.ts';
 
 const hello = [0x6e697863, 0x6478696f] as const;
@@ -75,6 +77,21 @@ class Connection {
       case 1:
         this.#reply(stderrLast, this.#store.isValid(this.#string() as StorePath) ? 1 : 0);
         return;
+      case 3:
+        this.#string();
+        this.#reply(stderrLast, 0);
+        return;
+      case 5: {
+        const path = this.#string() as StorePath;
+        const references = this.#store.isValid(path) ? this.#store.info(path).references : [];
+        this.#reply(stderrLast, references.length, ...references);
+        return;
+      }
+      case 30:
+      case 32:
+        this.#input = Buffer.alloc(0);
+        this.#reply(stderrLast, 0);
+        return;
       case 7: {
         const name = this.#string();
         this.#int();
@@ -82,8 +99,10 @@ class Connection {
         this.#string();
         const tree = readNar(this.#input);
         this.#input = Buffer.alloc(0);
-        if (!recursive) break;
-        this.#reply(stderrLast, this.#store.addTree({ name: toByteString(name), tree }));
+        this.#reply(
+          stderrLast,
+          recursive ? this.#store.addTree({ name: toByteString(name), tree }) : this.#addFile(name, tree),
+        );
         return;
       }
       case 8: {
@@ -91,6 +110,14 @@ class Connection {
         const text = bufferToByteString(this.#bytes());
         const references = Array.from({ length: this.#int() }, () => this.#string() as StorePath);
         this.#reply(stderrLast, this.#store.addText({ name: toByteString(name), text, references }));
+        return;
+      }
+      case 9: {
+        const wanted = Array.from({ length: this.#int() }, () => this.#string());
+        this.#input = Buffer.alloc(0);
+        const built = wanted.every((path) => this.#store.isValid(path as StorePath));
+        if (built) this.#reply(stderrLast, 1);
+        else this.#reply(stderrError, `this store builds nothing: ${wanted.join(' ')}`, 1);
         return;
       }
       case 11:
@@ -107,6 +134,15 @@ class Connection {
     }
     this.#input = Buffer.alloc(0);
     this.#reply(stderrError, `this store does not do operation ${operation}`, 1);
+  }
+
+  /** A file that is known by its own bytes, not by those of its NAR. */
+  #addFile(name: string, tree: FileTree): StorePath {
+    const source = this.#store.temporaryPath();
+    writeDiskTree({ tree, path: source, owners: 'ignore' });
+    const path = this.#store.addPath({ source, name: toByteString(name), method: 'flat' });
+    removeDiskTree(source);
+    return path;
   }
 
   #int(): number {

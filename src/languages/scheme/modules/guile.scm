@@ -113,9 +113,20 @@
     (syntax-case form ()
       ((_ expression) #'(or expression (%assertion-failed 'expression))))))
 
+;; Guile puts the body into a template, where (... ...) stands for the ellipsis; otherwise this is `define'.
 (define-syntax define-inlinable
-  (syntax-rules ()
-    ((_ (name . formals) body ...) (define (name . formals) body ...))))
+  (lambda (form)
+    (define (dots? x)
+      (and (identifier? x) (eq? (syntax->datum x) '...)))
+    (define (unescaped x)
+      (syntax-case x ()
+        ((a b) (and (dots? #'a) (dots? #'b)) #'b)
+        ((a . b) (cons (unescaped #'a) (unescaped #'b)))
+        (other #'other)))
+    (syntax-case form ()
+      ((_ (name . formals) body ...)
+       (with-syntax (((body ...) (unescaped #'(body ...))))
+         #'(define (name . formals) body ...))))))
 
 (define-syntax begin-deprecated
   (syntax-rules () ((_ form ...) (begin form ...))))

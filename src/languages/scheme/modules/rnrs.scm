@@ -551,12 +551,48 @@
 (define %null-pointer (%make-pointer #f 0 #f))
 (define (null-pointer? x) (and (%pointer? x) (not (%pointer-bytes x)) (not (%pointer-name x)) (eqv? 0 (%pointer-offset x))))
 (define (pointer? x) (%pointer? x))
-(define (make-pointer n . rest) (%make-pointer #f n #f))
-(define (pointer-address x) (%pointer-offset x))
+;; The only memory with addresses is the directory entry that was read last.
+(define entry-address 4294967296)
+(define entry-bytes #f)
+(define (make-pointer n . rest)
+  (if (and entry-bytes (< -1 (- n entry-address) (bytevector-length entry-bytes)))
+      (%make-pointer entry-bytes (- n entry-address) #f)
+      (%make-pointer #f n #f)))
+(define (pointer-address x)
+  (+ (%pointer-offset x) (if (and entry-bytes (eq? entry-bytes (%pointer-bytes x))) entry-address 0)))
+;; An entry as glibc lays it out: inode, offset, length, kind, name.
+(define (directory-entry directory name)
+  (let* ((text (string->utf8 name))
+         (size (bytevector-length text))
+         (bytes (make-bytevector (+ 24 size) 0))
+         (status (lstat (string-append directory "/" name))))
+    (bytevector-u64-native-set! bytes 0 (stat:ino status))
+    (bytevector-u8-set! bytes 18
+                        (case (stat:type status) ((directory) 4) ((regular) 8) ((symlink) 10) (else 0)))
+    (bytevector-copy! text 0 bytes 19 size)
+    bytes))
+;; C functions that are done here, each giving its result and errno.
+(define functions
+  `(("opendir" . ,(lambda (name)
+                    (let ((path (pointer->string name)))
+                      (catch 'system-error
+                        (lambda () (values (%make-pointer #f 1 (cons path (opendir path))) 0))
+                        (lambda args (values %null-pointer 2))))))
+    ("readdir64" . ,(lambda (pointer)
+                      (let* ((directory (%pointer-name pointer)) (name (readdir (cdr directory))))
+                        (cond ((eof-object? name) (values %null-pointer 0))
+                              (else
+                               (set! entry-bytes (directory-entry (car directory) name))
+                               (values (%make-pointer entry-bytes 0 #f) 0))))))
+    ("closedir" . ,(lambda (pointer) (closedir (cdr (%pointer-name pointer))) (values 0 0)))
+    ("strverscmp" . ,(lambda (a b) (values (%compare-versions (pointer->string a) (pointer->string b)) 0)))))
 (define* (pointer->procedure type pointer arguments #:key return-errno?)
-  (let ((name (%pointer-name pointer)))
-    (if (equal? name "strverscmp")
-        (lambda (a b) (%compare-versions (pointer->string a) (pointer->string b)))
+  (let* ((name (%pointer-name pointer))
+         (known (and (string? name) (assoc-ref functions name))))
+    (if known
+        (lambda arguments
+          (call-with-values (lambda () (apply known arguments))
+            (lambda (result errno) (if return-errno? (values result errno) result))))
         ;; No terminal is here, and no other service of the system.
         (lambda ignored
           (if return-errno?
