@@ -121,6 +121,19 @@ describe('the pages', () => {
       expect(commands.filter((one) => command.test(one)).length, String(command)).toBeGreaterThan(0);
   });
 
+  it('name commands that there are', async () => {
+    const { stdout } = await run(process.execPath, [join(projectRoot, 'bin/trimaran'), '--help'], {
+      cwd: projectRoot,
+    });
+    const known = new Set([...stdout.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1]));
+    expect(known).toContain('compare');
+    for (const page of pages) {
+      const text = readFileSync(join(projectRoot, page), 'utf8');
+      for (const [code, name] of text.matchAll(/`trimaran ([a-z][a-z-]*)[^`]*`/g))
+        expect(known, `${page}: ${code}`).toContain(name);
+    }
+  });
+
   it('link to files and headings that are there', () => {
     const headings = (text: string) =>
       [...text.matchAll(/^#+ (.*)$/gm)].map((match) =>
