@@ -185,9 +185,12 @@ describe.concurrent('a build', () => {
 
   it('ends with 130 when interrupted, and is done the next time', () =>
     inProject(async (project) => {
-      for (const delay of [250, 450]) {
+      for (const delay of [0, 100]) {
+        removeDiskTree(project.cache);
         const child = project.start(['nix', 'build', '.#docker']);
         const ended = new Promise<number | null>((settle) => child.on('close', settle));
+        // It listens to signals once it works.
+        await until(() => existsSync(join(project.cache, 'trimaran')));
         await new Promise((wake) => setTimeout(wake, delay));
         child.kill('SIGINT');
         expect(await ended).toBe(130);
