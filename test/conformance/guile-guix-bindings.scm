@@ -218,9 +218,9 @@
                (let ((table (cond ((string? source) (json-string->scm source))
                                   ((port? source) (json->scm source))
                                   (else source))))
-                 (define (ref key convert)
-                   (let ((entry (assoc key table)))
-                     (if entry (convert (cdr entry)) (convert unspecified))))
+                 (define (ref wanted of)
+                   (let ((entry (assoc wanted table)))
+                     (of (if entry (cdr entry) unspecified))))
                  (make (ref key convert) ...)))))))))
 
 ;;; (gcrypt base64)

@@ -157,6 +157,7 @@ function defineModule(session: Session, name: Value, clauses: readonly Value[]):
   if (module.uses.length === 0 && module !== session.core) module.use(session.core);
   session.currentModule = module;
   if (session.currentFile !== undefined) module.filename = session.currentFile;
+  exportFirst(module, clauses);
   let pure = false;
   const reexports: { names: (readonly [Sym, Sym])[]; replace: boolean }[] = [];
   for (let i = 0; i < clauses.length; i++) {
@@ -176,13 +177,9 @@ function defineModule(session: Session, name: Value, clauses: readonly Value[]):
         break;
       case 'export':
       case 'export-syntax':
-        module.export(exportPairs(value));
-        i++;
-        break;
       case 'replace':
       case 'export-and-replace':
       case 'replace-syntax':
-        module.export(exportPairs(value), true);
         i++;
         break;
       case 're-export':
@@ -219,6 +216,23 @@ function defineModule(session: Session, name: Value, clauses: readonly Value[]):
   }
   for (const { names, replace } of reexports) reexportNow(module, names, replace);
   return module;
+}
+
+/** Exports come before imports: modules that use each other in a circle find them. */
+function exportFirst(module: Module, clauses: readonly Value[]): void {
+  clauses.forEach((clause, i) => {
+    switch (keyName(clause)) {
+      case 'export':
+      case 'export-syntax':
+        module.export(exportPairs(clauses[i + 1]));
+        break;
+      case 'replace':
+      case 'export-and-replace':
+      case 'replace-syntax':
+        module.export(exportPairs(clauses[i + 1]), true);
+        break;
+    }
+  });
 }
 
 function reexportNow(module: Module, names: (readonly [Sym, Sym])[], replace: boolean): void {
