@@ -8,7 +8,7 @@ import type { ExaminedImage } from '../../src/inspect/compare/image-facts.ts';
 import { imageHtml } from '../../src/inspect/report/html.ts';
 import { Browser } from './browser.ts';
 import { flakeText, SmallProject, serveArchive } from './small-project.ts';
-import { dockerHost, hasEngine, hasPackages, hasTool, Workspace } from './workspace.ts';
+import { dockerHost, hasEngine, hasPackages, hasTool, projectRoot, Workspace } from './workspace.ts';
 
 interface Column {
   kind: string;
@@ -194,7 +194,10 @@ describe.skipIf(!hasPackages)('compare, on the example', () => {
       expect(built.exitCode, built.stderr).toBe(0);
       const inspected = await workspace.trimaran(['inspect', 'result-db', '--html', 'inspect.html']);
       expect(inspected.exitCode, inspected.stderr).toBe(0);
-      writeFileSync(join(workspace.example, 'large.html'), imageHtml(largeImage()));
+      // The test runner gives style sheets empty; the bundle has them.
+      const style = readFileSync(join(projectRoot, 'src/inspect/report/report.css'), 'utf8');
+      const large = imageHtml(largeImage()).replace(/<style>[^<]*<\/style>/, `<style>${style}</style>`);
+      writeFileSync(join(workspace.example, 'large.html'), large);
     }, 300_000);
     afterAll(() => browser?.close());
 
