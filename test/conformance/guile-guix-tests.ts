@@ -19,6 +19,8 @@ const pureTests = [
   'read-print',
   'cpio',
   'nar',
+  'uuid',
+  'cve',
 ];
 
 /** Milliseconds that one file may take. */
