@@ -123,6 +123,23 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
     expect(packed.exitCode).toBe(3);
   });
 
+  it('says where a recipe was when it failed', async () => {
+    const file = join(workspace.example, 'failing.scm');
+    writeFileSync(
+      file,
+      '(define (first-name names)\n  (car names))\n(specifications->manifest (list (first-name 5)))\n',
+    );
+    // The second run takes expansions from the first.
+    for (let i = 0; i < 2; i++) {
+      const packed = await workspace.trimaran(['guix', 'pack', '-m', file, '-f', 'docker']);
+      expect(packed.exitCode).toBe(3);
+      expect(packed.stderr).toContain(
+        'In procedure car: Wrong type argument in position 1 (expecting pair): 5 [scheme/wrong-type]',
+      );
+      expect(packed.stderr).toMatch(/at \S*failing\.scm:2:3\n\s*2 \| {3}\(car names\)\)/);
+    }
+  });
+
   it('fetches git origins, and says both hashes where they differ', async () => {
     const repository = join(workspace.root, 'repository');
     const script = `git init -q ${repository} && cd ${repository} && echo hi > file && git add . &&

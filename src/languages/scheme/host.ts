@@ -21,7 +21,7 @@ export interface SchemeHost {
   rename?(from: string, to: string): void;
   /** Sets the time of the last change, links not followed; seconds since 1970. */
   changeTime?(path: string, mtime: number): void;
-  /** Opens a stream to the Unix socket at a path; undefined, and absent, where nobody listens. */
+  /** Opens a stream to the Unix socket at a path, undefined where nobody listens; absent when programs may not. */
   connect?(path: string): SchemeStream | undefined;
   /** Bytes kept under a key by an earlier run; absent when nothing is kept. */
   readExpansion?(key: string): Uint8Array | undefined;

@@ -402,9 +402,10 @@ export function defineSystem(d: Definer): void {
         .map(([name, value]) => str(`${name}=${value}`)),
     ),
   );
-  // Sockets lead to what the host offers: programs that do without a server find nobody listening.
+  // Sockets lead to what the host offers, and are refused where it offers nothing.
   const streams = new WeakMap<Port, SchemeStream>();
   d.pure('socket', 3, 3, () => {
+    if (host.connect === undefined) throw unsupported('the procedure socket');
     const port: Port = new Port({
       name: 'socket',
       kind: 'socket',
@@ -415,7 +416,8 @@ export function defineSystem(d: Definer): void {
   });
   d.pure('connect', 2, MANY, (port, address) => {
     const path = Array.isArray(address) && address[1] instanceof MString ? address[1].text : undefined;
-    const stream = path === undefined ? undefined : host.connect?.(path);
+    if (host.connect === undefined) throw unsupported('the procedure connect');
+    const stream = path === undefined ? undefined : host.connect(path);
     if (stream === undefined)
       throw throwError('system-error', str('connect'), str('~A'), list(str('Connection refused')), list(111));
     streams.set(port, stream);
