@@ -14,7 +14,7 @@ import { NixEvaluationError, renderNixError } from '../../src/languages/nix/erro
 import { createEvaluator, type NixValue } from '../../src/languages/nix/evaluator.ts';
 import type { NixHost } from '../../src/languages/nix/host.ts';
 import { createInMemoryHost } from '../../src/languages/nix/in-memory-host.ts';
-import type { LintLevel } from '../../src/languages/nix/parser.ts';
+import type { LintLevel } from '../../src/languages/nix/token-stream.ts';
 import {
   flakeRefToStringBuiltin,
   parseFlakeRefBuiltin,

@@ -18,12 +18,12 @@ import { Interpreter, type InterpreterSettings, type NixFeature } from './interp
 import { valueToJson } from './json.ts';
 import { lazyAttrs, slotOf } from './lazy-attrs.ts';
 import { evaluateMainFile, evaluateSource, importFile, parseText, stringLabel } from './loader.ts';
-import type { Lints } from './parser.ts';
 import { normalisePath } from './paths.ts';
 import { printForced, printValue } from './print.ts';
 import { resolveProgram } from './resolve.ts';
 import { findFile } from './search-path.ts';
 import { showNode } from './show-node.ts';
+import type { Lints } from './token-stream.ts';
 import {
   type Attrs,
   attrsFromEntries,

@@ -8,10 +8,10 @@ import { NixError, type NixErrorKind, nearestAttributes, renderReport, toNixErro
 import { examineArguments } from './examine.ts';
 import type { NixFileType, NixHost, ParseCache } from './host.ts';
 import { ownFiles } from './own-files.ts';
-import type { LintLevel } from './parser.ts';
 import { type Position, PositionTable } from './positions.ts';
 import { printForError } from './print.ts';
 import { type SymbolId, SymbolTable } from './symbols.ts';
+import type { LintLevel } from './token-stream.ts';
 import {
   Attrs,
   Code,

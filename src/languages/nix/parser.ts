@@ -5,9 +5,7 @@ import {
   AttrKind,
   type AttrName,
   type AttrsNode,
-  type BinaryKind,
   type CallNode,
-  type ConcatStringsNode,
   type FormalNode,
   Kind,
   type LambdaNode,
@@ -15,81 +13,10 @@ import {
   type Node,
 } from './ast.ts';
 import { type AttrPath, AttrsBuilder } from './attrs-builder.ts';
-import { NixError } from './errors.ts';
-import { type IndentedPart, stripIndentation } from './indentation.ts';
-import { Lexer } from './lexer.ts';
-import { syntaxErrorMessage } from './syntax-error.ts';
+import { binaryKinds, Level, operators } from './operators.ts';
+import { parseIndentedString, parsePath, parseString } from './parse-literals.ts';
+import { type ParseOptions, TokenStream } from './token-stream.ts';
 import { Token } from './tokens.ts';
-
-export type LintLevel = 'ignore' | 'warn' | 'fatal';
-
-/** Style checks that Nix can be asked for. */
-export interface Lints {
-  readonly urlLiterals?: LintLevel;
-  readonly absolutePathLiterals?: LintLevel;
-  readonly shortPathLiterals?: LintLevel;
-}
-
-export interface ParseOptions {
-  /** Position of the text's first byte, from a PositionTable. */
-  readonly base: number;
-  readonly pipeOperators: boolean;
-  readonly lints?: Lints;
-  /** Gets what a lint at level `warn`, or the parser itself, has to say; without position when the text names it. */
-  readonly warn?: (message: ByteString, position: number | undefined) => void;
-  /** How a position is written inside a message ("already defined at …"). */
-  readonly showPosition: (position: number) => ByteString;
-}
-
-const Level = {
-  implies: 1,
-  or: 2,
-  and: 3,
-  equality: 4,
-  compare: 5,
-  update: 6,
-  not: 7,
-  sum: 8,
-  product: 9,
-  concat: 10,
-  hasAttr: 11,
-};
-
-interface Operator {
-  readonly level: number;
-  readonly associativity: 'left' | 'right' | 'none';
-}
-
-const operators: (Operator | undefined)[] = [];
-function operator(token: Token, level: number, associativity: Operator['associativity']): void {
-  operators[token] = { level, associativity };
-}
-operator(Token.implies, Level.implies, 'right');
-operator(Token.or, Level.or, 'left');
-operator(Token.and, Level.and, 'left');
-operator(Token.equal, Level.equality, 'none');
-operator(Token.notEqual, Level.equality, 'none');
-operator(Token.less, Level.compare, 'none');
-operator(Token.greater, Level.compare, 'none');
-operator(Token.lessOrEqual, Level.compare, 'none');
-operator(Token.greaterOrEqual, Level.compare, 'none');
-operator(Token.update, Level.update, 'right');
-operator(Token.plus, Level.sum, 'left');
-operator(Token.minus, Level.sum, 'left');
-operator(Token.times, Level.product, 'left');
-operator(Token.divide, Level.product, 'left');
-operator(Token.concat, Level.concat, 'right');
-operator(Token.question, Level.hasAttr, 'none');
-
-const binaryKinds = new Map<Token, BinaryKind>([
-  [Token.equal, Kind.equal],
-  [Token.notEqual, Kind.notEqual],
-  [Token.and, Kind.and],
-  [Token.or, Kind.or],
-  [Token.implies, Kind.implies],
-  [Token.update, Kind.update],
-  [Token.concat, Kind.concatLists],
-]);
 
 const integer = (value: bigint): Node => ({ kind: Kind.integer, position: 0, value });
 const variable = (name: ByteString, position: LocalPosition = 0): Node => ({
@@ -108,67 +35,14 @@ function makeCall(position: LocalPosition, fn: Node, argument: Node): Node {
   return { kind: Kind.call, position, fn, args: [argument] };
 }
 
-class Parser {
-  private readonly lexer: Lexer;
-  private readonly options: ParseOptions;
-  private readonly text: ByteString;
-  private token: Token = Token.end;
-
-  constructor(text: ByteString, options: ParseOptions) {
-    this.text = text;
-    this.options = options;
-    this.lexer = new Lexer(text, options);
-    this.advance();
-  }
-
+class Parser extends TokenStream {
   parseFile(): Node {
     const node = this.parseExpression();
     if (!this.is(Token.end)) this.unexpected();
     return node;
   }
 
-  private advance(): void {
-    this.token = this.lexer.next();
-  }
-
-  /** Whether the current token is `token` (a call, so that the compiler does not take it for settled). */
-  private is(token: Token): boolean {
-    return this.token === token;
-  }
-
-  /** Position of the current token. */
-  private here(): LocalPosition {
-    return this.lexer.start + 1;
-  }
-
-  private fail(message: ByteString, position: LocalPosition): never {
-    throw new NixError('parse', message, { position: this.options.base + position - 1 });
-  }
-
-  private unexpected(): never {
-    // At the end of the file Nix points just past it.
-    const offset = this.is(Token.end) ? this.lexer.end : this.lexer.start;
-    this.fail(syntaxErrorMessage(this.text, this.options), offset + 1);
-  }
-
-  private expect(token: Token): void {
-    if (!this.is(token)) this.unexpected();
-    this.advance();
-  }
-
-  private lint(
-    level: LintLevel | undefined,
-    name: string,
-    message: ByteString,
-    position: LocalPosition,
-  ): void {
-    if (level === undefined || level === 'ignore') return;
-    const text = `${message} (${name})`;
-    if (level === 'fatal') this.fail(text, position);
-    this.options.warn?.(text, this.options.base + position - 1);
-  }
-
-  private parseExpression(): Node {
+  parseExpression(): Node {
     const start = this.here();
     switch (this.token) {
       case Token.identifier: {
@@ -447,12 +321,12 @@ class Parser {
         return { kind: Kind.float, position: 0, text };
       }
       case Token.quote:
-        return this.parseString();
+        return parseString(this);
       case Token.indentedOpen:
-        return this.parseIndentedString();
+        return parseIndentedString(this);
       case Token.path:
       case Token.homePath:
-        return this.parsePath();
+        return parsePath(this);
       case Token.searchPath: {
         const path = this.lexer.value;
         this.advance();
@@ -725,112 +599,21 @@ class Parser {
         return { name };
       }
       case Token.quote:
-        return this.staticName(this.parseString());
+        return staticName(parseString(this));
       case Token.dollarCurly: {
         this.advance();
         const expr = this.parseExpression();
         this.expect(Token.rightBrace);
-        return this.staticName(expr);
+        return staticName(expr);
       }
       default:
         return this.unexpected();
     }
   }
+}
 
-  private staticName(expr: Node): AttrName {
-    return expr.kind === Kind.string ? { name: expr.text } : { expr };
-  }
-
-  private parseString(): Node {
-    this.advance();
-    const start = this.here();
-    const parts: { position: LocalPosition; value: Node }[] = [];
-    while (!this.is(Token.quote)) {
-      const position = this.here();
-      if (this.is(Token.string)) {
-        parts.push({ position, value: string(this.lexer.value) });
-        this.advance();
-      } else if (this.is(Token.dollarCurly)) {
-        this.advance();
-        const value = this.parseExpression();
-        this.expect(Token.rightBrace);
-        parts.push({ position, value });
-      } else this.unexpected();
-    }
-    this.advance();
-    if (parts.length === 0) return string('');
-    if (parts.length === 1 && parts[0]!.value.kind === Kind.string && this.isLiteral(parts[0]!.position)) {
-      return parts[0]!.value;
-    }
-    return { kind: Kind.concatStrings, position: start, forceString: true, parts };
-  }
-
-  /** Whether the part at a position is text, not `${"text"}`. */
-  private isLiteral(position: LocalPosition): boolean {
-    return !this.text.startsWith('${', position - 1);
-  }
-
-  private parseIndentedString(): Node {
-    const start = this.here();
-    this.advance();
-    const parts: IndentedPart[] = [];
-    while (!this.is(Token.indentedClose)) {
-      const position = this.here();
-      if (this.is(Token.indentedString)) {
-        parts.push({ position, text: this.lexer.value, hasIndentation: this.lexer.hasIndentation });
-        this.advance();
-      } else if (this.is(Token.dollarCurly)) {
-        this.advance();
-        const value = this.parseExpression();
-        this.expect(Token.rightBrace);
-        parts.push({ position, value });
-      } else this.unexpected();
-    }
-    this.advance();
-    return stripIndentation(start, parts);
-  }
-
-  private parsePath(): Node {
-    const start = this.here();
-    const home = this.is(Token.homePath);
-    const literal = this.lexer.value;
-    const advice = (kind: string) =>
-      `${kind} path literals are not portable. Consider replacing path literal '${literal}' by a string, relative path, or parameter`;
-    const lints = this.options.lints;
-    const absoluteLint = 'lint-absolute-path-literals';
-    if (home) this.lint(lints?.absolutePathLiterals, absoluteLint, advice('home'), start);
-    else if (literal.startsWith('/')) {
-      this.lint(lints?.absolutePathLiterals, absoluteLint, advice('absolute'), start);
-    } else if (!literal.startsWith('.')) {
-      this.lint(
-        lints?.shortPathLiterals,
-        'lint-short-path-literals',
-        `relative path literal '${literal}' should be prefixed with '.' for clarity: './${literal}'`,
-        start,
-      );
-    }
-    const path: Node = { kind: Kind.path, position: 0, literal };
-    this.advance();
-    if (this.is(Token.pathEnd)) {
-      this.advance();
-      return path;
-    }
-    const parts: ConcatStringsNode['parts'][number][] = [{ position: start, value: path }];
-    while (!this.is(Token.pathEnd)) {
-      const position = this.here();
-      if (this.is(Token.string)) {
-        parts.push({ position, value: string(this.lexer.value) });
-        this.advance();
-      } else if (this.is(Token.dollarCurly)) {
-        this.advance();
-        const value = this.parseExpression();
-        this.expect(Token.rightBrace);
-        parts.push({ position, value });
-      } else this.unexpected();
-    }
-    this.advance();
-    return { kind: Kind.concatStrings, position: start, forceString: false, parts };
-  }
+function staticName(expr: Node): AttrName {
+  return expr.kind === Kind.string ? { name: expr.text } : { expr };
 }
 
 /**
