@@ -66,8 +66,8 @@ export interface OnlineOptions {
 
 /** Questions under way at once. */
 const lanes = 6;
-/** Milliseconds for an answer of a few bytes, and for a download. */
-const patience = { answer: 20_000, download: 180_000 };
+/** Milliseconds until an answer begins, and for all that is said to one question: of few bytes, or a download. */
+const patience = { answer: 15_000, question: 60_000, download: 180_000 };
 
 /** One question: what the lock has, and how to learn what is there now. */
 interface Question extends Pick<LockedState, 'kind' | 'name' | 'where' | 'locked' | 'update'> {
@@ -120,14 +120,23 @@ function withoutCredentials(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*@/gi, '$1');
 }
 
-/** The caller's `fetch`, given up after some time whatever happens. */
-function impatient(host: Host, milliseconds: number): Host {
+/** The caller's `fetch`, given up when no answer begins, and after `total` milliseconds from now whatever happens. */
+function impatient(host: Host, total: number): Host {
+  const end = AbortSignal.timeout(total);
   return {
     ...host,
-    fetch: (input, init) => {
-      const limit = AbortSignal.timeout(milliseconds);
-      const signal = init?.signal == null ? limit : AbortSignal.any([init.signal, limit]);
-      return host.fetch(input, { ...init, signal });
+    fetch: async (input, init) => {
+      const silence = new AbortController();
+      const timer = setTimeout(
+        () => silence.abort(new DOMException('no answer', 'TimeoutError')),
+        patience.answer,
+      );
+      try {
+        const signals = [end, silence.signal, ...(init?.signal == null ? [] : [init.signal])];
+        return await host.fetch(input, { ...init, signal: AbortSignal.any(signals) });
+      } finally {
+        clearTimeout(timer);
+      }
     },
   };
 }
@@ -135,9 +144,10 @@ function impatient(host: Host, milliseconds: number): Host {
 function lockQuestions(options: OnlineOptions): Question[] {
   const { lock = emptyLockFile, cacheDirectory } = options;
   const where = 'trimaran.lock';
-  const host = impatient(options.host, patience.answer);
-  const patient = impatient(options.host, patience.download);
-  const session = new RegistrySession({ host, attempts: 2, longestWait: 5000 });
+  const { host } = options;
+  // Tokens are shared, and so is the time for all of them.
+  const registryHost = impatient(host, patience.download);
+  const session = new RegistrySession({ host: registryHost, attempts: 2, longestWait: 5000 });
   const updateOf = (name: string) => `trimaran lock --update ${withoutCredentials(name)}`;
   const images = [...lock.images].map(
     ([name, { digest }]): Question => ({
@@ -147,7 +157,7 @@ function lockQuestions(options: OnlineOptions): Question[] {
       locked: digest,
       update: updateOf(name),
       ask: async () => {
-        const found = await findImageDigest({ host, session }, name);
+        const found = await findImageDigest({ host: registryHost, session }, name);
         return found.found === undefined ? found : { found: found.found.digest };
       },
     }),
@@ -160,6 +170,7 @@ function lockQuestions(options: OnlineOptions): Question[] {
       locked: `sha256:${sha256}`,
       update: updateOf(name),
       ask: async () => {
+        const patient = impatient(host, patience.download);
         const found = await findUrlDigest({ host: patient, cacheDirectory }, name);
         return found.found === undefined ? found : { found: `sha256:${found.found}` };
       },
@@ -198,7 +209,7 @@ async function askRelease(
   options: OnlineOptions,
   { suite, mirror, architectures }: { readonly suite: string } & Partial<LockedSuite>,
 ): Promise<Found<string>> {
-  const host = impatient(options.host, patience.download);
+  const host = impatient(options.host, patience.question);
   // What the caller names comes before the lock's own.
   const env = mirror === undefined ? host.env : { TRIMARAN_DEBIAN_MIRROR: mirror, ...host.env };
   const architecture = [...(architectures?.keys() ?? [])][0] ?? 'amd64';
@@ -332,7 +343,7 @@ function flakeQuestions(
     // The audit itself has told that it is none.
     return [];
   }
-  const host = impatient(options.host, patience.answer);
+  const { host } = options;
   return Object.entries(nodes).flatMap(([node, { locked = {}, original = {} }]): Question[] => {
     const shared = {
       kind: 'flake',
@@ -374,7 +385,7 @@ function channelQuestions(
   options: OnlineOptions,
   { file, text }: { readonly file: string; readonly text: string },
 ): Question[] {
-  const host = impatient(options.host, patience.answer);
+  const { host } = options;
   return findChannels(readSchemeForms(text, file)).flatMap(({ url, branch: ref, commit }): Question[] => {
     if (url === undefined || commit?.kind !== 'string' || !/^[0-9a-f]{40}$/.test(commit.text)) return [];
     return [

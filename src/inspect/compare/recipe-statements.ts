@@ -39,6 +39,7 @@ export function recipeStatements(
   };
   const cannot = (why: string): Statement => ({ kind: 'cannot', why });
   const guix = needs.kind === 'guix';
+  const unread = needs.unreadRequirements ?? [];
   const working = needs.workingDirectory?.value;
   const sources = needs.sources.filter(({ value }) => value.kind === 'git' || value.target !== '/');
   return {
@@ -55,8 +56,15 @@ export function recipeStatements(
         .join(', '),
     ),
     install: says(
-      needs.requirements,
-      needs.requirements.map(({ value }) => `${value.name}${value.version}`).join(' '),
+      [...unread, ...needs.requirements].sort((a, b) => a.span.line - b.span.line),
+      [
+        ...needs.requirements.map(({ value }) => `${value.name}${value.version}`),
+        ...(unread.length === 0
+          ? []
+          : [
+              `what ${unread.map(({ value }) => value).join(' and ')} ${unread.length === 1 ? 'names' : 'name'}`,
+            ]),
+      ].join(' '),
     ),
     workdir:
       working === undefined && guix

@@ -48,7 +48,7 @@ export async function convertRecipe(request: ConvertRequest): Promise<Conversion
   const service = serviceNamed(project, request.service);
   const clones = new Clones(host);
   try {
-    const needs = startingInSource(await readNeeds(request, service, clones));
+    const needs = withProgram(startingInSource(await readNeeds(request, service, clones)));
     const set = request.set ?? chooseSet(project, { needs, to });
     const wanted = [...needs.requirements.map(({ value }) => value), ...baseRequirements(needs, set)];
     const resolved = await resolveNames({ ...host, cwd: project.directory }, set, wanted);
@@ -86,6 +86,20 @@ function startingInSource(needs: ImageNeeds): ImageNeeds {
       value: { kind: 'source', source: rootSource.value, inside: '' },
       span: rootSource.span,
     },
+  };
+}
+
+/** Of requirements that nobody could read, the program that starts is at least one. */
+function withProgram(needs: ImageNeeds): ImageNeeds {
+  const { unreadRequirements = [], entrypoint, command, requirements } = needs;
+  const [program] = [...(entrypoint?.value ?? []), ...(command?.value ?? [])];
+  const isKnown = requirements.some(({ value }) => value.name.toLowerCase() === program);
+  if (unreadRequirements.length === 0 || program === undefined || isKnown) return needs;
+  if (!/^[a-z][a-z0-9-]*$/.test(program) || /^(?:python\d*|sh|bash)$/.test(program)) return needs;
+  const { span } = (entrypoint ?? command)!;
+  return {
+    ...needs,
+    requirements: [...requirements, { value: { from: 'python', name: program, version: '' }, span }],
   };
 }
 

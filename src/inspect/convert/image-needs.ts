@@ -53,6 +53,8 @@ export interface ImageNeeds {
   readonly base: Placed<string> | undefined;
   readonly sources: readonly Placed<Source>[];
   readonly requirements: readonly Placed<Requirement>[];
+  /** Requirements files that could not be had, by their paths in the image. */
+  readonly unreadRequirements?: readonly Placed<string>[];
   /** `NAME` and value. */
   readonly environment: readonly Placed<readonly [string, string]>[];
   readonly workingDirectory: Placed<WorkingDirectory> | undefined;

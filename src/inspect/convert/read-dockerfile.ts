@@ -85,7 +85,7 @@ class DockerfileReader implements RunSink {
   private readonly folders: Placed<string>[] = [];
   /** Files that are there for one RUN only. */
   private mounted: Source[] = [];
-  private lacksRequirements = false;
+  private readonly unread: Placed<string>[] = [];
   private hasOwnCommand = false;
   private shell: readonly string[] = ['/bin/sh', '-c'];
   private workdir: Placed<string> | undefined;
@@ -307,10 +307,10 @@ class DockerfileReader implements RunSink {
     if (python.length > 0) {
       for (const { value } of python) this.requirements.push({ value, span });
       this.remarks.push(...stage.remarks);
-      this.lacksRequirements ||= stage.lacksRequirements;
+      this.unread.push(...stage.unread);
       return;
     }
-    if (stage.lacksRequirements) this.lacksRequirements = true;
+    this.unread.push(...stage.unread);
     const [first] = stage.remarks;
     this.remark(
       `COPY --from=${name} ${path}: what that stage makes is not carried over; package it for the set${first === undefined ? '' : ` (there: ${first.value})`}`,
@@ -368,16 +368,7 @@ class DockerfileReader implements RunSink {
       return;
     }
     this.remark(`the requirements in ${path} could not be read; add them by hand`, span);
-    this.lacksRequirements = true;
-  }
-
-  /** Of requirements that nobody could read, the program that starts is at least one. */
-  private programRequirement(): Placed<Requirement>[] {
-    const [program] = [...(this.entrypoint?.value ?? []), ...(this.command?.value ?? [])];
-    if (!this.lacksRequirements || program === undefined || !/^[a-z][a-z0-9-]*$/.test(program)) return [];
-    if (/^(?:python\d*|sh|bash)$/.test(program)) return [];
-    const { span } = (this.entrypoint ?? this.command)!;
-    return [{ value: { from: 'python', name: program, version: '' }, span }];
+    this.unread.push({ value: path, span });
   }
 
   result(): ImageNeeds {
@@ -399,12 +390,13 @@ class DockerfileReader implements RunSink {
       imageName: undefined,
       base: this.base,
       sources,
-      requirements: [...this.requirements, ...this.programRequirement()].filter(({ value }) => {
+      requirements: this.requirements.filter(({ value }) => {
         const key = `${value.from} ${value.name.toLowerCase()}`;
         if (names.has(key)) return false;
         names.add(key);
         return true;
       }),
+      unreadRequirements: this.unread,
       environment: this.environment,
       workingDirectory: this.workingDirectory(sources),
       entrypoint: this.entrypoint,

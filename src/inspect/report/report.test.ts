@@ -5,6 +5,7 @@ import { compareConfigs, comparePackages, filesOnlyIn, sharedLayers } from '../c
 import type { ImageFacts, PackageFacts } from '../compare/image-facts.ts';
 import { parseProbe } from '../compare/probe.ts';
 import { recipeStatements } from '../compare/recipe-statements.ts';
+import { readDockerfile } from '../convert/read-dockerfile.ts';
 import { readFlake } from '../convert/read-flake.ts';
 import { closureOf, wayTo } from './closure.ts';
 import { comparisonHtml, imageHtml } from './html.ts';
@@ -138,6 +139,21 @@ describe('recipeStatements', () => {
     expect(says.workdir).toEqual({ kind: 'silent' });
     expect(recipeStatements({ ...needs!, kind: 'guix', ports: [] }, () => []).port).toMatchObject({
       kind: 'cannot',
+    });
+  });
+});
+
+describe('requirements that cannot be read', () => {
+  it('are said by their files', async () => {
+    const text =
+      'FROM python\nRUN git clone https://x.example/a /app\nRUN pip install -r /app/a.txt\nRUN pip install -r /app/b.txt\nCMD ["uvicorn"]\n';
+    const readSourceFile = () => Promise.resolve(undefined);
+    const needs = await readDockerfile({ text, file: 'Dockerfile', context: '/p', readSourceFile });
+    expect(recipeStatements(needs, () => text.split('\n')).install).toEqual({
+      kind: 'says',
+      text: 'what /app/a.txt and /app/b.txt name',
+      file: 'Dockerfile',
+      lines: [3, 4],
     });
   });
 });
