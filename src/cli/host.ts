@@ -39,8 +39,13 @@ function runProcess(options: ProcessOptions): Promise<ProcessResult> {
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
     // Not spawn's own timeout, which goes on after a program that could not be started.
-    const limit =
-      options.timeout === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.timeout);
+    const end = () => {
+      child.kill('SIGKILL');
+      // What it started itself may hold on to its output for longer.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
+    const limit = options.timeout === undefined ? undefined : setTimeout(end, options.timeout);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on('data', options.onStdout ?? ((chunk: Buffer) => stdout.push(chunk)));

@@ -330,6 +330,26 @@ git:
     }
   });
 
+  it('is not held up by a credential helper that is not there', async () => {
+    const folder = join(root, 'helper');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'config.json'), '{"credsStore": "nowhere"}');
+    const server = await startRegistry({ auth: { kind: 'basic', user: 'a', password: 'b' } });
+    try {
+      const start = performance.now();
+      const ended = await run(
+        process.execPath,
+        [join(projectRoot, 'bin/trimaran'), 'inspect', `docker://${server.address}/a:1`],
+        { cwd: folder, env: { XDG_CACHE_HOME: join(root, 'cache'), DOCKER_CONFIG: folder } },
+      );
+      expect(ended.exitCode).toBe(4);
+      expect(ended.stderr).toContain('oci/credential-helper-failed');
+      expect(performance.now() - start).toBeLessThan(20_000);
+    } finally {
+      await server.close();
+    }
+  });
+
   it('keeps credentials out of the lock and of what it says, and finds again what it has locked', async () => {
     const secret = join(root, 'secret');
     mkdirSync(join(secret, 'web'), { recursive: true });

@@ -79,7 +79,13 @@ export async function findCommit(
 ): Promise<Found<string>> {
   const git = host.which('git');
   if (git === undefined) return { reason: 'git is not installed here', code: 'lock/no-git' };
-  const env: Record<string, string> = { GIT_TERMINAL_PROMPT: '0', GIT_SSH_COMMAND: 'ssh -o BatchMode=yes' };
+  const env: Record<string, string> = {
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o ConnectTimeout=20',
+    // Its own helper for HTTP would outlive it otherwise.
+    GIT_HTTP_LOW_SPEED_LIMIT: '1',
+    GIT_HTTP_LOW_SPEED_TIME: '20',
+  };
   for (const name of ['PATH', 'HOME', 'SSH_AUTH_SOCK', 'https_proxy', 'http_proxy', 'GIT_SSL_CAINFO']) {
     const value = host.env[name];
     if (value !== undefined) env[name] = value;

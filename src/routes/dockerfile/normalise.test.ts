@@ -77,6 +77,7 @@ it('tells a step in one way, whoever tells it', async () => {
     ],
     'RUN echo "x"': [
       'RUN ["/bin/bash","-euc","echo \\"x\\""]',
+      '/bin/bash -euc ["/bin/bash","-euc","echo \\"x\\""]',
       '/bin/bash -euc echo "x"',
       'RUN |2 A=b C=d /bin/bash -euc echo "x" # buildkit',
     ],

@@ -110,22 +110,27 @@ function withoutNotes({ createdBy: _, comment, ...layer }: Layer): Layer {
 /** A step as the Dockerfile has it: without the build arguments and shell that engines put before it. */
 function readableStep(text: string | undefined, restore: NormaliseOptions['restore']): string | undefined {
   if (text === undefined) return undefined;
+  const told = restore(text)
+    // Values of build arguments may have spaces; the shell is the first thing after them.
+    .replace(/^(?:RUN )?\|\d+ [\s\S]*?(?=\/bin\/[a-z]*sh )/, '')
+    .replace(/^(?:RUN )?\/bin\/sh -c #\(nop\)\s+/, '')
+    .replace(/ # buildkit$/, '');
   return (
-    joinArguments(restore(text))
-      // Values of build arguments may have spaces; the shell is the first thing after them.
-      .replace(/^(?:RUN )?\|\d+ [\s\S]*?(?=\/bin\/[a-z]*sh )/, '')
-      .replace(/^(?:RUN )?\/bin\/sh -c #\(nop\)\s+/, '')
-      .replace(/^(?:RUN )?\/bin\/[a-z]*sh (?:(?:-[a-z]+|pipefail) )*?-[a-z]*c /, 'RUN ')
-      .replace(/ # buildkit$/, '')
+    withoutShell(joinArguments(withoutShell(told)))
       .trim()
       // Each engine names the sources in its own way.
       .replace(/^(ADD|COPY)\b.*\s(\S+)$/s, '$1 $2')
   );
 }
 
+/** `RUN` in place of the shell and its options. */
+function withoutShell(step: string): string {
+  return step.replace(/^(?:RUN )?\/bin\/[a-z]*sh (?:(?:-[a-z]+|pipefail) )*?-[a-z]*c /, 'RUN ');
+}
+
 /** `RUN ["a", "b"]`, as buildah keeps it, in the form that docker keeps: the arguments with spaces between. */
 function joinArguments(step: string): string {
-  const [, prefix, list] = /^((?:\|\d+ [\s\S]*? )?RUN )(\[.*\])$/s.exec(step) ?? [];
+  const [, prefix, list] = /^(RUN )(\[.*\])$/s.exec(step) ?? [];
   if (list === undefined) return step;
   try {
     const words: unknown = JSON.parse(list);

@@ -157,7 +157,7 @@ async function readText(
     throw failure(
       'unreachable',
       late
-        ? `the package index ${url.host} gave no answer within ${patience / 1000} seconds`
+        ? `the package index ${url.host} gave no answer in time`
         : `the package index ${url.host} cannot be reached`,
       error,
     );
