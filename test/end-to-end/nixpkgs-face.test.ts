@@ -338,6 +338,17 @@ describe.concurrent('images', () => {
     expect(owned.entries.get('usr/bin/hello')).toMatchObject({ uid: 0, gid: 0 });
   });
 
+  it('take users from fakeNss, with more where a recipe adds some', async () => {
+    const { text } = await built(
+      imageOf(
+        'copyToRoot = pkgs.dockerTools.fakeNss.override { extraPasswdLines = [ "web:x:33:33::/:/bin/sh" ]; };',
+      ),
+    );
+    expect(text(text('etc/passwd')!.slice('-> /'.length))).toBe(
+      'root:x:0:0:root user:/var/empty:/bin/sh\nweb:x:33:33::/:/bin/sh\nnobody:x:65534:65534:nobody:/var/empty:/bin/sh\n',
+    );
+  });
+
   it('are pulled by digest, and by nothing else', async () => {
     const registry = await startRegistry();
     try {

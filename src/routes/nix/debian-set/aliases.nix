@@ -136,6 +136,7 @@ let
     shadow = [ "passwd" "login" ];
     sqlite = "sqlite3";
     sqlite-interactive = "sqlite3";
+    su = "util-linux";
     tesseract = "tesseract-ocr";
     texliveFull = "texlive-full";
     util-linuxMinimal = "util-linux";

@@ -176,20 +176,22 @@ rec {
   binSh = pkgs.dash;
   usrBinEnv = pkgs.coreutils;
   caCertificates = pkgs.cacert;
-  fakeNss = environments.symlinkJoin {
-    name = "fake-nss";
-    paths = [
-      (trivial.writeTextDir "etc/passwd" ''
-        root:x:0:0:root user:/var/empty:/bin/sh
-        nobody:x:65534:65534:nobody:/var/empty:/bin/sh
-      '')
-      (trivial.writeTextDir "etc/group" ''
-        root:x:0:
-        nobody:x:65534:
-      '')
-      (trivial.writeTextDir "etc/nsswitch.conf" ''
-        hosts: files dns
-      '')
-    ];
-  };
+  fakeNss = lib.makeOverridable
+    ({ extraPasswdLines ? [ ], extraGroupLines ? [ ] }: environments.symlinkJoin {
+      name = "fake-nss";
+      paths = [
+        (trivial.writeTextDir "etc/passwd" ''
+          root:x:0:0:root user:/var/empty:/bin/sh
+          ${lib.concatLines extraPasswdLines}nobody:x:65534:65534:nobody:/var/empty:/bin/sh
+        '')
+        (trivial.writeTextDir "etc/group" ''
+          root:x:0:
+          ${lib.concatLines extraGroupLines}nobody:x:65534:
+        '')
+        (trivial.writeTextDir "etc/nsswitch.conf" ''
+          hosts: files dns
+        '')
+      ];
+    })
+    { };
 }
