@@ -99,9 +99,12 @@ function printComparison(context: CommandContext, comparison: ServiceComparison,
   for (const line of remarksOn(comparison)) context.print(line);
   for (const table of tables) {
     context.print('');
-    context.print(
-      `${pc.bold(table.title.padEnd(labels))}${names.map((name) => `  ${pc.dim(name.slice(0, column).padEnd(column))}`).join('')}`,
-    );
+    const heads = names.map((name) => wrap(name, column));
+    for (let line = 0; line < Math.max(...heads.map((lines) => lines.length)); line++) {
+      const head = (line === 0 ? table.title : '').padEnd(labels);
+      const rest = heads.map((lines) => `  ${pc.dim((lines[line] ?? '').padEnd(column))}`);
+      context.print(`${pc.bold(head)}${rest.join('')}`.trimEnd());
+    }
     for (const { label, cells, differs } of table.rows) {
       const wrapped = cells.map((cell) => wrap(cell.text, column));
       const height = Math.max(...wrapped.map((lines) => lines.length));
