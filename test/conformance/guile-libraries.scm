@@ -200,3 +200,7 @@
 (string-for-each (lambda (c) c) "ab")
 (char-upcase #\a)
 (list (exact (truncate 1e18)) (exact 1e18) 1e18 (inexact 123456789012345678))
+(begin (import (only (srfi srfi-1) fold) (rename (srfi srfi-1) (take first-few)) (prefix (srfi srfi-13) s:)) (list (fold + 0 '(1 2)) (first-few '(1 2 3) 2) (s:string-take "abc" 1)))
+(begin (import (except (srfi srfi-1) iota) (rnrs bytevectors (6)) (srfi :26)) (list (map (cut + 1 <>) '(1)) (bytevector-length #vu8(1 2)) (last '(1 2))))
+(begin (import (only (srfi srfi-1) no-such-name)) 1)
+(begin (import (scheme base) (scheme write)) (vector-map + #(1 2) #(10 20)))

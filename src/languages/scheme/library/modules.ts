@@ -125,6 +125,53 @@ function resolveUse(session: Session, use: UseSpec): Module {
   return custom;
 }
 
+/** The interface of an R6RS or R7RS import set. */
+function importSet(session: Session, set: Value): Module {
+  const [head, ...rest] = listToArray(set);
+  const inner = rest[0];
+  const keyword = head instanceof Sym && inner instanceof Pair ? head.name : '';
+  const derived = (choose: (name: Sym) => Sym | undefined, all?: readonly Value[]): Module => {
+    const from = importSet(session, inner);
+    for (const name of all ?? []) if (from.local(name) === undefined) throw unboundInModule(name, from.name);
+    const custom = new Module(from.name, 'custom-interface');
+    for (const [name, variable] of from.table) {
+      const external = choose(name);
+      if (external === undefined) continue;
+      custom.bind(external, variable);
+      if (from.replacements.has(name)) custom.replacements.add(external);
+    }
+    return custom;
+  };
+  switch (keyword) {
+    case 'only': {
+      const wanted = new Set(rest.slice(1));
+      return derived((name) => (wanted.has(name) ? name : undefined), rest.slice(1));
+    }
+    case 'except': {
+      const hidden = new Set(rest.slice(1));
+      return derived((name) => (hidden.has(name) ? undefined : name));
+    }
+    case 'prefix':
+      return derived((name) => intern(`${rest[1].name}${name.name}`));
+    case 'rename': {
+      const renamed = new Map(rest.slice(1).map((pair) => listToArray(pair) as [Sym, Sym]));
+      return derived((name) => renamed.get(name) ?? name, [...renamed.keys()]);
+    }
+    case 'library':
+      return importSet(session, inner);
+  }
+  // A version, `(rnrs base (6))`, is not looked at; `(srfi :1)` is Guile's `(srfi srfi-1)`.
+  const name = listToArray(set)
+    .filter((part) => !(part instanceof Pair) && part !== NIL)
+    .map((part, i, parts) => {
+      const digits = /^:(\d+)$/.exec(part instanceof Sym ? part.name : '') ?? /^(\d+)$/.exec(String(part));
+      return i === 1 && (parts[0] as Sym).name === 'srfi' && digits !== null
+        ? intern(`srfi-${digits[1]}`)
+        : part;
+    });
+  return session.interfaceOf(name[0]?.name === 'srfi' ? name.slice(0, 2) : name);
+}
+
 function unboundInModule(name: Sym, module: readonly Value[]): Error {
   return miscError(false, "no binding `~A' in module ~A", [name, arrayToList(module)]);
 }
@@ -303,6 +350,10 @@ function moduleForms(session: Session): Record<string, CoreForm> {
       return session.currentModule;
     }),
     'use-modules': topLevel(use),
+    import: topLevel((items) => {
+      for (const set of data(items)) session.currentModule.use(importSet(session, set));
+      return UNSPECIFIED;
+    }),
     'use-syntax': topLevel(use),
     export: exporting(false),
     'export-syntax': exporting(false),

@@ -90,11 +90,12 @@ function defineFiles(d: Definer): void {
     ['stat', follow],
     ['lstat', (path: string) => host.stat?.(path)],
   ] as const) {
-    d.pure(name, 1, 2, (path, failing = true) => {
-      const status = find(text(name, path));
+    d.pure(name, 1, 2, (given, failing = true) => {
+      const path = given instanceof Port && given.name !== undefined ? given.name : text(name, given);
+      const status = find(path);
       if (status === undefined) {
         if (failing === false) return false;
-        throw systemError(name, path.text);
+        throw systemError(name, path);
       }
       return statVector(status);
     });
