@@ -20,14 +20,11 @@ export interface GuixTestResult {
   readonly problem: string | undefined;
 }
 
-/** Runs a test file of a checkout. */
-export function runGuixTestFile({
-  checkout,
-  file,
-}: {
-  readonly checkout: string;
-  readonly file: string;
-}): GuixTestResult {
+/** An interpreter with a checkout's modules, a store that computes paths, and a folder for a program's files. */
+function withCheckout<Result>(
+  checkout: string,
+  use: (interpreter: Interpreter, output: () => string) => Result,
+): Result {
   // Tests look for the script that runs uninstalled programs and make their own files beside it.
   const scratch = mkdtempSync(join(tmpdir(), 'guix-test-'));
   writeFileSync(join(scratch, 'pre-inst-env'), '');
@@ -51,15 +48,50 @@ export function runGuixTestFile({
     lazyModules: (label) => (/^gnu packages /.test(label) ? 'all' : 'functions'),
   });
   defineGuixModules(interpreter, checkout);
+  try {
+    return use(interpreter, () => output);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The path of a package's derivation, without grafts; `base:hello` is `hello` of (gnu packages base). */
+export function derivationOfPackage(checkout: string, name: string): string {
+  const [module, variable] = name.split(':');
+  const program = `(use-modules (guix store) (guix packages) (guix derivations))
+(define package (module-ref (resolve-interface '(gnu packages ${module})) '${variable}))
+(derivation-file-name (package-derivation (open-connection) package #:graft? #f))`;
+  return withCheckout(checkout, (interpreter) => {
+    try {
+      return interpreter.display(interpreter.evaluateText(program, { file: 'derivation' }));
+    } catch (error) {
+      return describe(error as Error);
+    }
+  });
+}
+
+/** Runs a test file of a checkout. */
+export function runGuixTestFile({
+  checkout,
+  file,
+}: {
+  readonly checkout: string;
+  readonly file: string;
+}): GuixTestResult {
+  return withCheckout(checkout, (interpreter, output) => runTests(interpreter, { file, output }));
+}
+
+function runTests(
+  interpreter: Interpreter,
+  { file, output }: { readonly file: string; readonly output: () => string },
+): GuixTestResult {
   let problem: string | undefined;
   try {
     interpreter.evaluateText(readFileSync(file, 'utf8'), { file });
   } catch (error) {
     problem = describe(error as Error);
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
   }
-  if (process.env['SHOW_OUTPUT'] !== undefined) process.stderr.write(output);
+  if (process.env['SHOW_OUTPUT'] !== undefined) process.stderr.write(output());
   return {
     passed: count(interpreter, 'pass') + count(interpreter, 'xfail'),
     failed: count(interpreter, 'fail') + count(interpreter, 'xpass'),

@@ -23,6 +23,11 @@ const pureTests = [
   'cve',
 ];
 
+/** What a thread is asked for. */
+export type GuixTask =
+  | { readonly checkout: string; readonly file: string }
+  | { readonly checkout: string; readonly packageName: string };
+
 /** Milliseconds that one file may take. */
 const timeLimit = 300_000;
 
@@ -40,7 +45,11 @@ function subfolders(directory: string): string[] {
     .map((entry) => join(directory, entry.name));
 }
 
-function runInThread(program: string, request: { checkout: string; file: string }): Promise<GuixTestResult> {
+function runInThread<Result>(
+  program: string,
+  request: GuixTask,
+  failed: (problem: string) => Result,
+): Promise<Result> {
   return new Promise((settle) => {
     const worker = new Worker(program, {
       workerData: request,
@@ -48,25 +57,46 @@ function runInThread(program: string, request: { checkout: string; file: string 
       stdout: false,
     });
     let done = false;
-    const finish = (result: GuixTestResult) => {
+    const finish = (result: Result) => {
       if (done) return;
       done = true;
       clearTimeout(timer);
       void worker.terminate();
       settle(result);
     };
-    const failed = (problem: string): GuixTestResult => ({
-      passed: 0,
-      failed: 0,
-      skipped: 0,
-      failures: [],
-      problem,
-    });
     const timer = setTimeout(() => finish(failed(`not done after ${timeLimit / 1000} s`)), timeLimit);
-    worker.on('message', (result: GuixTestResult) => finish(result));
+    worker.on('message', (result: Result) => finish(result));
     worker.on('error', (error) => finish(failed(error.message)));
     worker.on('exit', (code) => finish(failed(`the thread ended with code ${code}`)));
   });
+}
+
+const notRun = (problem: string): GuixTestResult => ({
+  passed: 0,
+  failed: 0,
+  skipped: 0,
+  failures: [],
+  problem,
+});
+
+/** Prints the derivations of packages, to be compared with `guix build -d --no-grafts`. Returns 1 without a checkout. */
+export async function printDerivations(options: {
+  readonly directory: string;
+  readonly names: readonly string[];
+  readonly program: string;
+}): Promise<number> {
+  const checkout = rootOf(resolve(options.directory));
+  if (checkout === undefined) return noCheckout(options.directory);
+  for (const name of options.names) {
+    const made = await runInThread(options.program, { checkout, packageName: name }, (problem) => problem);
+    console.log(`${name}: ${made}`);
+  }
+  return 0;
+}
+
+function noCheckout(directory: string): number {
+  console.error(`${directory}: no checkout of Guix: it has no folders tests/ and guix/`);
+  return 1;
 }
 
 /**
@@ -79,18 +109,15 @@ export async function runGuixTests(options: {
   readonly program: string;
 }): Promise<number> {
   const checkout = rootOf(resolve(options.directory));
-  if (checkout === undefined) {
-    console.error(`${options.directory}: no checkout of Guix: it has no folders tests/ and guix/`);
-    return 1;
-  }
+  if (checkout === undefined) return noCheckout(options.directory);
   const total = { passed: 0, failed: 0 };
   for (const given of options.names.length > 0 ? options.names : pureTests) {
     const name = basename(given, '.scm');
     const file = join(checkout, 'tests', `${name}.scm`);
     const start = performance.now();
     const result: GuixTestResult = existsSync(file)
-      ? await runInThread(options.program, { checkout, file })
-      : { passed: 0, failed: 0, skipped: 0, failures: [], problem: 'no such test file' };
+      ? await runInThread(options.program, { checkout, file }, notRun)
+      : notRun('no such test file');
     const failed = result.failed + (result.problem === undefined ? 0 : 1);
     total.passed += result.passed;
     total.failed += failed;

@@ -1,19 +1,28 @@
 // Compares our Scheme with Guile: `npm run conformance:guile` runs the project's own cases and generated programs;
-// `npm run conformance:guile -- DIR [NAME…]` runs Guix's own pure test files from a checkout of Guix.
+// `npm run conformance:guile -- DIR [NAME…]` runs Guix's own pure test files from a checkout of Guix, and
+// `-- DIR --derivation base:hello …` prints derivations of its packages.
 import { resolve } from 'node:path';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { caseFiles, caseTexts, compareFile } from './guile-compare.ts';
 import { compareGenerated } from './guile-generated.ts';
-import { runGuixTestFile } from './guile-guix-file.ts';
-import { runGuixTests } from './guile-guix-tests.ts';
+import { derivationOfPackage, runGuixTestFile } from './guile-guix-file.ts';
+import { type GuixTask, printDerivations, runGuixTests } from './guile-guix-tests.ts';
 
 const directory = resolve('test/conformance');
 const args = process.argv.slice(2);
 let failed = 0;
 if (!isMainThread) {
-  parentPort?.postMessage(runGuixTestFile(workerData as { checkout: string; file: string }));
+  const task = workerData as GuixTask;
+  parentPort?.postMessage(
+    'file' in task ? runGuixTestFile(task) : derivationOfPackage(task.checkout, task.packageName),
+  );
 } else if (args[0] !== undefined && !args[0].endsWith('.scm')) {
-  failed = await runGuixTests({ directory: args[0], names: args.slice(1), program: process.argv[1]! });
+  const [directory, ...names] = args as [string, ...string[]];
+  const program = process.argv[1]!;
+  failed =
+    names[0] === '--derivation'
+      ? await printDerivations({ directory, names: names.slice(1), program })
+      : await runGuixTests({ directory, names, program });
 } else {
   let passed = 0;
   const files = args.length > 0 ? args : caseFiles;

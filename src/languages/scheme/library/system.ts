@@ -569,7 +569,8 @@ export function defineSystem(d: Definer): void {
   d.pure('monotonic-seconds', 0, 0, () => new Flonum(host.now() / 1000));
   d.value('%load-verbosely', false);
   d.value('%load-hook', false);
-  d.value('%load-compiled-path', arrayToList([]));
+  // Programs take it to have a first element.
+  d.value('%load-compiled-path', list(str('/usr/lib/guile/3.0/ccache')));
   d.value('%load-compiled-extensions', arrayToList([]));
   d.value('%auto-compilation-options', arrayToList([]));
   d.value('%load-should-auto-compile', false);
