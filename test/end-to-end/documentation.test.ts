@@ -37,6 +37,11 @@ const elsewhere: readonly Elsewhere[] = [
     test: ['test/end-to-end/compare.test.ts', "'--probe', 'http://:8000/docs', '--json'"],
   },
   {
+    command: /^npm run conformance:guile -- DIR/,
+    why: 'it needs a checkout of Guix; the cases that need none are run',
+    test: ['test/conformance/guile.test.ts', 'compareFile(import.meta.dirname, file)'],
+  },
+  {
     command: /--sets debian:bookworm,debian:trixie$/,
     why: 'packages of trixie are not fetched for tests',
     test: ['test/end-to-end/compare-failures.test.ts', "'--sets', 'debian:bookworm,debian:trixie'"],
