@@ -3,19 +3,26 @@ import { execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { afterAll } from 'vitest';
 import {
   type Host,
   type ProcessOptions,
   type ProcessResult,
   silentProgress,
 } from '../../../foundation/host.ts';
+import { removeDiskTree } from '../../../store/disk-tree.ts';
 import { LocalStore } from '../../../store/local-store.ts';
 import { FlakeSession, type FlakeSessionOptions } from './flake-session.ts';
 import { readFlake } from './read-flake.ts';
 
-/** A fresh folder below the system's temporary one. */
+const made: string[] = [];
+afterAll(() => made.splice(0).forEach(removeDiskTree));
+
+/** A fresh folder below the system's temporary one, there until the file's tests are over. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'trimaran-flakes-'));
+  const folder = mkdtempSync(join(tmpdir(), 'trimaran-flakes-'));
+  made.push(folder);
+  return folder;
 }
 
 /** This machine with an empty home and no configuration; `fetch` and processes are real. */
