@@ -1,5 +1,5 @@
 // One of Guix's test files in our Scheme, in a thread of its own.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TrimaranError } from '../../src/foundation/error.ts';
@@ -8,6 +8,9 @@ import { listToArray } from '../../src/languages/scheme/values.ts';
 import { diskHost } from './guile-disk-host.ts';
 import { defineGuixModules } from './guile-guix-modules.ts';
 import { TestStore } from './guile-guix-store.ts';
+
+/** Guile's own modules, where Debian puts them. */
+const guileFiles = '/usr/share/guile/3.0';
 
 /** What became of a test file. */
 export interface GuixTestResult {
@@ -32,7 +35,8 @@ function withCheckout<Result>(
   const store = new TestStore(join(scratch, 'store'));
   const disk = diskHost({
     stdout: (text) => (output += text),
-    loadPath: [scratch, checkout],
+    // Some derivations hold files of Guile itself.
+    loadPath: [scratch, checkout, ...(existsSync(guileFiles) ? [guileFiles] : [])],
     env: { HOME: scratch, TMPDIR: scratch, PATH: process.env['PATH'] ?? '' },
   });
   const interpreter = createInterpreter({
