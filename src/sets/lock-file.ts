@@ -222,7 +222,7 @@ function flowScalar(value: string): string {
 export function redactCredentials(text: string): string {
   return text
     .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1')
-    .replace(/(^|[\s"`'])[^\s/@"`':]+:[^\s/@"`']+@(?!sha\d+:)/g, '$1');
+    .replace(/(^|[\s"`'])[^\s/@"`':]+:[^\s/@"`']+@(?!sha\d+:)(?=\S)/g, '$1');
 }
 
 /** The commit that a lock has for a ref of a repository, whose URL may have credentials that the lock has not. */
