@@ -129,7 +129,7 @@ class Connection {
         this.#reply(stderrLast);
         return;
       case 80:
-        this.#reply(stderrLast, 1, 'download');
+        this.#reply(stderrLast, 2, 'download', 'git-download');
         return;
     }
     this.#input = Buffer.alloc(0);
