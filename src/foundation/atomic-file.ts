@@ -1,5 +1,6 @@
 // Files that appear whole or not at all: written beside their target under a unique name, then renamed.
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -30,6 +31,22 @@ export async function writeFileAtomically(
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * The same for what can be made again: a power cut may leave `target` empty or away, and nothing waits for the disk.
+ * Throws the system error; nothing is left behind then.
+ */
+export function writeCacheFile(target: string, data: string | Uint8Array): void {
+  mkdirSync(dirname(target), { recursive: true });
+  const temporary = temporaryNameFor(target);
+  try {
+    writeFileSync(temporary, data);
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
     throw error;
   }
 }

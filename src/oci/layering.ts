@@ -19,7 +19,7 @@ export interface LayeringPackage {
 export interface LayeringOptions {
   /** Most groups to make, at least 1; 100 unless given. Leave room for the layers that are no packages. */
   readonly limit?: number;
-  /** Bytes from which a package gets a layer of its own; 1 MiB unless given. */
+  /** Bytes from which a package gets a layer of its own; 2 MiB unless given. */
   readonly ownLayerFrom?: number;
 }
 
@@ -98,7 +98,7 @@ function componentsOf(edges: ReadonlyMap<string, readonly string[]>): string[][]
  */
 export function planLayers(
   packages: readonly LayeringPackage[],
-  { limit = 100, ownLayerFrom = 1 << 20 }: LayeringOptions = {},
+  { limit = 100, ownLayerFrom = 1 << 21 }: LayeringOptions = {},
 ): LayerGroup[] {
   const byName = new Map<string, LayeringPackage>();
   for (const item of [...packages].sort((a, b) => compareBytes(a.name, b.name))) {

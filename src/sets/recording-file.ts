@@ -1,7 +1,6 @@
 // Recordings of evaluations, kept as one JSON file each. Light on purpose: this is on the way of every build.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { temporaryNameFor } from '../foundation/atomic-file.ts';
+import { readFileSync, rmSync } from 'node:fs';
+import { writeCacheFile } from '../foundation/atomic-file.ts';
 
 /** Keeps a recording, plain data and maps, or forgets the one that was there. Throws the system's errors. */
 export function saveRecording(file: string, recording: unknown): void {
@@ -9,10 +8,7 @@ export function saveRecording(file: string, recording: unknown): void {
     rmSync(file, { force: true });
     return;
   }
-  mkdirSync(dirname(file), { recursive: true });
-  const temporary = temporaryNameFor(file);
-  writeFileSync(temporary, JSON.stringify(recording, writeMaps));
-  renameSync(temporary, file);
+  writeCacheFile(file, JSON.stringify(recording, writeMaps));
 }
 
 /** What {@link saveRecording} kept; undefined when there is none that can be read. */

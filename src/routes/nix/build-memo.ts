@@ -1,9 +1,9 @@
 // What a build came to, kept with the state of everything it depended on, so that doing it again with nothing changed
 // is a look and no more. Only builds that depend on locked inputs and local files alone are kept.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
-import { temporaryNameFor } from '../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
@@ -14,7 +14,7 @@ import type { KeptRecording } from './replay.ts';
 import type { NixSettings } from './settings.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
-const memoFormat = 3;
+const memoFormat = 4;
 
 interface Memo {
   readonly source: LocalSource;
@@ -89,10 +89,7 @@ export function rememberBuild(
   saveRecording(recordingFile(key), kept);
   const memo: Memo = { ...rest, drvPath: result.drvPath, outputs: [...result.outputs] };
   const file = memoFile(key);
-  mkdirSync(dirname(file), { recursive: true });
-  const temporary = temporaryNameFor(file);
-  writeFileSync(temporary, JSON.stringify(memo));
-  renameSync(temporary, file);
+  writeCacheFile(file, JSON.stringify(memo));
 }
 
 function recordingFile(key: MemoKey): string {

@@ -1,8 +1,8 @@
 // What `nix eval` of a flake's attribute came to, kept with the state of everything it depended on: locked inputs and
 // local files. Asking again with nothing changed is then a look and no more.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { temporaryNameFor } from '../../foundation/atomic-file.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
@@ -57,10 +57,7 @@ export function rememberValue(key: ValueKey, value: KnownValue): void {
     .filter((file) => existsSync(file));
   const memo: Memo = { ...value, objects };
   const file = memoFile(key);
-  mkdirSync(dirname(file), { recursive: true });
-  const temporary = temporaryNameFor(file);
-  writeFileSync(temporary, JSON.stringify(memo));
-  renameSync(temporary, file);
+  writeCacheFile(file, JSON.stringify(memo));
 }
 
 function memoFile({ host, installable, settings, apply, form }: ValueKey): string {

@@ -1,9 +1,9 @@
 // Layers made of immutable store paths are made once and kept: a file per layer, found again by what it is made of.
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
-import { systemErrorCode } from '../../foundation/error.ts';
+import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { FileTree } from '../../foundation/file-tree.ts';
 import { parseSha256Digest, type Sha256Digest } from '../../oci/descriptor.ts';
 import type { Layer } from '../../oci/layer.ts';
@@ -35,9 +35,8 @@ export async function cachedLayer(options: CachedLayerOptions): Promise<Layer> {
       return { diffId: known, size, content: [{ kind: 'region', file, offset: 0, length: size }], ...notes };
     }
   }
-  mkdirSync(keys, { recursive: true });
   const layer = await writeLayer(await options.tree(), { directory: options.directory, ...notes });
-  await writeFileAtomically(join(keys, key), layer.diffId);
+  writeCacheFile(join(keys, key), layer.diffId);
   return layer;
 }
 
@@ -45,7 +44,8 @@ function readKey(file: string): Sha256Digest | undefined {
   try {
     return parseSha256Digest(readFileSync(file, 'utf8'));
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    // Not there, or cut short by a power failure: made anew.
+    if (systemErrorCode(error) === 'ENOENT' || isTrimaranError(error)) return undefined;
     throw error;
   }
 }
