@@ -45,6 +45,7 @@ const directImports = {
 
 // Made beside its place, so that a build that fails or is cut short leaves the old bundle.
 const directory = `dist.tmp-${process.pid}`;
+const former = `${directory}.old`;
 const options = {
   outdir: directory,
   bundle: true,
@@ -65,8 +66,10 @@ try {
   // Half of a short command's time is reading code, and short code is read sooner.
   await build({ ...options, entryPoints: commandEntries, plugins: [directImports], minify: true });
   await build({ ...options, entryPoints: libraryEntries });
-  await rm('dist', { recursive: true, force: true });
+  // Aside, not away: what runs from it meanwhile finds its parts for a moment longer.
+  await rename('dist', former).catch(() => {});
   await rename(directory, 'dist');
 } finally {
   await rm(directory, { recursive: true, force: true });
+  await rm(former, { recursive: true, force: true });
 }

@@ -18,7 +18,7 @@ import { examineImage, type ImageFacts, keptFacts } from './image-facts.ts';
 import { packedSize } from './packed-size.ts';
 
 /** Raised whenever building the same project may give something else. */
-const memoFormat = 1;
+const memoFormat = 2;
 
 export interface BuiltRecipe {
   readonly command: string;
