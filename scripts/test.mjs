@@ -71,6 +71,10 @@ function fetchPackages() {
     console.error('The packages of the example cannot be fetched; tests that need them are skipped.');
     return undefined;
   }
+  // All names of Python distributions, which only recipes ask for that misspell one or have no lock.
+  const names = `(builtins.getFlake "path:${root}/examples/areas").inputs.nixpkgs.legacyPackages.\${builtins.currentSystem}.python3Packages`;
+  if (!trimaran('nix', 'eval', '--impure', '--expr', `builtins.length (builtins.attrNames ${names})`))
+    return undefined;
   // What apt asks for inside a build is known only by building.
   if (host !== undefined && !existsSync(join(folder, 'apt'))) {
     console.error('Fetching what the example’s Dockerfiles install …');
