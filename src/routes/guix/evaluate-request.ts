@@ -207,7 +207,7 @@ class Evaluation {
   }
 
   #addText(name: string, text: string): string {
-    if (this.#trace.dependsOnCopies(text)) this.#isReplayable = false;
+    if (this.#trace.dependsOnCopies(`${name} ${text}`)) this.#isReplayable = false;
     return this.#store.addText({ name: toByteString(name), text: toByteString(text) });
   }
 

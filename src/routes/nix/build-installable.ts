@@ -4,7 +4,7 @@ import type { NixBuildRequest, NixBuildResult } from './build.ts';
 import { evaluateTargets } from './evaluate-targets.ts';
 import { type Dependences, observeRun } from './observed-run.ts';
 import type { Recording } from './recording.ts';
-import { type KeptRecording, referenceOf, stateOfLocks } from './replay.ts';
+import { type KeptRecording, plainReference, stateOfLocks } from './replay.ts';
 
 /** What a build depended on, for whoever remembers it. */
 export interface Built extends Dependences {
@@ -58,12 +58,13 @@ export async function buildInstallable(
     const { directory, tracked } = dependences.source;
     // A lock that was written meanwhile is not the one that was evaluated.
     const isSettled = JSON.stringify(stateOfLocks(dependences.files)) === JSON.stringify(locks);
+    const reference = plainReference(host, installable);
     const kept: KeptRecording | undefined =
-      recording === undefined || !isSettled
+      recording === undefined || reference === undefined || !isSettled
         ? undefined
         : {
             recording,
-            reference: referenceOf(host, installable),
+            reference,
             kind: tracked === undefined ? 'folder' : 'git',
             directory,
             physicalPath: [...result!.outputs.values()][0]!.physicalPath,

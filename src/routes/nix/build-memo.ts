@@ -14,7 +14,7 @@ import type { KeptRecording } from './replay.ts';
 import type { NixSettings } from './settings.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
-const memoFormat = 4;
+const memoFormat = 5;
 
 interface Memo {
   readonly source: LocalSource;

@@ -114,8 +114,11 @@ it.each([
   ['filters', '"${builtins.filterSource (path: _: baseNameOf path != "b") ./data}"'],
   ['lists the folder that changes', '(toString (builtins.attrNames (builtins.readDir ./data)))'],
   ['says something', '(builtins.trace "hello" "${./data}")'],
+  ['copies what a link leads to', '"${./link}"'],
+  ['names a text after a path', '"${builtins.toFile (baseNameOf ./.) "text"}"'],
 ])('an evaluation that %s is done again', async (_, expression) => {
   const world = flake({ ...files, 'flake.nix': writes(expression) });
+  symlinkSync('data', join(world.folder, 'link'));
   await build(world.host);
   writeFileSync(join(world.folder, 'data/a'), 'changed');
   writeFileSync(join(world.folder, 'data/c'), 'new');
@@ -169,6 +172,21 @@ it('counts the tracked files of a repository, from the first change on', async (
   expect(await buildsAlike(world)).toBe(false);
   commitAll(world.folder);
   expect(await buildsAlike(world)).toBe(false);
+});
+
+it('evaluates a flake anew whose reference says more than where it lies', async () => {
+  const world = flake({
+    ...files,
+    '.gitattributes': 'data/b export-ignore\n',
+    'flake.nix': writes('"${./data}"'),
+  });
+  commitAll(world.folder);
+  const installable = `git+file://${world.folder}?exportIgnore=1#it`;
+  const buildIt = async (host: Host) =>
+    (await buildNix({ ...request(host), installables: [installable] }))[0]!;
+  await buildIt(world.host);
+  writeFileSync(join(world.folder, 'data/a'), 'changed');
+  expect((await buildIt(world.host)).drvPath).toBe((await buildIt(world.stranger())).drvPath);
 });
 
 it('builds a second working tree of a repository, and again when its commit changes', async () => {

@@ -61,7 +61,7 @@ export async function replayBuild(
 ): Promise<(Built & { readonly kept: KeptRecording }) | undefined> {
   const { host } = request;
   const { directory } = kept;
-  if (referenceOf(host, installable) !== kept.reference) return undefined;
+  if (plainReference(host, installable) !== kept.reference) return undefined;
   const files = kept.locks.map(([file]) => file);
   if (JSON.stringify(stateOfLocks(files)) !== JSON.stringify(kept.locks)) return undefined;
   const tracked = kept.kind === 'git' ? modifiedGitTree(directory, lstat) : undefined;
@@ -99,9 +99,17 @@ export async function replayBuild(
   }
 }
 
-/** A flake's reference as a kept recording has it. Throws as `parseInstallable`. */
-export function referenceOf(host: Pick<Host, 'cwd'>, installable: string): string {
-  return showFlakeReference(parseInstallable(installable, { baseDirectory: host.cwd }).reference);
+/** What a reference says when it only says where a flake lies. */
+const placeAttributes = new Set(['type', 'path', 'url']);
+
+/**
+ * A flake's reference as a kept recording has it; undefined when it says more than where the flake lies, such as what
+ * its tree is to have or to leave out. Throws as `parseInstallable`.
+ */
+export function plainReference(host: Pick<Host, 'cwd'>, installable: string): string | undefined {
+  const { reference } = parseInstallable(installable, { baseDirectory: host.cwd });
+  const isPlain = Object.keys(reference.input).every((name) => placeAttributes.has(name));
+  return isPlain ? showFlakeReference(reference) : undefined;
 }
 
 function isAsObserved(tree: WorkingTree, { observations }: Recording): boolean {

@@ -106,6 +106,7 @@ export class SourceTrace {
         ),
       readLink: (path) => lookedAt(path, 'target', host.readLink(path), (target) => target),
       addTextToStore: (request) => {
+        this.examine(request.name);
         this.examine(request.text);
         return host.addTextToStore(request);
       },
@@ -113,10 +114,10 @@ export class SourceTrace {
         const storePath = host.addPathToStore(request);
         const path = this.#relative(request.path);
         if (path === undefined) this.examine(request.path);
-        else if (request.filter !== undefined || request.expectedHash !== undefined)
-          this.#isReplayable = false;
         else {
-          const { name, method } = request;
+          const { name, method, filter, expectedHash } = request;
+          if (filter !== undefined || expectedHash !== undefined) this.#isReplayable = false;
+          this.#checkLinks(request.path);
           this.#copied.addCopy({ path, name, method, storePath });
         }
         return storePath;
@@ -159,15 +160,19 @@ export class SourceTrace {
     };
   }
 
-  /** A path below the tree, relative to it; undefined for others. Links on the way would have to be followed anew. */
+  /** A path below the tree, relative to it; undefined for others. */
   #relative(path: ByteString): ByteString | undefined {
     if (path !== this.#tree && !path.startsWith(`${this.#tree}/`)) return undefined;
-    const parent = path === this.#tree ? path : path.slice(0, path.lastIndexOf('/'));
+    if (path !== this.#tree) this.#checkLinks(path.slice(0, path.lastIndexOf('/')));
+    return path.slice(this.#tree.length + 1);
+  }
+
+  /** Links on the way to a path, or at its end, would have to be followed anew. */
+  #checkLinks(path: ByteString): void {
     try {
-      if (parent !== this.#tree && this.#store.resolve(parent).path !== parent) this.#isReplayable = false;
+      if (this.#store.resolve(path).path !== path) this.#isReplayable = false;
     } catch {
       this.#isReplayable = false;
     }
-    return path.slice(this.#tree.length + 1);
   }
 }
