@@ -115,6 +115,12 @@ it.each([
   ['lists the folder that changes', '(toString (builtins.attrNames (builtins.readDir ./data)))'],
   ['says something', '(builtins.trace "hello" "${./data}")'],
   ['copies what a link leads to', '"${./link}"'],
+  ['reads through a link', '(builtins.readFile ./link/a)'],
+  ['reads what it copied', '(builtins.readFile "${./data}/a")'],
+  ['hashes the file', '(builtins.hashFile "sha256" ./data/a)'],
+  ['looks for a file', '(if builtins.pathExists ./data/c then "there" else "${./data}")'],
+  ['looks for a file in a copy', '(if builtins.pathExists "${./data}/c" then "there" else "${./data}")'],
+  ['builds a path of a path', '"${builtins.path { path = "${./data}" + "/a"; name = "n"; }}"'],
   ['names a text after a path', '"${builtins.toFile (baseNameOf ./.) "text"}"'],
 ])('an evaluation that %s is done again', async (_, expression) => {
   const world = flake({ ...files, 'flake.nix': writes(expression) });
