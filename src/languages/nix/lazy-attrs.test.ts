@@ -49,6 +49,9 @@ it.each([
     '[ 5 6 "BRAVO" ]',
     ['bravo'],
   ],
+  ['(set // { alpha = null; }).alpha', 'null', []],
+  ['({ echo = null; } // set).echo', 'null', []],
+  ['builtins.getAttr "alpha" (set // { alpha = null; })', 'null', []],
   ['builtins.intersectAttrs { alpha = 1; echo = 2; } set', '{ alpha = "ALPHA"; }', ['alpha']],
   ['set.${"al" + "pha"}', '"ALPHA"', ['alpha']],
 ])('%s asks only for what it uses', (expression, printed, made) => {

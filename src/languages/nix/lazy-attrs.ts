@@ -51,7 +51,8 @@ class SourceAttrs {
     for (let i = 0; i < names.length; i++) {
       const symbol = Math.floor(order[i]! / 2 ** 24);
       symbols[i] = symbol;
-      values[i] = this.#made.get(symbol) ?? this.#source.make(names[order[i]! - symbol * 2 ** 24]!);
+      const made = this.#made.get(symbol);
+      values[i] = made !== undefined ? made : this.#source.make(names[order[i]! - symbol * 2 ** 24]!);
     }
     return new Attrs(symbols, values, noPlaces(names.length), 0);
   }
@@ -80,7 +81,11 @@ export class LazyAttrs extends Attrs {
 
   /** The slot of an attribute, or undefined. */
   find(symbol: SymbolId): Slot | undefined {
-    return getAttr(this.#over, symbol) ?? this.#source.find(symbol) ?? getAttr(this.#under, symbol);
+    // Nix's null is JavaScript's: only undefined means that an attribute is not there.
+    const over = getAttr(this.#over, symbol);
+    if (over !== undefined) return over;
+    const own = this.#source.find(symbol);
+    return own !== undefined ? own : getAttr(this.#under, symbol);
   }
 
   /** Where an attribute was written; 0 for those of the source. */
