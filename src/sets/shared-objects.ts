@@ -1,8 +1,8 @@
 // Packed objects that two stores of one root have alike, under paths of their own: made once, and a hard link in the
 // other store. What makes them alike is a key that names everything their bytes depend on.
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { temporaryNameFor } from '../foundation/atomic-file.ts';
+import { existsSync, linkSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeCacheFile } from '../foundation/atomic-file.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import { systemErrorCode } from '../foundation/error.ts';
 
@@ -32,10 +32,7 @@ export function linkShared(root: string, key: readonly string[], target: string)
 export function noteShared(root: string, key: readonly string[], object: SharedObject): void {
   const file = noteFile(root, key);
   if (existsSync(file)) return;
-  mkdirSync(dirname(file), { recursive: true });
-  const temporary = temporaryNameFor(file);
-  writeFileSync(temporary, JSON.stringify(object));
-  renameSync(temporary, file);
+  writeCacheFile(file, JSON.stringify(object));
 }
 
 function noteFile(root: string, key: readonly string[]): string {

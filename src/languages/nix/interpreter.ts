@@ -458,7 +458,12 @@ export class Interpreter {
   requireAttr(attrs: Attrs, name: SymbolId, context: ByteString): number {
     const index = findAttr(attrs.names, name);
     if (index >= 0) return index;
-    throw this.error('type', `attribute '${this.symbols.names[name]}' missing`).addTrace(0, context);
+    throw this.missingRequired(name, context);
+  }
+
+  /** An attribute that must be there and is not. */
+  missingRequired(name: SymbolId, context: ByteString): NixError {
+    return this.error('type', `attribute '${this.symbols.names[name]}' missing`).addTrace(0, context);
   }
 
   isDerivation(value: Value): boolean {

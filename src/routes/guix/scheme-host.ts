@@ -1,17 +1,8 @@
 // What Scheme programs of the user reach: files of this machine, read only, and package modules by any name. Files
 // that were looked at are noted, so that a later run can tell whether anything has changed.
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { systemErrorCode } from '../../foundation/error.ts';
 import type { SchemeHost } from '../../languages/scheme/host.ts';
 
@@ -87,14 +78,10 @@ function keptExpansions(folder: string): Required<Pick<SchemeHost, 'readExpansio
         if (!existsSync(folder)) {
           // What another version of this program kept is of no use to this one.
           rmSync(dirname(folder), { recursive: true, force: true });
-          mkdirSync(folder, { recursive: true });
         } else if (readdirSync(folder).length > keptAtMost) {
           for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
         }
-        // Written beside its place and renamed: runs at the same time see all of it or nothing.
-        const beside = join(folder, `${key}.${process.pid}`);
-        writeFileSync(beside, data);
-        renameSync(beside, join(folder, key));
+        writeCacheFile(join(folder, key), data);
       } catch (error) {
         // Without what is kept the next run takes longer, and no more than that.
         if (systemErrorCode(error) === undefined) throw error;

@@ -8,19 +8,17 @@ import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
-import { type LocalSource, type Lstat, sourceState } from '../../sets/source-state.ts';
+import { type Lstat, sourceState } from '../../sets/source-state.ts';
 import type { NixBuildResult } from './build.ts';
+import type { Built } from './build-installable.ts';
+import type { Dependences } from './observed-run.ts';
 import type { KeptRecording } from './replay.ts';
 import type { NixSettings } from './settings.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
 const memoFormat = 5;
 
-interface Memo {
-  readonly source: LocalSource;
-  /** Files besides the source: locks. */
-  readonly files: readonly string[];
-  readonly state: string;
+interface Memo extends Dependences {
   readonly notes: readonly string[];
   readonly drvPath: StorePath;
   readonly outputs: readonly (readonly [
@@ -72,24 +70,11 @@ export function recallRecording(key: MemoKey): KeptRecording | undefined {
   return loadRecording<KeptRecording>(recordingFile(key));
 }
 
-/** Remembers a build. `source` is its flake's tree, `files` the locks beside it, `state` what they were before it. */
-export function rememberBuild(
-  key: MemoKey,
-  build: {
-    readonly source: LocalSource;
-    readonly files: readonly string[];
-    readonly state: string;
-    readonly notes: readonly string[];
-    readonly result: NixBuildResult;
-    /** How it came from its files; undefined when that is not known. */
-    readonly kept: KeptRecording | undefined;
-  },
-): void {
-  const { result, kept, ...rest } = build;
+/** Remembers a build. */
+export function rememberBuild(key: MemoKey, { result, kept, ...rest }: Built): void {
   saveRecording(recordingFile(key), kept);
   const memo: Memo = { ...rest, drvPath: result.drvPath, outputs: [...result.outputs] };
-  const file = memoFile(key);
-  writeCacheFile(file, JSON.stringify(memo));
+  writeCacheFile(memoFile(key), JSON.stringify(memo));
 }
 
 function recordingFile(key: MemoKey): string {

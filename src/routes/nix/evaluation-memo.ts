@@ -6,17 +6,14 @@ import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
-import { type LocalSource, sourceState } from '../../sets/source-state.ts';
+import { sourceState } from '../../sets/source-state.ts';
+import type { Dependences } from './observed-run.ts';
 import type { NixSettings } from './settings.ts';
 
 /** Raised whenever evaluation may give something else for the same input. */
-const memoFormat = 1;
+const memoFormat = 2;
 
-interface Memo {
-  readonly source: LocalSource;
-  /** Files besides the source: locks. */
-  readonly files: readonly string[];
-  readonly state: string;
+interface Memo extends Dependences {
   readonly notes: readonly string[];
   readonly text: string;
   /** Registrations of the store objects that the text names and that were there. */

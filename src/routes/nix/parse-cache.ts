@@ -1,13 +1,12 @@
 // Parsed Nix files kept between runs, by the hash of their text: one file each, which appear whole.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { temporaryNameFor } from '../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { systemErrorCode } from '../../foundation/error.ts';
 import type { ParseCache } from '../../languages/nix/host.ts';
 
 /** A {@link ParseCache} in a folder, which is made when something is first put there. */
 export function createParseCache(directory: string): ParseCache {
-  let isMade = false;
   return {
     get(key) {
       try {
@@ -18,13 +17,8 @@ export function createParseCache(directory: string): ParseCache {
       }
     },
     put(key, program) {
-      const file = join(directory, key);
-      const temporary = temporaryNameFor(file);
       try {
-        if (!isMade) mkdirSync(directory, { recursive: true });
-        isMade = true;
-        writeFileSync(temporary, program);
-        renameSync(temporary, file);
+        writeCacheFile(join(directory, key), program);
       } catch (error) {
         // A cache that cannot be written to costs time, not the result.
         if (systemErrorCode(error) === undefined) throw error;

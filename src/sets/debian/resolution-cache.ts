@@ -1,7 +1,7 @@
 // What sets of packages resolved to, kept between runs: an index is known by its content, so its answers do not change.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { temporaryNameFor } from '../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import { systemErrorCode } from '../../foundation/error.ts';
 
@@ -32,12 +32,8 @@ export function resolutionCache(indexFile: string): ResolutionCache {
       }
     },
     put(names, packages) {
-      const file = fileOf(names);
-      const temporary = temporaryNameFor(file);
       try {
-        mkdirSync(directory, { recursive: true });
-        writeFileSync(temporary, JSON.stringify(packages));
-        renameSync(temporary, file);
+        writeCacheFile(fileOf(names), JSON.stringify(packages));
       } catch (error) {
         // A cache that cannot be written to costs time, not the result.
         if (systemErrorCode(error) === undefined) throw error;

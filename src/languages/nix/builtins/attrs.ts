@@ -184,12 +184,9 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
       call: (name, set) => {
         const symbol = nameArg(name, 'getAttr');
         const attrs = attrsArg(set, 'second', 'getAttr');
-        if (attrs instanceof LazyAttrs) {
-          const slot = attrs.find(symbol);
-          if (slot !== undefined) return it.force(slot, 0);
-        }
-        const index = it.requireAttr(attrs, symbol, 'in the attribute set under consideration');
-        return it.force(attrs.values[index]!, 0);
+        const slot = slotOf(attrs, symbol);
+        if (slot !== undefined) return it.force(slot, 0);
+        throw it.missingRequired(symbol, 'in the attribute set under consideration');
       },
     },
     {
