@@ -21,8 +21,7 @@ export async function writeLayout(
   folder: string,
   options: LayoutOptions = {},
 ): Promise<void> {
-  const temporary = temporaryNameFor(resolve(folder));
-  try {
+  await layoutAppears(folder, async (temporary) => {
     for (const { path, content } of layoutFiles(images, options)) {
       // Docker's manifest belongs to archives only.
       if (path === 'manifest.json') continue;
@@ -35,8 +34,23 @@ export async function writeLayout(
         closeSync(target);
       }
     }
+  });
+}
+
+/**
+ * Has a layout written into a folder beside `folder` and moved there, so that it appears whole or not at all. Rejects with
+ * `oci/layout-exists` when there is something already, and with what `write` rejects with.
+ */
+export async function layoutAppears(
+  folder: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const target = resolve(folder);
+  const temporary = temporaryNameFor(target);
+  try {
+    await write(temporary);
     // rename() replaces an empty folder and refuses any other.
-    await rename(temporary, folder);
+    await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     const code = systemErrorCode(error);

@@ -1,10 +1,8 @@
 // An image out of a registry as an OCI layout, its blobs as they came: each checked against its digest, none unpacked. The
 // manifest is the registry's own, so the image keeps its digest.
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { temporaryNameFor } from '../foundation/atomic-file.ts';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { mapConcurrently } from '../foundation/concurrency.ts';
-import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import {
   containerdNameAnnotation,
   type Descriptor,
@@ -13,6 +11,7 @@ import {
   type Platform,
   refNameAnnotation,
 } from './descriptor.ts';
+import { layoutAppears } from './oci-layout.ts';
 import { type Reference, writeFamiliarReference, writeReference } from './reference.ts';
 import { downloadBlob } from './registry-blob.ts';
 import { fetchRemoteImage, type RemoteImage } from './registry-pull.ts';
@@ -32,61 +31,48 @@ export async function copyToLayout(
   session: RegistrySession,
   options: { readonly reference: Reference; readonly platform: Platform; readonly folder: string },
 ): Promise<RemoteImage> {
-  const folder = resolve(options.folder);
   const remote = await fetchRemoteImage(session, options);
   const label = writeFamiliarReference(remote.reference);
   const endpoints = await session.pullEndpoints(remote.reference);
-  const temporary = temporaryNameFor(folder);
-  const blobs = join(temporary, 'blobs', 'sha256');
   const wanted = [...new Map(remote.layers.map((layer) => [layer.digest, layer])).values()];
   const total = wanted.reduce((sum, { size }) => sum + size, 0);
   const task = session.host.progress.start({ label: `copying ${label}`, total, unit: 'bytes' });
   try {
-    await mkdir(blobs, { recursive: true });
-    await mapConcurrently(wanted, lanes, async (descriptor) => {
-      const file = await downloadBlob({
-        session,
-        endpoints,
-        repository: remote.reference.path,
-        descriptor,
-        directory: blobs,
-        onBytes: (count) => task.advance(count),
+    await layoutAppears(options.folder, async (temporary) => {
+      const blobs = join(temporary, 'blobs', 'sha256');
+      await mkdir(blobs, { recursive: true });
+      await mapConcurrently(wanted, lanes, async (descriptor) => {
+        const file = await downloadBlob({
+          session,
+          endpoints,
+          repository: remote.reference.path,
+          descriptor,
+          directory: blobs,
+          onBytes: (count) => task.advance(count),
+        });
+        await rename(file, join(blobs, digestHex(descriptor.digest)));
       });
-      await rename(file, join(blobs, digestHex(descriptor.digest)));
-    });
-    const { config, mediaType } = JSON.parse(remote.manifestBytes.toString('utf8')) as {
-      config: Descriptor;
-      mediaType?: string;
-    };
-    await writeFile(join(blobs, digestHex(config.digest)), remote.configBytes);
-    await writeFile(join(blobs, digestHex(remote.manifestDigest)), remote.manifestBytes);
-    const { tag } = remote.reference;
-    const names =
-      tag === undefined
-        ? {}
-        : { [refNameAnnotation]: tag, [containerdNameAnnotation]: writeReference(remote.reference) };
-    const entry = {
-      mediaType: mediaType ?? mediaTypes.ociManifest,
-      digest: remote.manifestDigest,
-      size: remote.manifestBytes.length,
-      platform: options.platform,
-      annotations: names,
-    };
-    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry] };
-    await writeFile(join(temporary, 'index.json'), JSON.stringify(index));
-    await writeFile(join(temporary, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-    // rename() replaces an empty folder and refuses any other.
-    await rename(temporary, folder);
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    const code = systemErrorCode(error);
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR') throw error;
-    throw new TrimaranError({
-      code: 'oci/layout-exists',
-      message: `${JSON.stringify(options.folder)} exists already`,
-      hint: 'name another folder, or remove this one',
-      exitCode: 4,
-      cause: error,
+      const { config, mediaType } = JSON.parse(remote.manifestBytes.toString('utf8')) as {
+        config: Descriptor;
+        mediaType?: string;
+      };
+      await writeFile(join(blobs, digestHex(config.digest)), remote.configBytes);
+      await writeFile(join(blobs, digestHex(remote.manifestDigest)), remote.manifestBytes);
+      const { tag } = remote.reference;
+      const names =
+        tag === undefined
+          ? {}
+          : { [refNameAnnotation]: tag, [containerdNameAnnotation]: writeReference(remote.reference) };
+      const entry = {
+        mediaType: mediaType ?? mediaTypes.ociManifest,
+        digest: remote.manifestDigest,
+        size: remote.manifestBytes.length,
+        platform: options.platform,
+        annotations: names,
+      };
+      const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry] };
+      await writeFile(join(temporary, 'index.json'), JSON.stringify(index));
+      await writeFile(join(temporary, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     });
   } finally {
     task.done();

@@ -2,21 +2,17 @@
 // and what it says of recipes that are wrong.
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answerOf, dockerHost, hasEngine, hasPackages, run, Workspace } from './workspace.ts';
+import { Deployment } from './deployment.ts';
+import { hasEngine, hasPackages, run, sha256Of, Workspace } from './workspace.ts';
 
 const pack = [
   ...['guix', 'time-machine', '-C', 'channels.scm', '--', 'pack', '-m', 'manifest.scm', '-f', 'docker'],
   ...['--image-tag=areas_api', '--entry-point=bin/uvicorn', '-A', 'areas.api:app'],
   ...['-A', '--host', '-A', '0.0.0.0', '-A', '--port', '-A', '80', '-S', '/areas=areas'],
 ];
-
-function sha256Of(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
-}
 
 describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
   let workspace: Workspace;
@@ -206,45 +202,20 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
 });
 
 describe.skipIf(!hasPackages || !hasEngine)('the example’s pack, run by docker-compose', () => {
-  let workspace: Workspace;
-  const engine = { DOCKER_HOST: dockerHost ?? '' };
-  const compose = (...args: string[]) =>
-    run('docker-compose', ['-p', 'areas', ...args], {
-      cwd: workspace.example,
-      env: { ...engine, PATH: `/usr/bin:${process.env.PATH}` },
-    });
-  const load = (file: string) => {
-    const loaded = spawnSync('/usr/bin/docker', ['load'], {
-      stdio: [openSync(file, 'r'), 'pipe', 'pipe'],
-      env: { ...process.env, ...engine },
-    });
-    expect(loaded.status, loaded.stderr.toString()).toBe(0);
-  };
-
+  let deployment: Deployment;
   beforeAll(() => {
-    workspace = new Workspace();
+    deployment = new Deployment();
   });
-  afterAll(async () => {
-    if (workspace === undefined) return;
-    await compose('down', '--volumes', '--timeout', '2');
-    workspace.remove();
-  }, 60_000);
+  afterAll(() => deployment?.remove(), 60_000);
 
   it('answers /docs and /areas after `guix pack`, `docker load` and `docker-compose up`', async () => {
+    const { workspace } = deployment;
     const packed = await workspace.trimaran(pack);
     expect(packed.exitCode, packed.stderr).toBe(0);
-    load(packed.stdout.trim());
+    deployment.load(packed.stdout.trim());
     const built = await workspace.trimaran(['nix', 'build', '.#db']);
     expect(built.exitCode, built.stderr).toBe(0);
-    load(join(workspace.example, 'result'));
-    const up = await compose('up', '-d', '--no-build');
-    expect(up.exitCode, up.stderr).toBe(0);
-    expect(await answerOf('http://localhost:8000/docs')).toContain('swagger-ui');
-    const areas = JSON.parse(await answerOf('http://localhost:8000/areas')) as {
-      type: string;
-      features: unknown[];
-    };
-    expect(areas).toMatchObject({ type: 'FeatureCollection' });
-    expect(areas.features).toHaveLength(3);
+    deployment.load(join(workspace.example, 'result'));
+    await deployment.startAndAsk();
   }, 600_000);
 });

@@ -2,15 +2,11 @@
 // docker-compose.
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { openSync, readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answerOf, dockerHost, hasEngine, hasPackages, hasTool, run, Workspace } from './workspace.ts';
-
-function sha256Of(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
-}
+import { Deployment } from './deployment.ts';
+import { hasEngine, hasPackages, hasTool, run, sha256Of, Workspace } from './workspace.ts';
 
 describe.skipIf(!hasPackages)('the example, built from its flake', () => {
   let workspace: Workspace;
@@ -149,48 +145,27 @@ describe.skipIf(!hasPackages)('the example, built from its flake', () => {
 });
 
 describe.skipIf(!hasPackages || !hasEngine)('the example, run by docker-compose', () => {
-  let workspace: Workspace;
-  const engine = { DOCKER_HOST: dockerHost ?? '' };
-  const compose = (...args: string[]) =>
-    run('docker-compose', ['-p', 'areas', ...args], {
-      cwd: workspace.example,
-      env: { ...engine, PATH: `/usr/bin:${process.env.PATH}` },
-    });
-
-  beforeAll(async () => {
-    workspace = new Workspace();
+  let deployment: Deployment;
+  beforeAll(() => {
+    deployment = new Deployment();
   });
-  afterAll(async () => {
-    if (workspace === undefined) return;
-    await compose('down', '--volumes', '--timeout', '2');
-    workspace.remove();
-  }, 60_000);
+  afterAll(() => deployment?.remove(), 60_000);
 
   it('answers /docs and /areas after `nix build`, `docker load` and `docker-compose up`', async () => {
+    const { workspace } = deployment;
     for (const [output, link] of [
       ['docker', 'result'],
       ['db', 'result-db'],
     ] as const) {
       const built = await workspace.trimaran(['nix', 'build', `.#${output}`, '--out-link', link]);
       expect(built.exitCode, built.stderr).toBe(0);
-      const loaded = spawnSync('/usr/bin/docker', ['load'], {
-        stdio: [openSync(join(workspace.example, link), 'r'), 'pipe', 'pipe'],
-        env: { ...process.env, ...engine },
-      });
-      expect(loaded.status, loaded.stderr.toString()).toBe(0);
+      deployment.load(join(workspace.example, link));
     }
-    const up = await compose('up', '-d', '--no-build');
-    expect(up.exitCode, up.stderr).toBe(0);
-    expect(await answerOf('http://localhost:8000/docs')).toContain('swagger-ui');
-    const areas = JSON.parse(await answerOf('http://localhost:8000/areas')) as {
-      type: string;
-      features: unknown[];
-    };
-    expect(areas).toMatchObject({ type: 'FeatureCollection' });
-    expect(areas.features).toHaveLength(3);
+    await deployment.startAndAsk();
   }, 600_000);
 
   it('is the image that the engine knows by its configuration’s digest', async () => {
+    const { workspace, engine } = deployment;
     const { stdout } = await workspace.trimaran(['inspect', '--json', 'result']);
     const { configDigest } = JSON.parse(stdout) as { configDigest: string };
     const id = await run('/usr/bin/docker', ['image', 'inspect', '--format', '{{.Id}}', 'areas_api'], {

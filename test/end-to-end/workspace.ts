@@ -1,7 +1,8 @@
 // What the end-to-end tests share: the command line as users run it, in folders and caches of their own, with
 // packages fetched beforehand (scripts/test.mjs), so that a test itself talks to nobody.
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { removeDiskTree } from '../../src/store/disk-tree.ts';
@@ -93,6 +94,11 @@ export class Workspace {
     removeDiskTree(this.cache);
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+/** Of a file's bytes, in hexadecimal. */
+export function sha256Of(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 
 /** The body of a URL once it answers 200; asks for at most a minute. */

@@ -406,7 +406,7 @@ export class Session {
     if (start === undefined) return false;
     const found = skimDefinition(reader.text, start);
     if (found === undefined) return false;
-    const isSyntax = found.keyword === 'define-syntax' || found.keyword === 'define-syntax-rule';
+    const isSyntax = isSyntaxKeyword(found.keyword);
     if (!isSyntax && !found.isFunction && source.lazy !== 'all') return false;
     const module = this.currentModule;
     // Whatever the module means by `define` must be the core's, unless its file is trusted to hold plain definitions:
@@ -417,31 +417,41 @@ export class Session {
     const { line, column } = reader.place();
     reader.advanceTo(found.end);
     const text = reader.text.slice(start, found.end);
-    const name = intern(found.name);
+    this.leavePending({ keyword: found.keyword, name: intern(found.name) }, () => {
+      const kept = isSyntax ? undefined : this.keptFor(source)?.find(start);
+      if (kept !== undefined) {
+        this.carryOut(kept.steps);
+        return;
+      }
+      const part = new Reader(
+        text,
+        { file: source.file, syntax: true, places: source.places, extensions: this.extensions },
+        { line, column },
+      );
+      this.evaluateNew(part.read(), { source, start, end: found.end, lazy: 'none' });
+    });
+    return true;
+  }
+
+  /** Makes a variable of the current module whose definition `define` carries out, in that module, when it is needed. */
+  private leavePending(
+    { keyword, name }: { readonly keyword: string; readonly name: Sym },
+    define: () => void,
+  ): void {
+    const module = this.currentModule;
     const variable = module.ensure(name);
     variable.value = undefined;
-    variable.pendingSyntax = isSyntax;
+    variable.pendingSyntax = isSyntaxKeyword(keyword);
     variable.pending = () => {
       const saved = this.currentModule;
       this.currentModule = module;
       try {
-        const kept = isSyntax ? undefined : this.keptFor(source)?.find(start);
-        if (kept !== undefined) {
-          this.carryOut(kept.steps);
-          return;
-        }
-        const part = new Reader(
-          text,
-          { file: source.file, syntax: true, places: source.places, extensions: this.extensions },
-          { line, column },
-        );
-        this.evaluateNew(part.read(), { source, start, end: found.end, lazy: 'none' });
+        define();
       } finally {
         this.currentModule = saved;
       }
     };
-    if (found.keyword.endsWith('-public')) module.export([name]);
-    return true;
+    if (keyword.endsWith('-public')) module.export([name]);
   }
 
   /** Leaves a definition pending when it may wait; false when it must be evaluated now. */
@@ -458,7 +468,6 @@ export class Session {
     let id = target;
     while (isStxPair(id)) id = stxCar(id);
     if (!isIdentifier(id) || !sameMarks(id.wrap.marks, TOP_WRAP.marks)) return false;
-    const isSyntax = head.datum.name === 'define-syntax' || head.datum.name === 'define-syntax-rule';
     switch (head.datum.name) {
       case 'define':
       case 'define-public':
@@ -472,22 +481,15 @@ export class Session {
       default:
         return false;
     }
-    const module = this.currentModule;
-    const variable = module.ensure(id.datum);
-    variable.value = undefined;
-    variable.pendingSyntax = isSyntax;
-    variable.pending = () => {
-      const saved = this.currentModule;
-      this.currentModule = module;
-      try {
-        this.top(form, { rib: context.rib, lazy: 'none' });
-      } finally {
-        this.currentModule = saved;
-      }
-    };
-    if (head.datum.name.endsWith('-public')) module.export([id.datum]);
+    this.leavePending({ keyword: head.datum.name, name: id.datum }, () =>
+      this.top(form, { rib: context.rib, lazy: 'none' }),
+    );
     return true;
   }
+}
+
+function isSyntaxKeyword(keyword: string): boolean {
+  return keyword === 'define-syntax' || keyword === 'define-syntax-rule';
 }
 
 function isLambda(rest: Value): boolean {

@@ -22,36 +22,22 @@ type Feature =
   | 'ADD --unpack'
   | 'ADD of a git repository';
 
+/** What Buildah's library lacks, which podman builds with, too. */
+const lackedByBuildah: readonly Feature[] = [
+  'RUN --security',
+  'RUN --device',
+  '--exclude',
+  'COPY --parents',
+  'ADD --unpack',
+  'ADD of a git repository',
+];
+
 const lackedBy: Readonly<Record<BuilderKind, readonly Feature[]>> = {
   // The frontend that is built in knows what its version knows; it says so itself.
   buildkit: [],
-  docker: [
-    'RUN --mount',
-    'RUN --network',
-    'RUN --security',
-    'RUN --device',
-    '--chmod',
-    '--exclude',
-    'COPY --parents',
-    'ADD --unpack',
-    'ADD of a git repository',
-  ],
-  podman: [
-    'RUN --security',
-    'RUN --device',
-    '--exclude',
-    'COPY --parents',
-    'ADD --unpack',
-    'ADD of a git repository',
-  ],
-  buildah: [
-    'RUN --security',
-    'RUN --device',
-    '--exclude',
-    'COPY --parents',
-    'ADD --unpack',
-    'ADD of a git repository',
-  ],
+  docker: ['RUN --mount', 'RUN --network', '--chmod', ...lackedByBuildah],
+  podman: lackedByBuildah,
+  buildah: lackedByBuildah,
 };
 
 /** What the stages that the target needs ask for, each once. */
