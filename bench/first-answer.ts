@@ -8,17 +8,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { apiPackages, project, scriptTools } from './parts/example.ts';
+import { median } from './parts/median.ts';
 
-const project = resolve(process.cwd());
 const runs = Number(process.argv[2] ?? 15);
 const server = join(project, 'examples/areas/server');
 const docker = process.env.TRIMARAN_BENCH_DOCKER ?? 'docker';
 const theirs = 'trimaran-bench-mmdebstrap';
-const packages =
-  'python3,python3-uvicorn,uvicorn,python3-fastapi,python3-jwt,python3-requests-oauthlib,python3-itsdangerous,python3-asyncpg';
-const scriptTools =
-  'base-files,base-passwd,bash,bsdutils,coreutils,dash,debianutils,diffutils,dpkg,findutils,grep,gzip,hostname,libc-bin,login,mawk,ncurses-bin,perl-base,sed,sysvinit-utils,tar,util-linux,init-system-helpers';
 const work = mkdtempSync(join(tmpdir(), 'trimaran-bench-'));
 
 function run(command: string, ...args: string[]): string {
@@ -43,7 +40,7 @@ function prepare(): void {
     '--variant=custom',
     '--quiet',
     '--mode=root',
-    `--include=${packages},${scriptTools}`,
+    `--include=${apiPackages},${scriptTools}`,
     'bookworm',
     archive,
   );
@@ -73,10 +70,6 @@ async function firstAnswer(...args: string[]): Promise<number> {
   } finally {
     run(docker, 'rm', '--force', container);
   }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
 try {

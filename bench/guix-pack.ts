@@ -5,28 +5,17 @@
 // Cold means: .debs and indexes on disk, store empty. Warm means: all
 // built once, then the recipe changed, so that both evaluate it and write another archive.
 import { spawnSync } from 'node:child_process';
-import {
-  appendFileSync,
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { removeDiskTree } from '../src/store/disk-tree.ts';
+import { join } from 'node:path';
+import { copyExample, emptyStore, project } from './parts/example.ts';
+import { median } from './parts/median.ts';
 
-const project = resolve(process.cwd());
 const runs = Number(process.argv[2] ?? 5);
 const work = mkdtempSync(join(tmpdir(), 'trimaran-bench-'));
-const root = join(work, 'cache/trimaran');
+const cache = join(work, 'cache');
 const example = join(work, 'areas');
-cpSync(join(project, 'examples/areas'), example, {
-  recursive: true,
-  filter: (path) => !/\/result[^/]*$/.test(path),
-});
+copyExample(example);
 
 const routes = {
   guix: [
@@ -47,7 +36,7 @@ function run(route: keyof typeof routes): Seconds {
   const ended = spawnSync(
     '/bin/sh',
     ['-c', '"$@" >&2; times', 'sh', process.execPath, join(project, 'bin/trimaran'), ...routes[route]],
-    { cwd: example, env: { ...process.env, XDG_CACHE_HOME: join(work, 'cache') }, encoding: 'utf8' },
+    { cwd: example, env: { ...process.env, XDG_CACHE_HOME: cache }, encoding: 'utf8' },
   );
   const wall = Number(process.hrtime.bigint() - started) / 1e9;
   if (ended.status !== 0 || /^error/m.test(ended.stderr)) throw new Error(ended.stderr);
@@ -62,13 +51,6 @@ function run(route: keyof typeof routes): Seconds {
     .reduce((sum, part) => sum + part, 0);
   return { wall, processor };
 }
-
-/** Forgets everything but what was fetched. */
-function emptyStore(): void {
-  for (const name of readdirSync(root)) if (name !== 'debian') removeDiskTree(join(root, name));
-}
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 function compare(prepare: () => void): { guix: Seconds[]; nix: Seconds[] } {
   const measured = { guix: [] as Seconds[], nix: [] as Seconds[] };
@@ -100,7 +82,11 @@ function print(what: string, measured: { guix: Seconds[]; nix: Seconds[] }, limi
 try {
   run('nix');
   run('guix');
-  print('cold', compare(emptyStore), '1.20');
+  print(
+    'cold',
+    compare(() => emptyStore(cache)),
+    '1.20',
+  );
   run('nix');
   run('guix');
   let changes = 0;

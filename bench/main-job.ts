@@ -8,7 +8,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
-  cpSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -18,16 +17,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { removeDiskTree } from '../src/store/disk-tree.ts';
+import { apiPackages, copyExample, emptyStore, project, scriptTools } from './parts/example.ts';
+import { median } from './parts/median.ts';
 
-const project = resolve(process.cwd());
 const runs = Number(process.argv[2] ?? 5);
-const packages =
-  'python3 python3-uvicorn uvicorn python3-fastapi python3-jwt python3-requests-oauthlib python3-itsdangerous python3-asyncpg';
-/** What maintainer scripts run: without these `--variant=custom` cannot install the packages above. */
-const scriptTools =
-  'base-files base-passwd bash bsdutils coreutils dash debianutils diffutils dpkg findutils grep gzip hostname libc-bin login mawk ncurses-bin perl-base sed sysvinit-utils tar util-linux init-system-helpers';
 const work = mkdtempSync(join(tmpdir(), 'trimaran-bench-'));
 const cache = join(work, 'cache');
 
@@ -76,10 +71,6 @@ function peakOf(pid: number | undefined): number {
   }
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
-}
-
 /** Two things in turn: median seconds of each, and the median of the ratios of neighbours. */
 async function compare(
   ours: () => Promise<Measured>,
@@ -107,19 +98,10 @@ function row(what: string, figures: { ours: number; theirs: number; ratio: numbe
 }
 
 const example = join(work, 'areas');
-cpSync(join(project, 'examples/areas'), example, {
-  recursive: true,
-  filter: (path) => !/\/result[^/]*$/.test(path),
-});
+copyExample(example);
 const env = { XDG_CACHE_HOME: cache };
 const trimaran = (...args: string[]) =>
   measure(process.execPath, [join(project, 'bin/trimaran'), ...args], { cwd: example, env });
-
-/** Forgets everything but what was fetched. */
-function emptyStore(): void {
-  const root = join(cache, 'trimaran');
-  for (const name of readdirSync(root)) if (name !== 'debian') removeDiskTree(join(root, name));
-}
 
 /** A repository of the fetched .debs, for apt. */
 function makeRepository(): string {
@@ -138,7 +120,7 @@ function makeRepository(): string {
 }
 
 function included(variant: string): string {
-  return (variant === 'custom' ? `${packages} ${scriptTools}` : packages).replaceAll(' ', ',');
+  return variant === 'custom' ? `${apiPackages},${scriptTools}` : apiPackages;
 }
 
 function mmdebstrap(variant: string, source: string): Promise<Measured> {
@@ -174,7 +156,7 @@ try {
     await fetchScriptPackages();
     const source = makeRepository();
     const cold = (args: readonly string[]) => () => {
-      emptyStore();
+      emptyStore(cache);
       return trimaran('nix', ...args);
     };
     row(
@@ -203,7 +185,7 @@ try {
   };
   row('one file changed : node -e 0', await compare(changed, node), '0.25 s');
   await trimaran('nix', 'build', '.#db', '--no-link');
-  emptyStore();
+  emptyStore(cache);
   const peak = (await trimaran('nix', 'build', '.#db', '--no-link')).peak;
   rows.push(['peak memory, PostGIS image', `${Math.max(peak, 0).toFixed(0)} MiB`, '', '', '400 MB']);
 } finally {

@@ -9,6 +9,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { removeDiskTree } from '../src/store/disk-tree.ts';
+import { median } from './parts/median.ts';
 
 const [nixpkgsArgument, runsArgument] = process.argv.slice(2);
 if (nixpkgsArgument === undefined) {
@@ -70,10 +71,6 @@ function measure(command: string, args: readonly string[], directory = work): Me
     peak: peak! / 1024,
     output: run.stdout.trim().replaceAll('"', ''),
   };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 interface Contender {
