@@ -1,5 +1,6 @@
 // A lock in the making: what the lock before fixes stays unless it is to be updated, what no recipe asks for any more
 // goes, and what cannot be fixed is kept with its reason.
+import { redactCredentials, withoutCredentials } from '../foundation/credentials.ts';
 import {
   emptyLockFile,
   type LockedImage,
@@ -9,9 +10,7 @@ import {
   type LockFile,
   lockedCommit,
   lockedUrl,
-  redactCredentials,
   type UnpinnedInput,
-  withoutCredentials,
 } from './lock-file.ts';
 
 /** Collects one lock. `updates` says whether an entry of that name is to be looked up anew. */

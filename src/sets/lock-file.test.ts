@@ -3,6 +3,7 @@ import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { redactCredentials } from '../foundation/credentials.ts';
 import { isTrimaranError, type TrimaranError } from '../foundation/error.ts';
 import {
   emptyLockFile,
@@ -10,7 +11,6 @@ import {
   type LockedSuite,
   type LockFile,
   parseLockFile,
-  redactCredentials,
   writeLockFile,
 } from './lock-file.ts';
 

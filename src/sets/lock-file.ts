@@ -1,7 +1,9 @@
 // trimaran.lock: what a project's recipes leave open, fixed by content. The model, its one canonical text (sorted,
 // one fact a line, so that diffs and merge conflicts read well), and the reader that checks every value.
 // The shape is described by docs/trimaran-lock.schema.json. Resolving and fetching are elsewhere.
+
 import { compareBytes } from '../foundation/byte-string.ts';
+import { redactCredentials, withoutCredentials } from '../foundation/credentials.ts';
 import { readLockNodes, relationshipFields } from './lock-reader.ts';
 
 /** The version of the format written here, and the newest that is read. */
@@ -218,13 +220,6 @@ function flowScalar(value: string): string {
   return /^[A-Za-z][A-Za-z0-9./+-]*$/.test(value) && !notString.test(value) ? value : JSON.stringify(value);
 }
 
-/** Text without the users and passwords of URLs in it, nor those before the host of an image's name. */
-export function redactCredentials(text: string): string {
-  return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1')
-    .replace(/(^|[\s"`'])[^\s/@"`':]+:[^\s/@"`']+@(?!sha\d+:)(?=\S)/g, '$1');
-}
-
 /** The commit that a lock has for a ref of a repository, whose URL may have credentials that the lock has not. */
 export function lockedCommit(
   lock: LockFile,
@@ -236,11 +231,6 @@ export function lockedCommit(
 /** The SHA-256 that a lock has for what a URL gives, credentials aside. */
 export function lockedUrl(lock: LockFile, url: string | undefined): string | undefined {
   return url === undefined ? undefined : lock.urls.get(withoutCredentials(url));
-}
-
-/** `url` without user and password; text that is no URL comes back as it is. */
-export function withoutCredentials(url: string): string {
-  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
 }
 
 /**

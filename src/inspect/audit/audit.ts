@@ -1,10 +1,12 @@
 // The audit: everything in a project, a folder or single recipe files that can change tomorrow. Reads files, reaches
 // no network, evaluates nothing.
+
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { ImageFacts } from '../../compose/check-overrides.ts';
 import { type ComposeProject, loadComposeProject } from '../../compose/load.ts';
 import type { Service } from '../../compose/service.ts';
+import { compareBytes } from '../../foundation/byte-string.ts';
 import { systemErrorCode, TrimaranError } from '../../foundation/error.ts';
 import { emptyLockFile, type LockFile, parseLockFile } from '../../sets/lock-file.ts';
 import {
@@ -298,10 +300,10 @@ class Audit {
     const findings = [...groupCommands(this.inputs), ...this.findings];
     findings.sort(
       (a, b) =>
-        compare(a.span.file, b.span.file) ||
+        compareBytes(a.span.file, b.span.file) ||
         a.span.line - b.span.line ||
         a.span.column - b.span.column ||
-        compare(a.rule, b.rule),
+        compareBytes(a.rule, b.rule),
     );
     const total = this.inputs.length;
     const pinned = this.inputs.filter((input) => input.pinnedBy !== undefined).length;
@@ -311,17 +313,13 @@ class Audit {
       pinned,
       total,
       score: total === 0 ? 1 : pinned / total,
-      files: [...this.seen].map((file) => this.shown(file)).sort(compare),
+      files: [...this.seen].map((file) => this.shown(file)).sort(compareBytes),
       locks:
         this.given === undefined
           ? [...new Set(this.locks.values())].filter((found) => found !== undefined)
           : [{ directory: this.directory, lock: this.given }],
     };
   }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function read(file: string): string | undefined {

@@ -1,4 +1,5 @@
 // What an audit finds, and the inputs it counts.
+import { redactCredentials } from '../../foundation/credentials.ts';
 import type { Span } from '../../foundation/error.ts';
 import { auditRules, type RuleName, type Severity } from './rules.ts';
 
@@ -40,14 +41,9 @@ export function finding(
     rule,
     severity: at.severity ?? severity,
     span: at.span,
-    subject: withoutCredentials(at.subject),
+    subject: redactCredentials(at.subject),
     why,
     pinnedBy,
     ...(at.detail === undefined ? {} : { detail: at.detail }),
   };
-}
-
-/** User and password of a URL never reach a report. */
-function withoutCredentials(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*@/gi, '$1');
 }

@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { findChannels } from '../../compose/guix-sources.ts';
 import { readSchemeForms } from '../../compose/scheme-forms.ts';
+import { compareBytes } from '../../foundation/byte-string.ts';
 import { mapConcurrently } from '../../foundation/concurrency.ts';
+import { redactCredentials } from '../../foundation/credentials.ts';
 import { redactUrl } from '../../foundation/download.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
@@ -92,7 +94,10 @@ export async function findMoved(options: OnlineOptions): Promise<OnlineReport> {
       return [state];
     });
     const states = [...asked.flat(), ...(await pythonStates(options))];
-    states.sort((a, b) => compare(a.where, b.where) || compare(a.kind, b.kind) || compare(a.name, b.name));
+    states.sort(
+      (a, b) =>
+        compareBytes(a.where, b.where) || compareBytes(a.kind, b.kind) || compareBytes(a.name, b.name),
+    );
     return {
       states,
       moved: states.filter(({ moved }) => moved).length,
@@ -103,21 +108,13 @@ export async function findMoved(options: OnlineOptions): Promise<OnlineReport> {
   }
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 function stateOf({ ask: _, ...question }: Question, found: Found<string>): LockedState {
-  const name = withoutCredentials(question.name);
+  const name = redactCredentials(question.name);
   if (found.found === undefined) {
     const { code, reason } = found;
-    return { ...question, name, moved: false, failure: { code, reason: withoutCredentials(reason) } };
+    return { ...question, name, moved: false, failure: { code, reason: redactCredentials(reason) } };
   }
   return { ...question, name, now: found.found, moved: found.found !== question.locked };
-}
-
-function withoutCredentials(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*@/gi, '$1');
 }
 
 /** The caller's `fetch`, given up when no answer begins, and after `total` milliseconds from now whatever happens. */
@@ -148,7 +145,7 @@ function lockQuestions(options: OnlineOptions): Question[] {
   // Tokens are shared, and so is the time for all of them.
   const registryHost = impatient(host, patience.download);
   const session = new RegistrySession({ host: registryHost, attempts: 2, longestWait: 5000 });
-  const updateOf = (name: string) => `trimaran lock --update ${withoutCredentials(name)}`;
+  const updateOf = (name: string) => `trimaran lock --update ${redactCredentials(name)}`;
   const images = [...lock.images].map(
     ([name, { digest }]): Question => ({
       kind: 'image',

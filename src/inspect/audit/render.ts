@@ -2,6 +2,7 @@
 
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { redactCredentials } from '../../foundation/credentials.ts';
 import type { AuditReport } from './audit.ts';
 import type { Finding } from './finding.ts';
 import type { LockedState, OnlineReport } from './online.ts';
@@ -88,7 +89,7 @@ function toldState({ kind, name, where, locked, now, moved, update, failure }: L
 export function renderAuditJson(report: AuditReport, { online }: RenderOptions = {}): string {
   const { score, pinned, total, files, findings, inputs } = report;
   const told = inputs.map(({ subject, span, pinnedBy }) => ({
-    subject: subject.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*@/gi, '$1'),
+    subject: redactCredentials(subject),
     span,
     pinned: pinnedBy !== undefined,
     ...(pinnedBy === undefined ? {} : { pinnedBy }),

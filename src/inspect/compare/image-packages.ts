@@ -1,8 +1,9 @@
 // The packages in an image: dpkg's database in both of its forms, apk's, Python distributions and Node packages that
 // those do not own, and objects of /nix/store and /gnu/store. Formats: deb822(5), the Python packaging specifications, DEP-5.
+
 import { field, parseControl, type Stanza } from '../../debian/control.ts';
 import { type Dependency, parseDependencies } from '../../debian/dependency.ts';
-import { fromByteString } from '../../foundation/byte-string.ts';
+import { compareBytes, fromByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import { alpinePackages } from './alpine-packages.ts';
 import type { ImageTree } from './image-tree.ts';
@@ -44,11 +45,7 @@ export function findPackages(tree: ImageTree): PackageRecord[] {
     ...nodePackages(tree),
     ...storeObjects(tree),
   ];
-  return all.sort((a, b) => order(a.manager, b.manager) || order(a.name, b.name));
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return all.sort((a, b) => compareBytes(a.manager, b.manager) || compareBytes(a.name, b.name));
 }
 
 function readStanzas(text: string | undefined, file: string): Stanza[] {

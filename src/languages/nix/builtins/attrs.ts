@@ -1,5 +1,6 @@
 // Builtins on attribute sets and on the arguments of functions.
 
+import { compareBytes } from '../../../foundation/byte-string.ts';
 import { positionValue } from '../compile.ts';
 import type { Interpreter } from '../interpreter.ts';
 import { LazyAttrs, slotOf } from '../lazy-attrs.ts';
@@ -167,7 +168,7 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
       arity: 1,
       call: (set) => {
         const attrs = it.forceAttrs(set, 0, 'while evaluating the argument passed to builtins.attrNames');
-        return attrs.names.map((name) => symbols.names[name]!).sort(byBytes);
+        return attrs.names.map((name) => symbols.names[name]!).sort(compareBytes);
       },
     },
     {
@@ -280,8 +281,4 @@ export function attrsBuiltins(it: Interpreter): Builtin[] {
     },
     { name: '__zipAttrsWith', arity: 2, call: (fn, list) => zipAttrsWith(it, fn, list) },
   ];
-}
-
-function byBytes(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
