@@ -43,6 +43,7 @@ export {
 export { type Conversion, convertRecipe } from './inspect/convert/convert.ts';
 export { examineMachine, type MachineFinding } from './inspect/machine.ts';
 export { openImage } from './inspect/open-image.ts';
+export { type PulledImage, pullNamedImage } from './inspect/pull-image.ts';
 export { pushNamedImage } from './inspect/push-image.ts';
 export { comparisonHtml, imageHtml } from './inspect/report/html.ts';
 export { comparisonMarkdown } from './inspect/report/markdown.ts';

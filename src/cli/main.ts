@@ -227,7 +227,15 @@ command(
   'push <image> <reference>',
   'send an image to a registry; an archive, or the name of one in the engine',
   () => import('./push.ts'),
-);
+).option('--mount-from <repositories...>', 'repositories of that registry that may have its layers already');
+command(
+  program,
+  'pull <reference>',
+  'bring an image from a registry into the cache, or into a file',
+  () => import('./pull.ts'),
+)
+  .option('-o, --output <path>', 'write an archive for docker load (FILE.tar), or an OCI layout (any other)')
+  .option('--platform <os/architecture>', 'of an image for several platforms (default: this machine’s)');
 command(program, 'run <image> [command...]', 'run an image in a container', () => import('./run.ts'))
   .option('--runtime <name>', 'docker, podman, crun, runc or unshare (default: the first there is)')
   .option('-p, --publish <ports...>', 'HOST:CONTAINER')

@@ -2,11 +2,16 @@
 import { pushNamedImage } from '../index.ts';
 import type { CommandContext } from './context.ts';
 
-export async function run(context: CommandContext, args: readonly string[]): Promise<number> {
+export async function run(
+  context: CommandContext,
+  args: readonly string[],
+  options: Record<string, unknown>,
+): Promise<number> {
   const [name, reference] = args;
   const { digest, bytesSent, blobs } = await pushNamedImage(context.host, {
     name: name!,
     reference: reference!,
+    ...(options.mountFrom === undefined ? {} : { mountFrom: options.mountFrom as string[] }),
   });
   if (context.json) context.print(JSON.stringify({ reference, digest, bytesSent, blobs }, null, 2));
   else {

@@ -6,7 +6,7 @@ import { writeFileAtomically } from '../foundation/atomic-file.ts';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import { didYouMean } from '../foundation/nearest.ts';
-import { RegistrySession } from '../oci/registry-session.ts';
+import { openRegistries } from '../oci/registry-settings.ts';
 import { readRecipe, recipeName } from '../routes/dockerfile/build.ts';
 import { lockDockerfile, lockImage } from '../routes/dockerfile/lock-recipe.ts';
 import { pinForPeople } from '../routes/dockerfile/pin-dockerfile.ts';
@@ -137,7 +137,7 @@ async function lockServices(
   { host, project }: LockProjectRequest,
   { draft, ownImages }: { readonly draft: LockDraft; readonly ownImages: ReadonlySet<string> },
 ): Promise<void> {
-  const session = new RegistrySession({ host });
+  const session = openRegistries({ host });
   const shared = { host, session, draft, cacheDirectory: trimaranRoot(host) };
   for (const service of project.services) {
     const platform = service.platform?.value ?? hostPlatform();

@@ -9,7 +9,7 @@ import type { Image } from '../oci/image.ts';
 import { readLayout } from '../oci/oci-layout.ts';
 import { parseReference } from '../oci/reference.ts';
 import { pullImage } from '../oci/registry-pull.ts';
-import { RegistrySession } from '../oci/registry-session.ts';
+import { openRegistries } from '../oci/registry-settings.ts';
 import { trimaranRoot } from '../sets/cache-root.ts';
 
 /**
@@ -42,7 +42,7 @@ export async function openImage(host: Host, name: string): Promise<Image> {
 }
 
 async function openRemoteImage(host: Host, reference: string): Promise<Image> {
-  const { image } = await pullImage(new RegistrySession({ host }), {
+  const { image } = await pullImage(openRegistries({ host }), {
     reference: parseReference(reference),
     platform: { os: 'linux', architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' },
     cacheDirectory: join(trimaranRoot(host), 'layers'),

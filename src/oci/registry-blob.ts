@@ -16,6 +16,8 @@ export interface BlobDownload {
   readonly descriptor: Descriptor;
   /** Where the file is made. */
   readonly directory: string;
+  /** Where the blob may lie already; it is taken from there. */
+  readonly kept?: string;
   /** Called with the number of new bytes; negative when a useless part is dropped. */
   readonly onBytes?: (count: number) => void;
   /** Attempts at each address; 4 unless given. */
@@ -44,7 +46,8 @@ export async function downloadBlob(options: BlobDownload): Promise<string> {
   const left = join(directory, `${digestHex(descriptor.digest)}.partial`);
   const temporary = temporaryNameFor(join(directory, digestHex(descriptor.digest)));
   // Renaming claims it: only one process goes on with a partial file, be it of one that gave up or of one that was killed.
-  let resumed = await renamed(left, temporary);
+  let resumed = options.kept !== undefined && (await renamed(options.kept, temporary));
+  resumed ||= await renamed(left, temporary);
   for (const name of resumed ? [] : await leftoversIn(directory, `${digestHex(descriptor.digest)}.tmp-`)) {
     resumed ||= await renamed(join(directory, name), temporary);
   }

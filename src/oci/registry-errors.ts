@@ -1,20 +1,18 @@
 // What can go wrong between us and a registry, each with a code of its own and the next thing to do.
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import type { RegistryAnswer } from './registry-transport.ts';
 
 const longestMessage = 300;
 
 /** What the registry itself says, in the specification's JSON or in plain text; cut, and on one line. */
-async function messageOf(response: Response): Promise<string> {
+async function messageOf(response: RegistryAnswer): Promise<string> {
   let text = '';
   try {
-    const reader = response.body?.getReader();
     const decoder = new TextDecoder();
-    while (reader !== undefined && text.length < 65_536) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      text += decoder.decode(value as Uint8Array, { stream: true });
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length >= 65_536) break;
     }
-    await reader?.cancel();
   } catch {
     // The status says enough.
   }
@@ -34,7 +32,7 @@ async function messageOf(response: Response): Promise<string> {
  * `oci/registry-unauthorized`, `-forbidden`, `-not-found`, `-too-many-requests`, `-unavailable`, `-error`.
  */
 export async function registryRefusal(
-  response: Response,
+  response: RegistryAnswer,
   { label, domain }: { readonly label: string; readonly domain: string },
 ): Promise<TrimaranError> {
   const said = await messageOf(response);
@@ -61,13 +59,13 @@ export async function registryRefusal(
       return error(
         'too-many-requests',
         `${domain} limits how often it is asked, and refused ${label} (status 429)`,
-        `wait, run \`docker login ${domain}\` for a higher limit, or name a mirror`,
+        `wait, run \`docker login ${domain}\` for a higher limit, or set TRIMARAN_REGISTRY_MIRROR`,
       );
     case status >= 500:
       return error(
         'unavailable',
         `${domain} cannot give ${label} now (status ${status})`,
-        'run the command again in some minutes, or name a mirror',
+        'run the command again in some minutes, or set TRIMARAN_REGISTRY_MIRROR',
       );
     default:
       return error(
@@ -96,7 +94,7 @@ export function unreachable(domain: string, cause: unknown): TrimaranError {
     return new TrimaranError({
       code: 'oci/registry-tls',
       message: `${domain} cannot be trusted, or does not speak TLS (${code})`,
-      hint: 'put its certificate authority into NODE_EXTRA_CA_CERTS, or allow plain HTTP for it by name',
+      hint: 'put its certificate authority into NODE_EXTRA_CA_CERTS, or allow plain HTTP: TRIMARAN_REGISTRY_INSECURE=HOST',
       exitCode: 4,
       cause,
     });
@@ -105,7 +103,7 @@ export function unreachable(domain: string, cause: unknown): TrimaranError {
   return new TrimaranError({
     code: 'oci/registry-unreachable',
     message: `cannot reach ${domain}: ${why}`,
-    hint: 'check the name and the network, or name a mirror',
+    hint: 'check the name and the network, or set TRIMARAN_REGISTRY_MIRROR',
     exitCode: 4,
     cause,
   });

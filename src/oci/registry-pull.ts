@@ -1,12 +1,14 @@
 // Images out of a registry: tags and digests, indexes of several platforms, mirrors. Every byte is checked against its
 // digest before it is used; what the cache has is not fetched.
-import { rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrently } from '../foundation/concurrency.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import {
   type Descriptor,
+  digestHex,
   mediaTypes,
   type Platform,
   parseSha256Digest,
@@ -27,6 +29,7 @@ import {
 import { type Reference, withDefaultTag, writeFamiliarReference } from './reference.ts';
 import { downloadBlob } from './registry-blob.ts';
 import type { RegistryEndpoint, RegistryRequest, RegistrySession } from './registry-session.ts';
+import type { RegistryAnswer } from './registry-transport.ts';
 
 const accepted = [
   mediaTypes.ociIndex,
@@ -36,7 +39,7 @@ const accepted = [
 ].join(', ');
 
 /** Blobs fetched at once. */
-const lanes = 4;
+const lanes = 6;
 
 /** What a reference means at a registry now. */
 export interface ResolvedReference {
@@ -57,6 +60,7 @@ export interface RemoteImage {
   /** The manifest as it is there. */
   readonly manifestBytes: Buffer;
   readonly config: ImageConfig;
+  readonly configDigest: Sha256Digest;
   readonly configBytes: Buffer;
   /** The blobs of its layers, lowest first, as compressed as they are there. */
   readonly layers: readonly Descriptor[];
@@ -74,7 +78,7 @@ async function readDocument(
   session: RegistrySession,
   request: RegistryRequest,
   limit: number,
-): Promise<{ readonly bytes: Buffer; readonly headers: Headers }> {
+): Promise<{ readonly bytes: Buffer; readonly headers: RegistryAnswer['headers'] }> {
   for (let attempt = 1; ; attempt++) {
     const response = await session.request(request);
     const chunks: Uint8Array[] = [];
@@ -239,7 +243,67 @@ export async function fetchRemoteImage(
     });
   }
   const description = { reference: named, digest: top.digest, manifestDigest, manifestBytes };
-  return { ...description, config, configBytes, layers };
+  return { ...description, config, configDigest: descriptor.digest, configBytes, layers };
+}
+
+/** What of an image the cache lacks, by diffID; and what it has. */
+async function compareWithCache(remote: RemoteImage, cacheDirectory: string) {
+  const diffIds = remote.config.rootfs.diff_ids;
+  const wanted = new Map<Sha256Digest, Descriptor>(diffIds.map((diffId, i) => [diffId, remote.layers[i]!]));
+  const found = new Map<Sha256Digest, Layer>();
+  for (const diffId of wanted.keys()) {
+    const layer = await cachedLayer(cacheDirectory, diffId);
+    if (layer !== undefined) found.set(diffId, layer);
+  }
+  return { found, missing: [...wanted].filter(([diffId]) => !found.has(diffId)) };
+}
+
+interface PullOptions {
+  readonly reference: Reference;
+  readonly platform: Platform;
+  /** Where layers are kept; shared by everything that makes or reads them. */
+  readonly cacheDirectory: string;
+  /** Uncompressed bytes that one layer may have. */
+  readonly maximumLayerSize?: number;
+}
+
+/** Where a blob is kept, as compressed as it came, until its layer is wanted. */
+function keptBlob(cacheDirectory: string, digest: Sha256Digest): string {
+  return join(cacheDirectory, 'blobs', digestHex(digest));
+}
+
+/**
+ * Brings the blobs of an image into the cache, each checked against its digest and none unpacked: {@link pullImage} then
+ * needs the network for the manifest alone. Throws as `pullImage`, except for unpacking.
+ */
+export async function fetchImage(session: RegistrySession, options: PullOptions): Promise<RemoteImage> {
+  const { cacheDirectory } = options;
+  const remote = await fetchRemoteImage(session, options);
+  const label = writeFamiliarReference(remote.reference);
+  const endpoints = await session.pullEndpoints(remote.reference);
+  const { missing } = await compareWithCache(remote, cacheDirectory);
+  const wanted = [...new Map(missing.map(([, blob]) => [blob.digest, blob])).values()].filter(
+    ({ digest }) => !existsSync(keptBlob(cacheDirectory, digest)),
+  );
+  const bytes = wanted.reduce((sum, { size }) => sum + size, 0);
+  await mkdir(join(cacheDirectory, 'blobs'), { recursive: true });
+  const task = session.host.progress.start({ label: `pulling ${label}`, total: bytes, unit: 'bytes' });
+  try {
+    await mapConcurrently(wanted, lanes, async (descriptor) => {
+      const file = await downloadBlob({
+        session,
+        endpoints,
+        repository: remote.reference.path,
+        descriptor,
+        directory: join(cacheDirectory, 'download'),
+        onBytes: (count) => task.advance(count),
+      });
+      await rename(file, keptBlob(cacheDirectory, descriptor.digest));
+    });
+  } finally {
+    task.done();
+  }
+  return remote;
 }
 
 /**
@@ -255,13 +319,7 @@ export async function fetchRemoteImage(
  */
 export async function pullImage(
   session: RegistrySession,
-  options: {
-    readonly reference: Reference;
-    readonly platform: Platform;
-    readonly cacheDirectory: string;
-    /** Bytes of one uncompressed layer. */
-    readonly maximumLayerSize?: number;
-  },
+  options: PullOptions,
 ): Promise<RemoteImage & { readonly image: Image }> {
   const { cacheDirectory } = options;
   const remote = await fetchRemoteImage(session, options);
@@ -269,13 +327,7 @@ export async function pullImage(
   const diffIds = remote.config.rootfs.diff_ids;
   const endpoints = await session.pullEndpoints(remote.reference);
   await removeLeftovers(cacheDirectory);
-  const wanted = new Map<Sha256Digest, Descriptor>(diffIds.map((diffId, i) => [diffId, remote.layers[i]!]));
-  const found = new Map<Sha256Digest, Layer>();
-  for (const diffId of wanted.keys()) {
-    const layer = await cachedLayer(cacheDirectory, diffId);
-    if (layer !== undefined) found.set(diffId, layer);
-  }
-  const missing = [...wanted].filter(([diffId]) => !found.has(diffId));
+  const { found, missing } = await compareWithCache(remote, cacheDirectory);
   const total = missing.reduce((sum, [, { size }]) => sum + size, 0);
   const task = session.host.progress.start({ label: `pulling ${label}`, total, unit: 'bytes' });
   try {
@@ -286,6 +338,7 @@ export async function pullImage(
         repository: remote.reference.path,
         descriptor,
         directory: join(cacheDirectory, 'download'),
+        kept: keptBlob(cacheDirectory, descriptor.digest),
         onBytes: (count) => task.advance(count),
       });
       try {

@@ -9,6 +9,7 @@ import type { Image } from './image.ts';
 import { compressLayer } from './layer-compression.ts';
 import { type Reference, withDefaultTag, writeFamiliarReference } from './reference.ts';
 import type { RegistryEndpoint, RegistrySession } from './registry-session.ts';
+import type { RegistryAnswer } from './registry-transport.ts';
 
 export interface PushOptions {
   readonly image: Image;
@@ -127,7 +128,7 @@ export async function pushImage(session: RegistrySession, options: PushOptions):
   }
 }
 
-async function drained(response: Response): Promise<Response> {
+async function drained(response: RegistryAnswer): Promise<RegistryAnswer> {
   await response.body?.cancel();
   return response;
 }
@@ -158,7 +159,7 @@ async function pushBlob(
   return 'sent';
 }
 
-function uploadLocation({ endpoint, repository }: Target, response: Response, label: string): string {
+function uploadLocation({ endpoint, repository }: Target, response: RegistryAnswer, label: string): string {
   const location = response.headers.get('location');
   const base = response.url || `${endpoint.base}/v2/${repository}/blobs/uploads/`;
   if (location !== null && URL.canParse(location, base)) return new URL(location, base).href;

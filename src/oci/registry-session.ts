@@ -1,10 +1,11 @@
 // A conversation with registries: which address, which credentials, tokens, retries. OCI distribution specification 1.1
 // and https://distribution.github.io/distribution/spec/auth/token/. What is said in it: registry-pull.ts, -push.ts.
-import { TrimaranError } from '../foundation/error.ts';
+import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import type { Reference } from './reference.ts';
 import { type Credentials, findCredentials } from './registry-credentials.ts';
 import { expiredToken, registryRefusal, unreachable } from './registry-errors.ts';
+import { type ReadRequest, type RegistryAnswer, readOverHttp } from './registry-transport.ts';
 
 export interface RegistryOptions {
   readonly host: Pick<Host, 'fetch' | 'env' | 'run' | 'progress'>;
@@ -103,7 +104,7 @@ export class RegistrySession {
       } catch (cause) {
         throw new TrimaranError({
           code: 'oci/bad-mirror',
-          message: `the mirror ${JSON.stringify(address)} of ${domain} is not an address`,
+          message: `the mirror ${JSON.stringify(address.replace(/[^/]*@/, '…@'))} of ${domain} is not an address`,
           hint: 'write it as https://HOST[:PORT][/PATH]',
           exitCode: 2,
           cause,
@@ -131,12 +132,12 @@ export class RegistrySession {
     if (!isLoopback(domain)) return `https://${name}`;
     // On loopback either may be spoken. A TLS server answers plain HTTP with 400, or not at all.
     try {
-      const response = await this.host.fetch(`http://${name}/v2/`, { redirect: 'manual' });
+      const response = await this.#read(new URL(`http://${name}/v2/`), { method: 'GET', headers: {} });
       await response.body?.cancel();
       if (response.status !== 400) return `http://${name}`;
     } catch (error) {
-      const { cause } = error as { cause?: { code?: unknown } };
-      if (cause?.code === 'ECONNREFUSED') throw unreachable(domain, error);
+      const { cause = error } = error as { cause?: unknown };
+      if (systemErrorCode(cause) === 'ECONNREFUSED') throw unreachable(domain, error);
     }
     return `https://${name}`;
   }
@@ -148,7 +149,7 @@ export class RegistrySession {
     throw new TrimaranError({
       code: 'oci/registry-insecure',
       message: `${url.protocol}//${url.host} would be spoken to without TLS`,
-      hint: `use https, or allow plain HTTP for ${domain} by name`,
+      hint: `use https, or allow plain HTTP: TRIMARAN_REGISTRY_INSECURE=${domain}`,
       exitCode: 4,
     });
   }
@@ -158,7 +159,7 @@ export class RegistrySession {
    * Resolves with a 2xx or allowed answer. Throws the errors of registry-errors.ts, `oci/registry-insecure`, and what
    * finding credentials throws.
    */
-  async request(request: RegistryRequest): Promise<Response> {
+  async request(request: RegistryRequest): Promise<RegistryAnswer> {
     const { endpoint, label } = request;
     const url = new URL(request.url, `${endpoint.base}/v2/${request.repository}/`);
     this.#checkSecure(url, endpoint.domain);
@@ -170,7 +171,7 @@ export class RegistrySession {
       const own = url.origin === new URL(endpoint.base).origin;
       const authorization = own ? this.#tokenFor(request) : undefined;
       sentToken = authorization;
-      let response: Response;
+      let response: RegistryAnswer;
       try {
         response = await this.#send(url, request, authorization);
       } catch (error) {
@@ -204,24 +205,35 @@ export class RegistrySession {
     }
   }
 
-  async #send(url: URL, request: RegistryRequest, authorization: string | undefined): Promise<Response> {
+  async #send(
+    url: URL,
+    request: RegistryRequest,
+    authorization: string | undefined,
+  ): Promise<RegistryAnswer> {
+    const { method = 'GET', signal } = request;
+    const headers = {
+      'user-agent': 'trimaran',
+      'accept-encoding': 'identity',
+      ...request.headers,
+      ...(authorization === undefined ? {} : { authorization }),
+    };
+    if (method === 'GET' || method === 'HEAD') return this.#read(url, { method, headers, signal });
     const body = request.body?.();
     return this.host.fetch(url, {
-      method: request.method ?? 'GET',
-      headers: {
-        'user-agent': 'trimaran',
-        'accept-encoding': 'identity',
-        ...request.headers,
-        ...(authorization === undefined ? {} : { authorization }),
-      },
+      method,
+      headers,
       ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']>, duplex: 'half' }),
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
-      // A redirected upload would have to be sent anew; downloads are redirected to content networks.
-      redirect:
-        request.method === undefined || request.method === 'GET' || request.method === 'HEAD'
-          ? 'follow'
-          : 'manual',
+      ...(signal === undefined ? {} : { signal }),
+      // A redirected upload would have to be sent anew.
+      redirect: 'manual',
     });
+  }
+
+  /** Downloads are redirected to content networks, so redirects are followed. */
+  #read(url: URL, { method, headers, signal }: ReadRequest): Promise<RegistryAnswer> {
+    if (this.host.fetch === globalThis.fetch) return readOverHttp(url, { method, headers, signal });
+    const given = signal === undefined ? {} : { signal };
+    return this.host.fetch(url, { method, headers: { ...headers }, ...given });
   }
 
   async #wait(attempt: number, retryAfter: string | null): Promise<void> {

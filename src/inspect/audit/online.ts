@@ -12,7 +12,7 @@ import { redactUrl } from '../../foundation/download.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { parsePythonRequirement } from '../../languages/dockerfile/python-version.ts';
-import { RegistrySession } from '../../oci/registry-session.ts';
+import { openRegistries } from '../../oci/registry-settings.ts';
 import { pythonOfText } from '../../routes/dockerfile/debian-suite.ts';
 import {
   type Found,
@@ -144,7 +144,7 @@ function lockQuestions(options: OnlineOptions): Question[] {
   const { host } = options;
   // Tokens are shared, and so is the time for all of them.
   const registryHost = impatient(host, patience.download);
-  const session = new RegistrySession({ host: registryHost, attempts: 2, longestWait: 5000 });
+  const session = openRegistries({ host: registryHost, attempts: 2, longestWait: 5000 });
   const updateOf = (name: string) => `trimaran lock --update ${redactCredentials(name)}`;
   const images = [...lock.images].map(
     ([name, { digest }]): Question => ({

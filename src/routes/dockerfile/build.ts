@@ -20,7 +20,7 @@ import { createImage, diffIds, type Image, renameImage } from '../../oci/image.t
 import { writeLayer } from '../../oci/layer-write.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { pullImage } from '../../oci/registry-pull.ts';
-import { RegistrySession } from '../../oci/registry-session.ts';
+import { openRegistries } from '../../oci/registry-settings.ts';
 import { buildBaseImage } from '../../sets/base/base-image.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
 import { emptyLockFile, type LockedRequirement, type LockFile, lockedUrl } from '../../sets/lock-file.ts';
@@ -331,7 +331,7 @@ async function findBases(
 ): Promise<Map<string, Base>> {
   const { host, cacheDirectory } = request;
   const [os = 'linux', architecture = 'amd64', variant] = request.platform.split('/');
-  const session = new RegistrySession({ host });
+  const session = openRegistries({ host });
   const bases = new Map<string, Base>();
   for (const input of findInputs(resolved)) {
     if (input.kind !== 'image' || input.role === 'syntax' || bases.has(input.reference)) continue;

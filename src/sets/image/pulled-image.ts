@@ -7,7 +7,7 @@ import { parseSha256Digest } from '../../oci/descriptor.ts';
 import { renameImage } from '../../oci/image.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { pullImage } from '../../oci/registry-pull.ts';
-import { RegistrySession } from '../../oci/registry-session.ts';
+import { openRegistries } from '../../oci/registry-settings.ts';
 import type { BuildContext } from '../../store/builder.ts';
 
 /** A {@link import('../../store/builder.ts').Builder} for `builtin:pull-image`. Rejects with `image/bad-digest`, `oci/…`. */
@@ -22,7 +22,7 @@ export async function pullImageArchive(context: BuildContext): Promise<void> {
       hint: 'write sha256: and 64 hexadecimal digits, as `skopeo inspect` shows them',
     });
   }
-  const { image } = await pullImage(new RegistrySession({ host }), {
+  const { image } = await pullImage(openRegistries({ host }), {
     reference: parseReference(`${text('imageName')}@${digest}`),
     platform: { os: text('os'), architecture: text('arch') },
     cacheDirectory: join(store.root, 'layers'),
