@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +13,7 @@ import { diffIds, type Image } from './image.ts';
 import { readLayout } from './oci-layout.ts';
 import { parseReference } from './reference.ts';
 import { copyToLayout } from './registry-copy.ts';
-import { fetchRemoteImage, pullImage, resolveReference } from './registry-pull.ts';
+import { fetchImage, fetchRemoteImage, pullImage, resolveReference } from './registry-pull.ts';
 import { pushImage } from './registry-push.ts';
 import { type RegistryServer, type RegistryServerOptions, startRegistry } from './registry-server.ts';
 import { parseChallenge, type RegistryOptions, RegistrySession } from './registry-session.ts';
@@ -174,6 +176,76 @@ describe('push and pull', () => {
     await expect(
       fetchRemoteImage(open(), { ...options, platform: { os: 'linux', architecture: 's390x' } }),
     ).rejects.toThrowError(expect.objectContaining({ hint: 'it has linux/amd64, linux/arm64/v8' }));
+  });
+});
+
+describe('fetchImage', () => {
+  it('keeps blobs as they came, and unpacks them without asking again', async () => {
+    const registry = await start();
+    const image = await example();
+    const pushed = await push(registry, 'app:1', image);
+    const options = { reference: at(registry, 'app:1'), platform, cacheDirectory: cache() };
+    const fetched = await fetchImage(open(), options);
+    expect(fetched).toMatchObject({ digest: pushed.digest, configDigest: image.configDigest });
+    expect(readdirSync(join(cache(), 'blobs')).sort()).toEqual(
+      fetched.layers.map(({ digest }) => digest.slice(7)).sort(),
+    );
+    const before = registry.requests.length;
+    await fetchImage(open(), options);
+    const pulled = await pull(registry, 'app:1');
+    expect(registry.requests.slice(before).filter((line) => line.includes('/blobs/'))).toEqual([
+      `GET /v2/app/blobs/${image.configDigest}`,
+      `GET /v2/app/blobs/${image.configDigest}`,
+    ]);
+    expect(diffIds(pulled.image)).toEqual(diffIds(image));
+    // What was unpacked is not kept twice, and what is unpacked is not fetched.
+    expect(readdirSync(join(cache(), 'blobs'))).toEqual([]);
+    await fetchImage(open(), options);
+    expect(readdirSync(join(cache(), 'blobs'))).toEqual([]);
+  });
+
+  it('fetches a kept blob again that was damaged since', async () => {
+    const registry = await start();
+    await push(registry, 'app:1');
+    const options = { reference: at(registry, 'app:1'), platform, cacheDirectory: cache() };
+    const [blob] = (await fetchImage(open(), options)).layers;
+    writeFileSync(join(cache(), 'blobs', blob!.digest.slice(7)), 'x'.repeat(blob!.size));
+    expect((await pull(registry, 'app:1')).image.layers).toHaveLength(2);
+  });
+});
+
+describe('redirects', () => {
+  it('are followed, and credentials stay behind', async () => {
+    const registry = await start({ auth: { kind: 'basic', user: 'user', password: 'secret' } });
+    login(registry);
+    const image = await example();
+    await push(registry, 'app:1', image);
+    const seen: (string | undefined)[] = [];
+    const store = createServer(async (request, response) => {
+      seen.push(request.headers.authorization);
+      const answer = await fetch(`http://${registry.address}${request.url}`, {
+        headers: { authorization: `Basic ${Buffer.from('user:secret').toString('base64')}` },
+      });
+      response.end(Buffer.from(await answer.arrayBuffer()));
+    });
+    await new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = store.address() as AddressInfo;
+      registry.inject({
+        path: /blobs/,
+        status: 307,
+        headers: { location: `http://127.0.0.1:${port}/v2/app/blobs/${image.configDigest}` },
+      });
+      const remote = await fetchRemoteImage(open(), { reference: at(registry, 'app:1'), platform });
+      expect(remote.configDigest).toBe(image.configDigest);
+      expect(seen).toEqual([undefined]);
+      registry.inject({ path: /blobs/, status: 302, headers: { location: 'ftp://127.0.0.1/x' }, times: 9 });
+      await expect(
+        fetchRemoteImage(open(), { reference: at(registry, 'app:1'), platform }),
+      ).rejects.toThrowError(code('oci/registry-unreachable'));
+    } finally {
+      store.close();
+    }
   });
 });
 
