@@ -1,7 +1,8 @@
-// Bundles the command line, the library and the worker entries into dist/ with esbuild.
-// Code is split so that a command loads only what it uses; start-up time is part of the product.
-import { readFile, rename, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+// Bundles the command line, the worker entries and the library into dist/ with esbuild. Of the first two each is one
+// bundle and a launcher, which keeps byte code between runs (src/cli/launch.ts); start-up time is part of the product.
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { commandEntries, libraryEntries } from './entry-points.mjs';
 
@@ -47,25 +48,58 @@ const directImports = {
 const directory = `dist.tmp-${process.pid}`;
 const former = `${directory}.old`;
 const options = {
-  outdir: directory,
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20',
   sourcemap: false,
   legalComments: 'none',
   logLevel: 'warning',
   loader: { '.nix': 'text', '.scm': 'text', '.asc': 'text', '.sh': 'text', '.css': 'text', '.py': 'text' },
-  // Bundled CommonJS libraries call require(); ESM output has none of its own.
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
-  },
 };
+const commonJs = {
+  ...options,
+  format: 'cjs',
+  minify: true,
+  define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__fileUrl' },
+  logOverride: { 'empty-import-meta': 'error' },
+  plugins: [directImports],
+};
+
+/** One program as a function of what Node gives a CommonJS module, and the launcher that calls it. */
+async function buildProgram(name, entry) {
+  const { outputFiles } = await build({
+    ...commonJs,
+    entryPoints: [entry],
+    write: false,
+    banner: {
+      js: "(function(exports,require,module,__filename,__dirname){const __fileUrl=require('node:url').pathToFileURL(__filename).href;",
+    },
+    footer: { js: '})' },
+  });
+  const [{ contents }] = outputFiles;
+  const hash = createHash('sha256').update(contents).digest('hex').slice(0, 16);
+  await writeFile(join(directory, `${name}.bundle.cjs`), contents);
+  await build({
+    ...commonJs,
+    entryPoints: ['src/cli/launch.ts'],
+    outfile: join(directory, `${name}.cjs`),
+    define: { ...commonJs.define, bundle: JSON.stringify({ name, hash }) },
+  });
+}
+
 try {
-  // Half of a short command's time is reading code, and short code is read sooner.
-  await build({ ...options, entryPoints: commandEntries, plugins: [directImports], minify: true });
-  await build({ ...options, entryPoints: libraryEntries });
+  await mkdir(directory, { recursive: true });
+  await Promise.all(Object.entries(commandEntries).map((program) => buildProgram(...program)));
+  await build({
+    ...options,
+    format: 'esm',
+    entryPoints: libraryEntries,
+    outdir: directory,
+    // Bundled CommonJS libraries call require(); ESM output has none of its own.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
+    },
+  });
   // Aside, not away: what runs from it meanwhile finds its parts for a moment longer.
   await rename('dist', former).catch(() => {});
   await rename(directory, 'dist');

@@ -39,13 +39,19 @@ export function fail(context: CommandContext, thrown: unknown): number {
 
 /**
  * Makes the process end as people expect whatever happens: quietly when nobody reads on, with 130 when interrupted, and
- * with an error in place of a stack trace.
+ * with an error in place of a stack trace. Gives what to call when the command has ended: a process that ends before
+ * that had nothing left to wait for, which is a defect.
  */
-export function guardProcess(json: boolean): void {
+export function guardProcess(json: boolean): () => void {
+  let ended = false;
+  const exit = (code?: number) => {
+    ended = true;
+    process.exit(code);
+  };
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
+    if (error.code === 'EPIPE') return exit();
     fail(makeContext(false), explainSystemError(error));
-    process.exit(4);
+    exit(4);
   });
   // There is nobody left to tell.
   process.stderr.on('error', () => {});
@@ -56,11 +62,18 @@ export function guardProcess(json: boolean): void {
   ] as const) {
     process.on(signal, () => {
       // A command with a handler of its own has something to stop first.
-      if (process.listenerCount(signal) === 1) process.exit(code);
+      if (process.listenerCount(signal) === 1) exit(code);
     });
   }
-  const give = (error: unknown) => process.exit(fail(makeContext(json), error));
+  const give = (error: unknown) => exit(fail(makeContext(json), error));
   process.on('uncaughtException', give).on('unhandledRejection', give);
+  process.once('exit', (code) => {
+    if (ended || code !== 0) return;
+    process.exitCode = fail(makeContext(json), new Error('the command stopped before it was done'));
+  });
+  return () => {
+    ended = true;
+  };
 }
 
 const systemErrors: Readonly<Record<string, readonly [code: string, hint: string]>> = {

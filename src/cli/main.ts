@@ -256,18 +256,23 @@ command(
 );
 
 const wantsJson = process.argv.includes('--json');
-guardProcess(wantsJson);
-try {
-  await program.parseAsync(joinPairs(process.argv.slice(2)), { from: 'user' });
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
-  if (wantsJson && process.exitCode === 2) {
-    const message = error.message.replace(/^error: /, '');
-    console.log(
-      JSON.stringify({ error: { code: 'cli/usage', message, hint: 'add --help for the options' } }),
-    );
+
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync(joinPairs(process.argv.slice(2)), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    if (wantsJson && process.exitCode === 2) {
+      const message = error.message.replace(/^error: /, '');
+      console.log(
+        JSON.stringify({ error: { code: 'cli/usage', message, hint: 'add --help for the options' } }),
+      );
+    }
   }
 }
+
+const ended = guardProcess(wantsJson);
+void main().then(ended);
 
 export { program };

@@ -1,8 +1,7 @@
 // Many .debs to canonical tars, in worker threads. The largest go first, so that no thread ends long after the others.
 import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
@@ -13,8 +12,8 @@ export interface UnpackOptions {
   readonly jobs: readonly UnpackJob[];
   /** Worker threads; 0 unpacks in process. As many as there are cores, at most 4, unless given. */
   readonly threads?: number;
-  /** The worker's bundled file; `unpack-worker.js` beside this one unless given. Without it all is done in process. */
-  readonly worker?: string | URL;
+  /** The worker's bundled file; `unpack-worker.cjs` beside this one unless given. Without it all is done in process. */
+  readonly worker?: string;
 }
 
 /** A job on its way to a worker thread. */
@@ -57,7 +56,7 @@ export async function unpackDebs(options: UnpackOptions): Promise<UnpackedDeb[]>
     const order = jobs
       .map((job, index) => ({ job, index }))
       .sort((a, b) => b.job.expected.size - a.job.expected.size || a.index - b.index);
-    const worker = options.worker ?? new URL('./unpack-worker.js', import.meta.url);
+    const worker = options.worker ?? join(import.meta.dirname, 'unpack-worker.cjs');
     const wanted = Math.min(options.threads ?? Math.min(availableParallelism(), 4), jobs.length);
     // A thread takes longer to start than two or three small packages take to unpack.
     const threads = jobs.length < 3 && options.threads === undefined ? 0 : wanted;
@@ -66,7 +65,7 @@ export async function unpackDebs(options: UnpackOptions): Promise<UnpackedDeb[]>
       results[index] = result;
       task.advance(jobs[index]!.expected.size);
     };
-    if (threads === 0 || !existsSync(typeof worker === 'string' ? worker : fileURLToPath(worker))) {
+    if (threads === 0 || !existsSync(worker)) {
       for (const { job, index } of order) done(index, await unpackDeb(job));
     } else {
       await inThreads({ order, threads, worker, done });
@@ -80,7 +79,7 @@ export async function unpackDebs(options: UnpackOptions): Promise<UnpackedDeb[]>
 async function inThreads(options: {
   readonly order: readonly WorkerRequest[];
   readonly threads: number;
-  readonly worker: string | URL;
+  readonly worker: string;
   readonly done: (index: number, result: UnpackedDeb) => void;
 }): Promise<void> {
   let next = 0;

@@ -1,10 +1,7 @@
 // The thread that evaluates a recipe: it has a large stack, and blocks where the main thread works for it. It is started
 // before there is anything to evaluate, so that its start costs nothing while flakes are found and locked.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
-import { TrimaranError } from '../foundation/error.ts';
+import { bundledWorker } from '../foundation/bundled-worker.ts';
 import {
   answerCalls,
   blockingCaller,
@@ -24,14 +21,19 @@ type Message<Answer> =
   | { readonly answer: Answer }
   | { readonly error: SentError };
 
+/** In place of a request: the thread ends by itself, as a process does, with what it does at its end. */
+const end = 'end';
+
 /** The main thread's side. `close` it when done. */
 export class EvaluationThread<Request, Answer> {
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #note: (text: string) => void;
+  /** Whether it has done what it was last asked for. */
+  #idle = false;
 
   /**
-   * `name` is the bundled file without `.js`; `handlers` do what the thread asks for; `note` takes its lines for the user.
+   * `name` is the bundled file without `.cjs`; `handlers` do what the thread asks for; `note` takes its lines for the user.
    * Throws `cli/not-built` when there is no bundle.
    */
   constructor(options: {
@@ -44,7 +46,7 @@ export class EvaluationThread<Request, Answer> {
     answerCalls(port1, signal, options.handlers);
     this.#port = port1;
     this.#note = options.note;
-    this.#worker = new Worker(workerFile(options.name), {
+    this.#worker = new Worker(bundledWorker(options.name), {
       workerData: { port: port2, signal },
       transferList: [port2],
       resourceLimits: { stackSizeMb, maxYoungGenerationSizeMb, maxOldGenerationSizeMb: 8192 },
@@ -54,6 +56,7 @@ export class EvaluationThread<Request, Answer> {
   /** Has one request carried out. Rejects with what the thread throws. One at a time. */
   ask(request: Request): Promise<Answer> {
     const worker = this.#worker;
+    this.#idle = false;
     return new Promise((resolve, reject) => {
       const onExit = (code: number) => reject(new Error(`the evaluating thread ended with code ${code}`));
       const onMessage = (message: Message<Answer>) => {
@@ -61,6 +64,7 @@ export class EvaluationThread<Request, Answer> {
           this.#note(message.note);
           return;
         }
+        this.#idle = true;
         worker.off('message', onMessage).off('error', reject).off('exit', onExit);
         if ('answer' in message) resolve(message.answer);
         else reject(receiveError(message.error));
@@ -72,7 +76,8 @@ export class EvaluationThread<Request, Answer> {
 
   close(): void {
     this.#port.close();
-    void this.#worker.terminate();
+    if (this.#idle) this.#worker.postMessage(end);
+    else void this.#worker.terminate();
   }
 }
 
@@ -91,25 +96,12 @@ export function serveEvaluation<Request, Answer>(
     call: blockingCaller(port, signal),
     note: (note: string) => parentPort?.postMessage({ note }),
   };
-  parentPort?.on('message', (request: Request) => {
+  parentPort?.on('message', (request: Request | typeof end) => {
+    if (request === end) return parentPort?.close();
     try {
       parentPort?.postMessage({ answer: evaluate(request, world) });
     } catch (error) {
       parentPort?.postMessage({ error: sendError(error) });
     }
-  });
-}
-
-/** The bundled worker: beside the bundle, or in dist/ when run from sources. */
-function workerFile(name: string): URL {
-  const beside = new URL(`./${name}.js`, import.meta.url);
-  if (existsSync(fileURLToPath(beside))) return beside;
-  const built = join(import.meta.dirname, '../../dist', `${name}.js`);
-  if (existsSync(built)) return new URL(`file://${built}`);
-  throw new TrimaranError({
-    code: 'cli/not-built',
-    message: 'the evaluator is not built',
-    hint: 'run `npm run build`',
-    exitCode: 4,
   });
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { guixStoreDirectory, type StorePath } from '../../formats/store-path.ts';
+import { bundledWorker } from '../../foundation/bundled-worker.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { ArchiveDraft } from '../../oci/archive-draft.ts';
@@ -22,7 +23,6 @@ import { buildGitCheckout } from './git-builder.ts';
 import { buildPack } from './pack-builder.ts';
 import { buildProfile } from './profile-builder.ts';
 import { buildWithScheme } from './scheme-builder.ts';
-import { workerFile } from './worker-file.ts';
 
 /** Megabytes of stack for the evaluating thread. */
 const stackSizeMb = 256;
@@ -106,7 +106,7 @@ export class GuixSession {
     const request: GuixRequest = {
       root: this.store.root,
       storeDirectory: this.store.storeDirectory,
-      build: sha256Hex(readFileSync(workerFile('guix-worker'))).slice(0, 16),
+      build: sha256Hex(readFileSync(bundledWorker('guix-worker'))).slice(0, 16),
       system: this.system,
       cwd: host.cwd,
       env: { ...host.env },
@@ -115,7 +115,7 @@ export class GuixSession {
       timeLimit,
       action,
     };
-    const worker = new Worker(workerFile('guix-worker'), {
+    const worker = new Worker(bundledWorker('guix-worker'), {
       workerData: { request, port: port2, signal },
       transferList: [port2],
       resourceLimits: { stackSizeMb, maxOldGenerationSizeMb: 4096 },
@@ -130,9 +130,11 @@ export class GuixSession {
         worker.once('error', reject);
         worker.once('exit', (code) => reject(new Error(`the evaluating thread ended with code ${code}`)));
       });
+    } catch (error) {
+      void worker.terminate();
+      throw error;
     } finally {
       port1.close();
-      void worker.terminate();
     }
   }
 

@@ -1,12 +1,12 @@
 // `builtin:guix-scheme`: builders written in Scheme, in a thread of their own. They see their inputs and nothing else of
 // this machine, can write nothing but their outputs and a temporary folder, and start no programs.
 import { Worker } from 'node:worker_threads';
+import { bundledWorker } from '../../foundation/bundled-worker.ts';
 import { fromByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import { receiveError, type SentError } from '../../sets/blocking-calls.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import type { BuilderRequest } from './builder-request.ts';
-import { workerFile } from './worker-file.ts';
 
 /** Milliseconds that a builder may run. */
 const timeLimit = 15 * 60_000;
@@ -45,7 +45,7 @@ export async function buildWithScheme(context: BuildContext): Promise<void> {
 }
 
 function runInThread(request: BuilderRequest, { log, signal }: BuildContext): Promise<void> {
-  const worker = new Worker(workerFile('guix-builder-worker'), {
+  const worker = new Worker(bundledWorker('guix-builder-worker'), {
     workerData: request,
     resourceLimits: { stackSizeMb: 256, maxOldGenerationSizeMb: 4096 },
   });
@@ -59,8 +59,10 @@ function runInThread(request: BuilderRequest, { log, signal }: BuildContext): Pr
     });
     worker.once('error', reject);
     worker.once('exit', (code) => reject(new Error(`the building thread ended with code ${code}`)));
-  }).finally(() => {
-    signal.removeEventListener('abort', stop);
-    stop();
-  });
+  })
+    .catch((error) => {
+      stop();
+      throw error;
+    })
+    .finally(() => signal.removeEventListener('abort', stop));
 }

@@ -1,0 +1,106 @@
+// Runs a bundle of dist/ with the byte code that V8 kept of it in an earlier run. A short command spends more time on
+// compiling what it runs than on running it. What is kept is V8's code cache, see docs/decisions/kept-byte-code.md; it
+// refuses one that another version or other flags made. Loads as little as it can itself.
+import {
+  closeSync,
+  fdatasyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { getHeapCodeStatistics, setFlagsFromString } from 'node:v8';
+import { Script } from 'node:vm';
+import { threadId } from 'node:worker_threads';
+import { trimaranRoot, usableRoot } from '../sets/cache-root.ts';
+
+/** Name of the bundle beside this file and the hash of its text, set by the build. */
+declare const bundle: { readonly name: string; readonly hash: string };
+
+/**
+ * Bytes of byte code that a run makes when it finds all of its own kept: Node's libraries, mostly. Measured 80 to 160
+ * kB; one more part of the program is at least as much again.
+ */
+const ordinaryGrowth = 256 * 1024;
+/** Files kept: some ten commands and workers, each of a few builds. Each is about a megabyte. */
+const mostFiles = 48;
+
+// Most code runs too rarely to be worth optimising before a command is over. Flags are part of what a kept file is
+// valid for, so they are set before anything else, and nowhere else.
+setFlagsFromString('--interrupt-budget=1000000');
+
+const file = join(__dirname, `${bundle.name}.bundle.cjs`);
+const folder = join(trimaranRoot(process), 'code');
+const kept = join(folder, `${bundle.hash}-${part() ?? 'none'}`);
+const code = readKept();
+// The text is ASCII, which is one byte a character in V8 as well.
+const script = new Script(readFileSync(file, 'latin1'), { filename: file, cachedData: code });
+const loadedSize = getHeapCodeStatistics().bytecode_and_metadata_size;
+if (part() !== undefined) process.once('exit', keep);
+const module = { exports: {} };
+script.runInThisContext().call(module.exports, module.exports, require, module, file, __dirname);
+
+/** What of the bundle is used: commands use different parts. Undefined where no command is named. */
+function part(): string | undefined {
+  if (bundle.name !== 'trimaran') return bundle.name;
+  const [first = '', second = ''] = process.argv.slice(2);
+  const words = first === 'nix' || first === 'guix' ? [first, second] : [first];
+  return words.every((word) => /^[a-z][a-z-]{1,20}$/.test(word)) ? words.join('-') : undefined;
+}
+
+/** The byte code of earlier runs, if it is this user's own: it is run as it is. */
+function readKept(): Buffer | undefined {
+  try {
+    const { uid, mode } = statSync(kept);
+    return uid === process.geteuid?.() && (mode & 0o022) === 0 ? readFileSync(kept) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps the byte code of all that has run, when much of it was not kept. Without a place to write it is made again. */
+function keep(): void {
+  const growth = getHeapCodeStatistics().bytecode_and_metadata_size - loadedSize;
+  const accepted = code !== undefined && script.cachedDataRejected !== true;
+  if (accepted && growth < ordinaryGrowth) return;
+  const data = script.createCachedData();
+  // A long run forgets byte code that it has not used for a while.
+  if (accepted && data.length < code.length * 1.05) return;
+  const temporary = `${kept}.tmp-${process.pid}-${threadId}`;
+  try {
+    usableRoot(process);
+    mkdirSync(folder, { recursive: true });
+    makeRoom();
+    // V8 does not check the content, so it is on the disk before it has its name.
+    const out = openSync(temporary, 'wx', 0o600);
+    writeFileSync(out, data);
+    fdatasyncSync(out);
+    closeSync(out);
+    renameSync(temporary, kept);
+  } catch {
+    discard(temporary);
+  }
+}
+
+function discard(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was never there, or another process was sooner.
+  }
+}
+
+/** Removes the files that were written longest ago, where there are many. */
+function makeRoom(): void {
+  const files = readdirSync(folder).map((name) => join(folder, name));
+  if (files.length < mostFiles) return;
+  const age = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  for (const path of files.sort((a, b) => age(a) - age(b)).slice(0, files.length - mostFiles / 2)) {
+    discard(path);
+  }
+}
