@@ -1,5 +1,6 @@
 // Parses the real Dockerfiles that test/resources/dockerfiles.json names, out of a folder of checkouts laid out as
-// OWNER/NAME/PATH, and compares the parser with BuildKit's own cases where moby/buildkit is among them.
+// OWNER/NAME/PATH, and compares the parser with BuildKit's own cases where moby/buildkit is among them, and .dockerignore
+// with those of moby/patternmatcher.
 // Usage: node scripts/run-ts.mjs test/conformance/dockerfiles.ts DIR
 // With --list, prints the resource for the Dockerfiles that DIR has.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { basename, join } from 'node:path';
 import { isTrimaranError } from '../../src/foundation/error.ts';
 import { auditDockerfile } from '../../src/inspect/audit/audit-dockerfile.ts';
 import { ExpansionError, expandWord } from '../../src/languages/dockerfile/expand.ts';
+import { parseIgnoreFile } from '../../src/languages/dockerfile/ignore.ts';
 import type { Command, Dockerfile, Instruction } from '../../src/languages/dockerfile/instruction.ts';
 import type { Located } from '../../src/languages/dockerfile/mapped-text.ts';
 import { parseDockerfile } from '../../src/languages/dockerfile/parse.ts';
@@ -29,7 +31,7 @@ if (option === '--list') {
   console.log(JSON.stringify(listDockerfiles(directory), null, 2));
 } else {
   const resource = JSON.parse(readFileSync('test/resources/dockerfiles.json', 'utf8')) as Resource;
-  const failures = [...parseAll(resource), ...buildkitCases(), ...wordCases()];
+  const failures = [...parseAll(resource), ...buildkitCases(), ...wordCases(), ...ignoreCases()];
   for (const failure of failures) console.log(failure);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
@@ -285,5 +287,29 @@ function wordCases(): string[] {
     );
   }
   console.log(`${agreed} of BuildKit's expansion cases agree, ${failures.length} differ`);
+  return failures;
+}
+
+/** The cases of one pattern and one path in patternmatcher's own tests. */
+function ignoreCases(): string[] {
+  const file = join(directory!, 'moby/patternmatcher/patternmatcher_test.go');
+  if (!existsSync(file)) return [];
+  const failures: string[] = [];
+  let agreed = 0;
+  const literal = '("(?:[^"\\\\]|\\\\.)*")';
+  const cases = new RegExp(`^\\s*\\{${literal}, ${literal}, (true|false)(, filepath.ErrBadPattern)?`, 'gm');
+  for (const [, pattern, path, matches, refused] of readFileSync(file, 'utf8').matchAll(cases)) {
+    const expected = refused === undefined ? matches : 'refused';
+    let got: string;
+    try {
+      got = String(parseIgnoreFile(JSON.parse(pattern!)).ignores(JSON.parse(path!).replace(/\/$/, '')));
+    } catch (error) {
+      if (!isTrimaranError(error)) throw error;
+      got = 'refused';
+    }
+    if (got === expected) agreed++;
+    else failures.push(`patternmatcher ${pattern} ${path}: got ${got}, expected ${expected}`);
+  }
+  console.log(`${agreed} of patternmatcher's cases agree, ${failures.length} differ`);
   return failures;
 }

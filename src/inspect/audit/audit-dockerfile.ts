@@ -47,12 +47,20 @@ export function auditDockerfile(
     return { inputs: [], findings: [] };
   }
   const lock = options.lock ?? emptyLockFile;
-  const found = findInputs(resolved);
+  // Without a target any stage may be asked for one day, and engines without BuildKit make them all.
+  const isWhole = options.resolve?.target === undefined;
+  const found = findInputs(resolved, isWhole ? 'all' : 'needed');
   const inputs = found
     .filter((input) => input.kind !== 'nondeterminism')
     .map((input) => judge(input, { ...options, lock, file }));
-  return { inputs, findings: [...nondeterminism(found), ...variableFindings(resolved)] };
+  return { inputs, findings: [...nondeterminism(found), ...variableFindings(resolved, isWhole)] };
 }
+
+const nondeterminismDetails = {
+  time: 'the time of the build',
+  random: 'chance',
+  machine: 'the machine that builds',
+};
 
 function nondeterminism(inputs: readonly DockerfileInput[]): Finding[] {
   return inputs.flatMap((input) =>
@@ -61,7 +69,7 @@ function nondeterminism(inputs: readonly DockerfileInput[]): Finding[] {
           finding('nondeterministic-command', {
             span: input.span,
             subject: input.subject,
-            detail: input.cause === 'time' ? 'the time of the build' : 'chance',
+            detail: nondeterminismDetails[input.cause],
           }),
         ]
       : [],
@@ -189,9 +197,11 @@ const secretName =
 const noSecret =
   /(?:_FILE|_PATH|_DIR|_URL|_NAME|_LENGTH|_EXPIR\w*|_TTL|_ALGORITHM|_TYPE|_HEADER)$|^(?:ALLOW|NO|USE|DISABLE|ENABLE)_|PUBLIC/i;
 
-function variableFindings(resolved: ResolvedDockerfile): Finding[] {
+function variableFindings(resolved: ResolvedDockerfile, isWhole: boolean): Finding[] {
   const findings: Finding[] = [];
-  const instructions = resolved.needed.flatMap((index) => resolved.stages[index]!.instructions);
+  const instructions = resolved.stages
+    .filter(({ stage }) => isWhole || resolved.needed.includes(stage.index))
+    .flatMap((stage) => stage.instructions);
   for (const item of instructions) {
     const { instruction } = item;
     if (instruction.kind === 'arg') {
@@ -215,6 +225,13 @@ function isSecret(name: string): boolean {
   return secretName.test(name) && !noSecret.test(name);
 }
 
+/** Variables that shells set for themselves. */
+const ofShell = /^(?:HOME|USER|LOGNAME|UID|EUID|PWD|OLDPWD|HOSTNAME|SHELL|RANDOM|SHLVL|PPID)$/;
+
+function outsideDoubleQuotes(text: string): string {
+  return text.replace(/\\.|"(?:[^"\\]|\\.)*"/g, '');
+}
+
 function envFindings(item: ResolvedInstruction): Finding[] {
   const { instruction } = item;
   if (instruction.kind !== 'env') return [];
@@ -229,13 +246,33 @@ function envFindings(item: ResolvedInstruction): Finding[] {
     const written = pair.value.value;
     const shown = isSecret(name) ? `ENV ${name}` : `ENV ${name}=${written}`;
     // A default shows that another value was meant to be possible; a bare `$PATH` may come from the base image.
-    const hasDefault = unset.some((variable) => new RegExp(`\\$\\{${variable}:?[-+?]`).test(written));
+    // `${X:+$X:}` puts something before what the base image may have set, and hides nothing.
+    const hasDefault = unset.some((variable) =>
+      new RegExp(`\\$\\{${variable}:?(?:[-?]|\\+(?!\\$\\{?${variable}\\b))`).test(written),
+    );
     if (hasDefault) {
       findings.push(
         finding('env-not-expanded', {
           span: pair.value.span,
           subject: shown,
           detail: `${[...new Set(unset)].join(' and ')} ${unset.length === 1 ? 'is' : 'are'} not set while building, so ${name} is always \`${isSecret(name) ? '…' : value}\``,
+        }),
+      );
+    } else if (/'[^']*\$\{?[A-Za-z_][^']*'/.test(outsideDoubleQuotes(written))) {
+      findings.push(
+        finding('env-not-expanded', {
+          span: pair.value.span,
+          subject: shown,
+          detail: 'Docker leaves variables in single quotes as they are written',
+        }),
+      );
+    } else if (unset.some((variable) => ofShell.test(variable))) {
+      const variable = unset.find((candidate) => ofShell.test(candidate))!;
+      findings.push(
+        finding('env-not-expanded', {
+          span: pair.value.span,
+          subject: shown,
+          detail: `${variable} is the shell’s, not Docker’s, so ${name} is always \`${isSecret(name) ? '…' : value}\` unless the base image sets it`,
         }),
       );
     } else if (/(?:^|[^\\])(?:\$\(|`)/.test(written) && !/^'.*'$/s.test(written)) {

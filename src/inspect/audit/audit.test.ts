@@ -232,6 +232,28 @@ describe('audit', () => {
     ]);
   });
 
+  it('tells of variables that Docker does not expand, and of no others', async () => {
+    write([
+      [
+        'Dockerfile',
+        `FROM scratch
+ENV A=\${B:-x} C='$D/x' E=$HOME/y F="it's $PATH" G=$PATH:/z H=\${LIBRARIES:+\${LIBRARIES}:}/x I='plain'
+ARG HOME=/root
+ENV J=$HOME/y K=\${L:+x}
+`,
+      ],
+    ]);
+    const found = (await audit()).findings.filter(({ rule }) => rule === 'env-not-expanded');
+    expect(found.map(({ subject }) => subject.slice(0, 5))).toEqual(['ENV A', 'ENV C', 'ENV E', 'ENV K']);
+  });
+
+  it('reads every stage unless one is asked for', async () => {
+    write([['Dockerfile', 'FROM a AS test\nRUN pip install x\nFROM scratch\n']]);
+    expect(rulesOf(await audit())).toEqual(['image-latest', 'pip-unpinned']);
+    write([['compose.yaml', 'services:\n  s:\n    build: { context: ., target: "1" }\n']]);
+    expect(rulesOf(await audit())).not.toContain('pip-unpinned');
+  });
+
   it('keeps credentials out of every report', async () => {
     write([
       [

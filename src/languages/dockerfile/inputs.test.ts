@@ -119,6 +119,60 @@ describe('findInputs', () => {
   });
 });
 
+describe('what else takes something from outside', () => {
+  const subjects = (line: string) =>
+    findInputs(resolveDockerfile(parseDockerfile(`FROM scratch\nRUN ${line}\n`, 'D')))
+      .filter((input) => !input.pinned)
+      .map((input) => `${input.kind} ${input.subject}`);
+
+  it.each([
+    ['cd x && git pull', 'git git pull'],
+    ['git pull origin main', 'git git pull origin main'],
+    ['npx create-react-app foo', 'package npx create-react-app'],
+    ['pnpm dlx x', 'package pnpm dlx x'],
+    ['npm exec -- y@1', 'package npm exec y@1'],
+    ['bun add z', 'package bun add z'],
+    ['uvx ruff', 'package uvx ruff'],
+    ['poetry add q', 'package poetry install q'],
+    ['easy_install w', 'package easy_install install w'],
+    ['gem update --system', 'upgrade gem update'],
+    ['cargo update', 'upgrade cargo update'],
+    ['npm update -g', 'upgrade npm update'],
+    ['go get -u ./...', 'upgrade go get -u'],
+    ['cat names | xargs apt-get install -y', 'package apt-get install …'],
+    ['chroot /x apt-get install -y n', 'package apt-get install n'],
+    ['aria2c https://e.org/l', 'url aria2c https://e.org/l'],
+    ['uname -a > /u', 'nondeterminism uname -a'],
+    ['hostname > /h', 'nondeterminism hostname'],
+    ['echo $HOSTNAME', 'nondeterminism $HOSTNAME'],
+    ['cat /proc/sys/kernel/random/uuid', 'nondeterminism /proc/sys/kernel/random/uuid'],
+    ["awk 'BEGIN{srand(); print rand()}'", 'nondeterminism awk srand()'],
+    ["printf '%(%s)T' -1", 'nondeterminism printf %(%s)T -1'],
+  ])('%s', (line, subject) => {
+    expect(subjects(line)).toEqual([subject]);
+  });
+
+  it.each([
+    'npx --no-install tsc',
+    'npm exec x@1.2.3',
+    'uvx ruff@0.4.1',
+    'poetry install && pipenv install --deploy',
+    'uname -m && uname -s',
+    'shuf --random-source=seed names',
+    'git pull origin 0123456789abcdef0123456789abcdef01234567',
+    'printf "%s(T)" x',
+    'bun install --frozen-lockfile',
+  ])('but not %s', (line) => {
+    expect(subjects(line)).toEqual([]);
+  });
+
+  it('has all stages where they are asked for', () => {
+    const text = 'FROM a:1 AS unused\nRUN pip install x\nFROM b:1\n';
+    const found = findInputs(resolveDockerfile(parseDockerfile(text, 'D')), 'all');
+    expect(found.map(({ subject }) => subject)).toEqual(['a:1', 'pip install x', 'b:1']);
+  });
+});
+
 describe('lockRequests', () => {
   it('sorts what is open by the answer it needs, and says what has none', () => {
     const text = `FROM --platform=linux/arm64 a:1
@@ -126,6 +180,7 @@ ADD https://e.org/x /x
 RUN git clone -b v1 https://e.org/r && git clone https://e.org/s
 RUN apt-get install b a && pip install "c>1" -r r.txt && npm install d && curl https://e.org/i | sh && date > /d
 RUN curl -O https://e.org/$VERSION
+RUN git pull && cat names | xargs apt-get install && uname -r
 `;
     const inputs = findInputs(resolveDockerfile(parseDockerfile(text, 'D')));
     const { unpinned, ...requests } = lockRequests(inputs, 'D');
@@ -144,6 +199,9 @@ RUN curl -O https://e.org/$VERSION
       'D:4 curl https://e.org/i',
       'D:4 date',
       'D:5 curl https://e.org/$VERSION',
+      'D:6 git pull',
+      'D:6 apt-get install …',
+      'D:6 uname -r',
     ]);
     for (const { reason } of unpinned) expect(reason).not.toBe('');
   });

@@ -70,10 +70,10 @@ interface ProjectDependenciesInput extends InputBase {
 interface UpgradeInput extends InputBase {
   readonly kind: 'upgrade';
 }
-/** `date`, `$RANDOM`: no input, but as bad as one. */
+/** `date`, `$RANDOM`, `uname -a`: no input, but as bad as one. */
 interface NondeterminismInput extends InputBase {
   readonly kind: 'nondeterminism';
-  readonly cause: 'time' | 'random';
+  readonly cause: 'time' | 'random' | 'machine';
 }
 
 export type DockerfileInput =
@@ -87,10 +87,13 @@ export type DockerfileInput =
   | NondeterminismInput;
 
 /**
- * Every input of the stages that a Dockerfile's target needs, in the order of the file.
+ * Every input of the stages that a Dockerfile's target needs, or of all its stages, in the order of the file.
  * A stage that runs no sh (`SHELL ["powershell"]`) has its RUN lines left out.
  */
-export function findInputs(resolved: ResolvedDockerfile): DockerfileInput[] {
+export function findInputs(
+  resolved: ResolvedDockerfile,
+  stages: 'needed' | 'all' = 'needed',
+): DockerfileInput[] {
   const inputs: DockerfileInput[] = [];
   const syntax = resolved.dockerfile.directives.find((directive) => directive.name === 'syntax');
   if (syntax !== undefined) {
@@ -98,7 +101,9 @@ export function findInputs(resolved: ResolvedDockerfile): DockerfileInput[] {
       ...imageInput({ value: syntax.value.value.split(/\s/, 1)[0]!, span: syntax.value.span }, 'syntax'),
     );
   }
-  for (const index of resolved.needed) inputs.push(...stageInputs(resolved.stages[index]!));
+  for (const stage of resolved.stages) {
+    if (stages === 'all' || resolved.needed.includes(stage.stage.index)) inputs.push(...stageInputs(stage));
+  }
   return inputs.sort((a, b) => a.span.line - b.span.line || a.span.column - b.span.column);
 }
 

@@ -17,6 +17,12 @@ export interface LockRequests {
 
 const noLock = 'its index keeps no states that could be asked for again';
 
+const nondeterminismReasons = {
+  time: 'it uses the time of the build',
+  random: 'it uses chance',
+  machine: 'it tells of the machine that builds',
+};
+
 /** Sorts the inputs of the Dockerfile `file` that it does not pin itself. */
 export function lockRequests(inputs: readonly DockerfileInput[], file: string): LockRequests {
   const images = new Map<string, { reference: string; platform?: string }>();
@@ -47,13 +53,15 @@ export function lockRequests(inputs: readonly DockerfileInput[], file: string): 
         break;
       case 'git': {
         const { url, ref = 'HEAD' } = input;
-        if (url === undefined || ref.includes('$'))
+        if (url === undefined && !input.subject.includes('$')) cannot('its address is not in the Dockerfile');
+        else if (url === undefined || ref.includes('$'))
           cannot('its address has variables that are known only while building');
         else git.set(`${url} ${ref}`, { url, ref });
         break;
       }
       case 'package':
-        if (input.requirement.includes('$'))
+        if (/…|\{\}/.test(input.requirement)) cannot('its name comes from another command');
+        else if (input.requirement.includes('$'))
           cannot('its name has variables that are known only while building');
         else if (input.manager === 'apt') apt.add(input.name);
         else if (input.manager === 'pip') pip.add(input.requirement);
@@ -73,7 +81,7 @@ export function lockRequests(inputs: readonly DockerfileInput[], file: string): 
         cannot('an upgrade takes whatever is newest by its nature');
         break;
       case 'nondeterminism':
-        cannot(input.cause === 'time' ? 'it uses the time of the build' : 'it uses chance');
+        cannot(nondeterminismReasons[input.cause]);
         break;
     }
   }

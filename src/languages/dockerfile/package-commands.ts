@@ -1,6 +1,12 @@
 // The command lines of package managers: which packages they install, and whether each is fixed to a version.
 
-import { type CommandLine, type Invocation, packageInput, sortArguments } from './command-line.ts';
+import {
+  type Argument,
+  type CommandLine,
+  type Invocation,
+  packageInput,
+  sortArguments,
+} from './command-line.ts';
 import { isCommit } from './git-reference.ts';
 import type { DockerfileInput } from './inputs.ts';
 import { readPip, uvArguments } from './pip-command.ts';
@@ -20,14 +26,63 @@ export function readPackageCommand(
   if (/^python[0-9.]*$/.test(name) && args[0]?.text === '-m' && /^pip$/.test(args[1]?.text ?? '')) {
     return readPip({ ...line, args: args.slice(2) }, 'pip');
   }
+  if ((name === 'poetry' || name === 'pipenv') && /^(?:add|install)$/.test(args[0]?.text ?? '')) {
+    // Without names both take what their lock file has.
+    const named = readPip(withVerb({ ...line, args: args.slice(1) }), name);
+    return named.filter((input) => input.kind !== 'project-dependencies');
+  }
   if (name === 'pipx' || name === 'uv') return readPip({ ...line, args: uvArguments(name, args) }, name);
-  if (name === 'npm' || name === 'pnpm' || name === 'yarn') return readNpm(line);
+  if (name === 'npm' || name === 'pnpm' || name === 'yarn' || name === 'bun') return readNpm(line);
+  if (name === 'npx' || name === 'bunx') return readNpx({ ...line, args }, name);
+  if (name === 'uvx') return readUvx(line);
+  if (name === 'easy_install') return readPip(withVerb(line), name);
   if (name === 'gem') return readGem(line);
   if (name === 'go') return readGo(line);
   if (name === 'cargo') return readCargo(line);
   if (/^(?:yum|dnf|microdnf|tdnf|zypper)$/.test(name)) return readRpm(line);
   if (/^(?:conda|mamba|micromamba)$/.test(name)) return readConda(line);
   return [];
+}
+
+/** The line with pip's verb for it. */
+function withVerb(line: CommandLine): CommandLine {
+  const word = line.command.words[0]!;
+  return { ...line, args: [{ word, text: 'install' }, ...line.args] };
+}
+
+/** `uvx ruff` and `npx cowsay` run one package, of the version that they find. */
+function readUvx(line: CommandLine): DockerfileInput[] {
+  const { operands } = sortArguments(line.args, /^(?:-p|--(?:from|with|python|index|index-url))$/);
+  const [tool] = operands;
+  if (tool === undefined) return [];
+  const [name = '', version] = tool.text.split('@', 2);
+  const pinned = version !== undefined && /^\d/.test(version);
+  return [packageInput('pip', tool, { line, name, version, pinned, command: 'uvx' })];
+}
+
+function readNpx(line: CommandLine, command: string): DockerfileInput[] {
+  const { operands, options, values } = sortArguments(line.args, /^(?:-p|--package|-c|--call)$/);
+  // What the project has installed is run from there.
+  if (options.some(({ text }) => text === '--no-install' || text === '--no')) return [];
+  const packages = [...(values.get('-p') ?? []), ...(values.get('--package') ?? [])];
+  return (packages.length > 0 ? packages : operands.slice(0, 1)).map((argument) =>
+    npmPackage(argument, { line, command }),
+  );
+}
+
+function npmPackage(
+  argument: Argument,
+  { line, command }: { readonly line: CommandLine; readonly command: string },
+): DockerfileInput {
+  const at = argument.text.indexOf('@', 1);
+  const version = at < 0 ? undefined : argument.text.slice(at + 1);
+  const pinned = version !== undefined && /^v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?$/.test(version);
+  const name = at < 0 ? argument.text : argument.text.slice(0, at);
+  return packageInput('npm', argument, { line, name, version, pinned, command });
+}
+
+function upgradeInput(line: CommandLine, subject: string): DockerfileInput {
+  return { kind: 'upgrade', span: line.command.span, subject, pinned: false };
 }
 
 function readApt(line: CommandLine, usesSnapshot: boolean): DockerfileInput[] {
@@ -97,6 +152,10 @@ function readNpm(line: CommandLine): DockerfileInput[] {
   const global = operands[0]?.text === 'global';
   const [verb, ...rest] = global ? operands.slice(1) : operands;
   const has = (pattern: RegExp) => options.some(({ text }) => pattern.test(text));
+  if (verb !== undefined && /^(?:update|upgrade|up)$/.test(verb.text))
+    return [upgradeInput(line, `${name} ${verb.text}`)];
+  if (/^(?:dlx|exec|x)$/.test(verb?.text ?? '') && !(name === 'yarn' && verb!.text === 'exec'))
+    return readNpx({ ...line, args: rest.concat(options) }, `${name} ${verb!.text}`);
   const installs = name === 'npm' ? /^(?:install|i|add)$/ : /^(?:add|install|i)$/;
   if (verb === undefined ? name !== 'yarn' || has(/^(?:-v|--version|-h|--help)$/) : !installs.test(verb.text))
     return [];
@@ -109,18 +168,7 @@ function readNpm(line: CommandLine): DockerfileInput[] {
   }
   return rest
     .filter(({ text }) => !/^(?:\.{0,2}\/|\.$|file:|.*\.tgz$)/.test(text))
-    .map((argument) => {
-      const at = argument.text.indexOf('@', 1);
-      const version = at < 0 ? undefined : argument.text.slice(at + 1);
-      const pinned = version !== undefined && /^v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?$/.test(version);
-      return packageInput('npm', argument, {
-        line,
-        name: at < 0 ? argument.text : argument.text.slice(0, at),
-        version,
-        pinned,
-        command: `${name} ${verb!.text}`,
-      });
-    });
+    .map((argument) => npmPackage(argument, { line, command: `${name} ${verb!.text}` }));
 }
 
 function readGem(line: CommandLine): DockerfileInput[] {
@@ -129,6 +177,7 @@ function readGem(line: CommandLine): DockerfileInput[] {
     /^(?:-v|--version|-s|--source|-i|--install-dir|-n|--bindir|-P|--trust-policy|--platform)$/,
   );
   const [verb, ...rest] = operands;
+  if (verb?.text === 'update') return [upgradeInput(line, 'gem update')];
   if (verb?.text !== 'install' && verb?.text !== 'i') return [];
   const given = (values.get('-v') ?? values.get('--version'))?.[0]?.text;
   return rest
@@ -142,11 +191,17 @@ function readGem(line: CommandLine): DockerfileInput[] {
 }
 
 function readGo(line: CommandLine): DockerfileInput[] {
-  const { operands } = sortArguments(
+  const { operands, options } = sortArguments(
     line.args,
     /^-(?:ldflags|tags|gcflags|asmflags|o|mod|modfile|C|p|buildmode)$/,
   );
   const [verb, ...rest] = operands;
+  if (
+    verb?.text === 'get' &&
+    options.some(({ text }) => /^-u(?:=|$)/.test(text)) &&
+    rest.every(({ text }) => /^\.|^all$/.test(text))
+  )
+    return [upgradeInput(line, 'go get -u')];
   if (verb?.text !== 'install' && verb?.text !== 'get' && verb?.text !== 'run') return [];
   return rest
     .filter(({ text }) => /^[^./$][^/]*\.[^/]+\//.test(text) && (verb.text === 'get' || text.includes('@')))
@@ -164,6 +219,7 @@ function readCargo(line: CommandLine): DockerfileInput[] {
     /^(?:--(?:version|vers|git|rev|tag|branch|path|root|features|target|profile|bin|example|registry|index|target-dir|config|jobs)|-[FjZ])$/,
   );
   const [verb, ...rest] = operands;
+  if (verb?.text === 'update') return [upgradeInput(line, 'cargo update')];
   if (verb?.text !== 'install' || values.has('--path')) return [];
   const locked = options.some(({ text }) => text === '--locked' || text === '--frozen');
   const [git] = values.get('--git') ?? [];

@@ -69,8 +69,23 @@ describe('parseIgnoreFile', () => {
     expect(ignored('**', paths)).toEqual(paths);
     expect(ignored('**.o', paths)).toEqual(['d/x.o', 'd/e/x.o']);
     expect(ignored('[a-b]\n!a/b/**', paths)).toEqual(['a', 'a/b']);
-    expect(ignored('[a', paths)).toEqual([]);
   });
+  it('reads sets as Go does', () => {
+    expect(ignored('[\\]x-z]', [']', 'x', 'y', 'a', '\\'])).toEqual([']', 'x', 'y']);
+    expect(ignored('[^a-c&&[]', ['a', 'd', '&', '['])).toEqual(['d']);
+    expect(ignored('x[z-a]', ['xb'])).toEqual([]);
+  });
+  it.each(['[a', 'x/[]a]', '[a-]', '[-a]', 'a\\', '[^', '!', '  !  '])(
+    'refuses %s as Docker does',
+    (pattern) => {
+      expect(() => parseIgnoreFile(`b\n${pattern}\n`, 'x/.dockerignore')).toThrow(
+        expect.objectContaining({
+          code: 'dockerfile/ignore-pattern',
+          span: { file: 'x/.dockerignore', line: 2, column: 1 + pattern.search(/\S/) },
+        }),
+      );
+    },
+  );
   it('says whether an ignored folder must be walked', () => {
     expect(parseIgnoreFile('a\n!a/b').hasExceptions).toBe(true);
     expect(parseIgnoreFile('a').hasExceptions).toBe(false);

@@ -89,14 +89,22 @@ class ScriptReader {
   /** A command without `sudo`, `env X=y`, `exec` and the like before it. */
   private unwrap(command: ShellCommand): Invocation | undefined {
     let words = command.words;
+    let fed: ShellWord[] = [];
     for (;;) {
       const [first] = words;
       if (first === undefined) return undefined;
       const name = (wordText(first, this.variables) ?? '').replace(/^.*\//, '');
       const skip = wrapperLength(name, words, this.variables);
       if (skip === undefined)
-        return { name, words: words.slice(1), command, text: (word) => wordText(word, this.variables) };
+        return {
+          name,
+          words: [...words.slice(1), ...fed],
+          command,
+          text: (word) => wordText(word, this.variables),
+        };
       words = words.slice(skip);
+      // Further words come from another command; `-I` says where they go.
+      if (name === 'xargs') fed = words.some((word) => showWord(word).includes('{}')) ? [] : [fedWord(first)];
     }
   }
 
@@ -111,7 +119,7 @@ class ScriptReader {
         this.visit(commandsAt(script.text, script.word.span), undefined, depth + 1);
       return;
     }
-    if (name === 'curl' || name === 'wget') this.readDownload(invocation, toShell);
+    if (/^(?:curl|wget|aria2c|axel)$/.test(name)) this.readDownload(invocation, toShell);
     else if (name === 'git') this.readGit(invocation);
     else if (
       /^(?:(?:sha(?:1|224|256|384|512)?|md5|b2)sum|shasum|gpgv?|minisign|cosign|signify)$/.test(name)
@@ -176,6 +184,20 @@ class ScriptReader {
       if (ref !== undefined && !isPath) this.checkedOut = ref.text ?? showWord(ref.word);
       return;
     }
+    if (command === 'pull' || (command === 'submodule' && args.some(({ text }) => text === '--remote'))) {
+      const subject = ['git', command, ...args.map(({ text, word }) => text ?? showWord(word))].join(' ');
+      const [, ref] = args.filter(({ text, word }) => !(text ?? showWord(word)).startsWith('-'));
+      this.inputs.push({
+        kind: 'git',
+        by: 'clone',
+        span: invocation.command.span,
+        subject,
+        pinned: command === 'pull' && ref?.text !== undefined && isCommit(ref.text),
+        shallow: false,
+        ...(command === 'pull' && ref?.text !== undefined ? { ref: ref.text } : {}),
+      });
+      return;
+    }
     if (command !== 'clone') return;
     let ref: string | undefined;
     let shallow = false;
@@ -218,21 +240,22 @@ class ScriptReader {
   }
 
   private findNondeterminism(command: ShellCommand, invocation: Invocation | undefined): void {
-    const push = (cause: 'time' | 'random', subject: string, span: Span) => {
+    const push = (cause: 'time' | 'random' | 'machine', subject: string, span: Span) => {
       this.inputs.push({ kind: 'nondeterminism', cause, subject, span, pinned: false });
     };
     for (const word of command.words) {
       for (const part of word.parts) {
         if (part.kind !== 'parameter') continue;
         if (part.name === 'RANDOM' || part.name === 'SRANDOM') push('random', part.raw, word.span);
+        if (part.name === 'HOSTNAME' && !this.variables.has('HOSTNAME')) push('machine', part.raw, word.span);
         if (part.name === 'EPOCHSECONDS' || part.name === 'EPOCHREALTIME') push('time', part.raw, word.span);
       }
       const text = wordText(word, this.variables);
-      if (text !== undefined && /^(?:[a-z]+=)?\/dev\/u?random$/.test(text)) push('random', text, word.span);
+      if (text !== undefined && randomFile.test(text)) push('random', text, word.span);
     }
     for (const { target } of command.redirects) {
       const text = wordText(target, this.variables);
-      if (text !== undefined && /^\/dev\/u?random$/.test(text)) push('random', text, target.span);
+      if (text !== undefined && randomFile.test(text)) push('random', text, target.span);
     }
     if (invocation === undefined) return;
     const texts = invocation.words.map((word) => invocation.text(word) ?? showWord(word));
@@ -245,6 +268,24 @@ class ScriptReader {
           text.includes('SOURCE_DATE_EPOCH'),
       );
       if (!fixed) push('time', ['date', ...texts].join(' '), command.span);
+    } else if (name === 'printf' && texts.some((text) => /%-?\d*\(.*\)T/.test(text))) {
+      push('time', ['printf', ...texts].join(' '), command.span);
+    } else if (/^[gmn]?awk$/.test(name) && texts.some((text) => /\bsrand\(\)|\bsystime\(\)/.test(text))) {
+      push('random', `${name} srand()`, command.span);
+    } else if (
+      name === 'mcookie' ||
+      (name === 'shuf' && !texts.some((text) => text.startsWith('--random-source')))
+    ) {
+      push('random', [name, ...texts].join(' '), command.span);
+    } else if (
+      (name === 'hostname' && texts.every((text) => /^-/.test(text))) ||
+      // The architecture (`uname -m`, `-s`) is the image's own.
+      (name === 'uname' &&
+        texts.some((text) =>
+          /^(?:-[a-z]*[anrv]|--(?:all|nodename|kernel-release|kernel-version)$)/.test(text),
+        ))
+    ) {
+      push('machine', [name, ...texts].join(' '), command.span);
     } else if (name === 'uuidgen' || name === 'pwgen' || name === 'ssh-keygen' || name === 'make-ssl-cert') {
       const isRandom = name !== 'ssh-keygen' || !texts.some((text) => /^-[a-zA-Z]*[RFlyHe]$/.test(text));
       if (isRandom) push('random', [name, ...texts].join(' '), command.span);
@@ -258,6 +299,12 @@ class ScriptReader {
       push('random', 'openssl req', command.span);
     }
   }
+}
+
+const randomFile = /^(?:[a-z]+=)?(?:\/dev\/u?random|\/proc\/sys\/kernel\/random\/(?:uuid|boot_id))$/;
+
+function fedWord({ span }: ShellWord): ShellWord {
+  return { parts: [{ kind: 'unknown' }], span };
 }
 
 const noWord: ShellWord = { parts: [], span: { file: '', line: 1, column: 1 } };
@@ -302,6 +349,8 @@ function wrapperLength(
       return name === 'xargs' ? takeOptions(/^-[nIPLsdEa]$/) : takeOptions(/^-[na]$/);
     case 'timeout':
       return takeOptions(/^-[ks]$/) + 1;
+    case 'chroot':
+      return takeOptions(/^$/) + 1;
     case 'gosu':
     case 'su-exec':
       return 2;

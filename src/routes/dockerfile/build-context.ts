@@ -19,7 +19,7 @@ export interface ContextOptions {
 
 /**
  * Reads a context: regular files 0644 or 0755 as git knows them, all owned by root; sockets and devices are left out.
- * Throws `dockerfile/no-context`, and system errors for what cannot be read.
+ * Throws `dockerfile/no-context`, `dockerfile/ignore-pattern`, and system errors for what cannot be read.
  */
 export function readBuildContext(options: ContextOptions): FileTree {
   const { directory, mtime } = options;
@@ -78,7 +78,7 @@ function readRules({ directory, dockerfile }: ContextOptions): IgnoreRules | und
     join(directory, '.dockerignore'),
   ]) {
     try {
-      return parseIgnoreFile(readFileSync(file, 'utf8'));
+      return parseIgnoreFile(readFileSync(file, 'utf8'), file);
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT') throw error;
     }

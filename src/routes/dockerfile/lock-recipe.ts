@@ -39,7 +39,8 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
   const recipe = recipeName(projectDirectory, file);
   const apt = new Map<string, DockerfileInput[]>();
   const pip: PipRequest[] = [];
-  for (const input of findInputs(resolved)) {
+  // Without a target any stage may be asked for one day, and engines without BuildKit make them all.
+  for (const input of findInputs(resolved, options.recipe.target === undefined ? 'all' : 'needed')) {
     const where = `${recipe}:${input.span.line}`;
     const requests = lockRequests([input], recipe);
     for (const unpinned of requests.unpinned) draft.addUnpinned(unpinned);
