@@ -62,8 +62,8 @@ function open(url: URL, { method, headers, signal }: ReadRequest): Promise<Incom
     const connecting = setTimeout(late('no connection'), connectTimeout);
     sent.setTimeout(silenceTimeout, late('no answer'));
     sent.on('socket', (socket) => {
-      if (!socket.connecting) clearTimeout(connecting);
-      socket.once('connect', () => clearTimeout(connecting));
+      if (socket.connecting) socket.once('connect', () => clearTimeout(connecting));
+      else clearTimeout(connecting);
     });
     sent.on('error', reject);
     sent.on('close', () => clearTimeout(connecting));
