@@ -24,9 +24,10 @@ export class Clones {
     return existsSync(file) && statSync(file).isFile() ? readFileSync(file, 'utf8') : undefined;
   }
 
-  /** Names in a source's folder, sorted; undefined for a file, and where it cannot be had. */
-  async entries(source: Source): Promise<readonly string[] | undefined> {
-    const folder = await this.folder(source);
+  /** Names in a source's folder, or in one below it, sorted; undefined for a file, and where it cannot be had. */
+  async entries(source: Source, inside = ''): Promise<readonly string[] | undefined> {
+    const whole = await this.folder(source);
+    const folder = whole === undefined ? undefined : join(whole, inside);
     if (folder === undefined || !existsSync(folder) || !statSync(folder).isDirectory()) return undefined;
     return readdirSync(folder)
       .filter((name) => !name.startsWith('.'))

@@ -1,7 +1,7 @@
 // From any recipe of a service to another: reads what the image needs, resolves names in the chosen package set, writes
 // the other recipe. What cannot be carried over is a comment in the result and a remark of the report.
 import { existsSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, posix, relative } from 'node:path';
 import type { RecipeKind } from '../../compose/build-project.ts';
 import type { ComposeProject } from '../../compose/load.ts';
 import type { Placed, Service } from '../../compose/service.ts';
@@ -15,8 +15,8 @@ import { readRecipe, recipesOf } from './read-recipe.ts';
 import { type ResolvedNames, resolveNames } from './resolve-names.ts';
 import { versionFits } from './version-fits.ts';
 import { writeDockerfile } from './write-dockerfile.ts';
-import { writeFlake } from './write-flake.ts';
-import { manifestRemarks, writeManifest } from './write-manifest.ts';
+import { flakeRemarks, writeFlake } from './write-flake.ts';
+import { manifestRemarks, workingEntries, writeManifest } from './write-manifest.ts';
 
 export interface ConvertRequest {
   readonly host: Host;
@@ -48,7 +48,9 @@ export async function convertRecipe(request: ConvertRequest): Promise<Conversion
   const service = serviceNamed(project, request.service);
   const clones = new Clones(host);
   try {
-    const needs = withProgram(startingInSource(await readNeeds(request, service, clones)));
+    const needs = withProgram(
+      outsideMounts(startingInSource(await readNeeds(request, service, clones)), service),
+    );
     const set = request.set ?? chooseSet(project, { needs, to });
     const wanted = [...needs.requirements.map(({ value }) => value), ...baseRequirements(needs, set)];
     const resolved = await resolveNames({ ...host, cwd: project.directory }, set, wanted);
@@ -86,6 +88,22 @@ function startingInSource(needs: ImageNeeds): ImageNeeds {
       value: { kind: 'source', source: rootSource.value, inside: '' },
       span: rootSource.span,
     },
+  };
+}
+
+/** Where compose mounts something over the whole source, the command starts in that, not in a store's copy. */
+function outsideMounts(needs: ImageNeeds, service: Service): ImageNeeds {
+  const working = needs.workingDirectory?.value;
+  if (working?.kind !== 'source' || working.source.target === undefined) return needs;
+  const { target } = working.source;
+  const isMounted = service.overrides.volumes.some(
+    ({ value }) => value.target !== '/' && `${target}/`.startsWith(`${posix.normalize(value.target)}/`),
+  );
+  if (!isMounted) return needs;
+  const path = posix.join(target, working.inside);
+  return {
+    ...needs,
+    workingDirectory: { value: { kind: 'path', path }, span: needs.workingDirectory!.span },
   };
 }
 
@@ -257,6 +275,12 @@ function remarksOf(
         });
     }
   }
+  const program = unknownProgram(draft, resolved);
+  if (program !== undefined && to !== 'dockerfile')
+    remarks.push({
+      value: `the program ${program} itself, when it is the base image's: add the package that has it`,
+      span: (needs.entrypoint ?? needs.command)!.span,
+    });
   if (usesShell(needs) && to !== 'dockerfile')
     remarks.push({
       value: 'tools of the base image but bash, coreutils and util-linux; add the packages that scripts use',
@@ -288,6 +312,21 @@ function remarksOf(
   return remarks;
 }
 
+/** The program that starts, where no package that was asked for has a name like it. */
+function unknownProgram({ needs, python }: Draft, resolved: ResolvedNames): string | undefined {
+  const [program] = [...(needs.entrypoint?.value ?? []), ...(needs.command?.value ?? [])];
+  if (needs.kind === 'nix' || program === undefined || program.includes('/') || usesShell(needs))
+    return undefined;
+  if (python && /^python[\d.]*$/.test(program)) return undefined;
+  const isLike = resolved.names.some(({ requirement, plain, python: distribution }) =>
+    [requirement.name, plain, distribution].some((name) => {
+      const known = name?.toLowerCase().replace(/[\d.-]+$/, '') ?? '';
+      return known !== '' && (program.startsWith(known) || known.startsWith(program));
+    }),
+  );
+  return isLike ? undefined : program;
+}
+
 function versionsOf(needs: ImageNeeds, resolved: ResolvedNames): Conversion['versions'] {
   const versions = resolved.names.flatMap(({ requirement, version }) =>
     requirement.version === '' || version === undefined || versionFits(version, requirement.version)
@@ -313,11 +352,12 @@ async function write(
     list.map(({ value, span }) => ({ value, span: { ...span, file: shownPath(directory, span.file) } }));
   switch (to) {
     case 'nix': {
-      const text = writeFlake(draft, { directory, remarks: shown(remarks) });
+      const all = [...remarks, ...flakeRemarks(draft, directory)];
+      const text = writeFlake(draft, { directory, remarks: shown(all) });
       return {
         files: [{ path: join(directory, 'flake.nix'), text }],
         command: `nix build .#${draft.service}`,
-        remarks,
+        remarks: all,
       };
     }
     case 'guix': {
@@ -334,6 +374,7 @@ async function write(
       const facts = {
         entriesOf: (source: DraftSource) => entries.get(source),
         hashOf: (source: DraftSource) => hashes.get(source),
+        workingEntries: await workingEntries(draft, ({ source }, inside) => clones.entries(source, inside)),
       };
       const all = [...remarks, ...manifestRemarks(draft, facts)];
       const { manifest, channels, command } = writeManifest(draft, {

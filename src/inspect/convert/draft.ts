@@ -47,7 +47,7 @@ export function placeSources(needs: ImageNeeds): DraftSource[] {
   return needs.sources.map(({ value: source }): DraftSource => {
     const wanted = sourceName(source);
     let name = wanted;
-    for (let number = 2; names.has(name) || reserved.has(name); number++) name = `${wanted}-${number}`;
+    for (let number = 2; names.has(name) || reservedNames.has(name); number++) name = `${wanted}-${number}`;
     names.add(name);
     const isWorkingDirectory = working?.kind === 'source' && sameSource(working.source, source);
     const target = source.target ?? (isWorkingDirectory ? '/app' : `/opt/${name}`);
@@ -56,7 +56,7 @@ export function placeSources(needs: ImageNeeds): DraftSource[] {
 }
 
 /** Names that mean something else in a flake or manifest. */
-const reserved = new Set([
+export const reservedNames: ReadonlySet<string> = new Set([
   'self',
   'nixpkgs',
   'pkgs',

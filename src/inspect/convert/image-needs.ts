@@ -18,7 +18,12 @@ export type Source =
       readonly path: string;
       readonly target?: string;
     }
-  | { readonly kind: 'text'; readonly text: string; readonly target: string };
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      readonly target: string;
+      readonly isExecutable?: boolean;
+    };
 
 export interface Requirement {
   /** Whose name it is: Debian's, PyPI's, or that of a package set. */

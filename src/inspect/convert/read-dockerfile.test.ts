@@ -143,7 +143,9 @@ describe('files', () => {
       { kind: 'git', url: 'https://x.example/a/b.git', ref: 'v1', target: '/b' },
       { kind: 'local', target: '/s' },
     ]);
-    expect(remarks(needs).join('\n')).toMatch(/^6 ADD .*hash[\s\S]*^7 .*matches[\s\S]*^8 owner and mode/m);
+    expect(remarks(needs).join('\n')).toMatch(
+      /^6 ADD .*hash[\s\S]*^7 .*matches[\s\S]*^8 the owner 1 of copied files/m,
+    );
   });
 
   it('takes from other stages what can be told, and names the rest', async () => {

@@ -1,11 +1,13 @@
 // Reads what an image needs from a Dockerfile: its last stage, the stages that one is made from, and of those it copies
 // from what can be told. What the model cannot hold becomes a remark.
-import { existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { posix, relative, resolve } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
 import type { Span } from '../../foundation/error.ts';
+import { ExpansionError, expandWord } from '../../languages/dockerfile/expand.ts';
 import { parseRemoteSource } from '../../languages/dockerfile/git-reference.ts';
-import type { Command, Instruction } from '../../languages/dockerfile/instruction.ts';
+import type { Command, Heredoc, Instruction } from '../../languages/dockerfile/instruction.ts';
+import type { Located, MappedText } from '../../languages/dockerfile/mapped-text.ts';
 import { heredocScript, parseDockerfile } from '../../languages/dockerfile/parse.ts';
 import {
   type ResolvedDockerfile,
@@ -23,9 +25,10 @@ import {
   sameSource,
   type WorkingDirectory,
 } from './image-needs.ts';
-import { type RunSink, readRun, requirePython } from './read-run.ts';
+import { isExecutableMode, type RunSink, readRun, requirePython } from './read-run.ts';
 import { parseRequirements } from './requirements-file.ts';
 import { separateSources } from './separate-sources.ts';
+import { type MadeUser, numberedUser, type UserCommand } from './user-commands.ts';
 
 export interface DockerfileSource {
   readonly text: string;
@@ -60,7 +63,10 @@ async function readStage(
     chain.unshift(at);
     at = at.base.kind === 'stage' ? resolved.stages[at.base.index] : undefined;
   }
-  const reader = new DockerfileReader(recipe, (stage) => readStage(recipe, resolved, stage));
+  const reader = new DockerfileReader(recipe, {
+    escape: resolved.dockerfile.escape,
+    stageOf: (stage) => readStage(recipe, resolved, stage),
+  });
   const first = chain[0]!;
   if (first.base.kind === 'image')
     reader.base = { value: first.base.reference, span: first.stage.from.image.span };
@@ -74,6 +80,7 @@ async function readStage(
 class DockerfileReader implements RunSink {
   base: Placed<string> | undefined;
   private readonly recipe: DockerfileSource;
+  private readonly escape: string;
   private readonly stageOf: (index: number) => Promise<DockerfileReader>;
   private sources: Placed<Source>[] = [];
   private readonly requirements: Placed<Requirement>[] = [];
@@ -83,6 +90,7 @@ class DockerfileReader implements RunSink {
   private readonly volumes: Placed<string>[] = [];
   private readonly remarks: Placed<string>[] = [];
   private readonly folders: Placed<string>[] = [];
+  private readonly users: Placed<MadeUser>[] = [];
   /** Files that are there for one RUN only. */
   private mounted: Source[] = [];
   private readonly unread: Placed<string>[] = [];
@@ -95,9 +103,13 @@ class DockerfileReader implements RunSink {
   private healthcheck: ImageNeeds['healthcheck'];
   private stopSignal: Placed<string> | undefined;
 
-  constructor(recipe: DockerfileSource, stageOf: (index: number) => Promise<DockerfileReader>) {
+  constructor(
+    recipe: DockerfileSource,
+    given: { readonly escape: string; readonly stageOf: (index: number) => Promise<DockerfileReader> },
+  ) {
     this.recipe = recipe;
-    this.stageOf = stageOf;
+    this.escape = given.escape;
+    this.stageOf = given.stageOf;
   }
 
   beginStage(): void {
@@ -186,6 +198,35 @@ class DockerfileReader implements RunSink {
     this.folders.push({ value: path, span });
   }
 
+  addUser(user: UserCommand, { shown, span }: { readonly shown: string; readonly span: Span }): void {
+    this.users.push({ value: { user, shown }, span });
+  }
+
+  checkOut(folder: string, ref: string): boolean {
+    const at = this.sources.findLastIndex(({ value }) => value.kind === 'git' && value.target === folder);
+    const found = this.sources[at];
+    if (found?.value.kind !== 'git') return false;
+    this.sources[at] = { ...found, value: { ...found.value, ref } };
+    return true;
+  }
+
+  makeExecutable(path: string, { shown, span }: { readonly shown: string; readonly span: Span }): void {
+    const at = this.sources.findLastIndex(
+      ({ value }) => value.target === path || path.startsWith(`${value.target ?? ''}/`),
+    );
+    const found = this.sources[at];
+    if (found?.value.kind === 'text' && found.value.target === path) {
+      this.sources[at] = { ...found, value: { ...found.value, isExecutable: true } };
+      return;
+    }
+    const file =
+      found?.value.kind === 'local'
+        ? resolve(found.value.path, path.slice((found.value.target ?? '/').length).replace(/^\/+/, ''))
+        : undefined;
+    if (file === undefined || !existsSync(file) || isDirectory(file)) this.remark(shown, span);
+    else if (!isExecutable(file)) this.remark(makeItExecutable(shown, this.recipe.context, file), span);
+  }
+
   /** What lies at or below the place of a newer source is hidden by it. */
   addSource(value: Source, span: Span): void {
     this.sources = this.sources.filter(({ value: older }) => !covers(value, older));
@@ -204,22 +245,25 @@ class DockerfileReader implements RunSink {
     const isFolder =
       target.endsWith('/') || target === '.' || values.length + instruction.contents.length > 2;
     const folder = posix.resolve(this.folder, target);
-    if (instruction.chown !== undefined || instruction.chmod !== undefined)
-      this.remark('owner and mode given to COPY or ADD; files are root’s and keep their mode', span);
+    const mode = instruction.chmod?.value;
+    if (instruction.chown !== undefined)
+      this.remark(`the owner ${instruction.chown.value} of copied files; they are root’s`, span);
+    const runs = mode !== undefined && isExecutableMode(mode);
+    if (mode !== undefined && !runs)
+      this.remark(`the mode ${mode} of copied files; they keep their own, and nobody may write them`, span);
     if (instruction.exclude.length > 0) this.remark('what --exclude leaves out comes along', span);
-    for (const { name, content, expand, chomp } of instruction.contents) {
-      const text = chomp ? content.text.replace(/^\t+/gm, '') : content.text;
-      if (expand && /\$\{?\w/.test(text))
-        this.remark(`variables in the text of ${name} stay as they are`, span);
-      this.addSource({ kind: 'text', text, target: isFolder ? posix.join(folder, name) : folder }, span);
+    for (const heredoc of instruction.contents) {
+      const text = this.heredocText(heredoc, resolved);
+      const place = isFolder ? posix.join(folder, heredoc.name) : folder;
+      this.addSource({ kind: 'text', text, target: place, ...(runs ? { isExecutable: true } : {}) }, span);
     }
-    const place = (name: string) => (isFolder ? posix.join(folder, posix.basename(name)) : folder);
+    const placeOf = (name: string) => (isFolder ? posix.join(folder, posix.basename(name)) : folder);
     for (const { value, span: at } of values.slice(0, -1)) {
       const [from] = sources;
       if (from !== undefined) {
         await this.copyFrom(from, {
           path: value,
-          target: place(value),
+          target: placeOf(value),
           folder,
           span: at,
           name: sourceLabel(instruction),
@@ -242,10 +286,29 @@ class DockerfileReader implements RunSink {
     }
   }
 
+  /** The text of a file in place, its variables put in where its end word asks for that. */
+  private heredocText({ name, content, expand, chomp }: Heredoc, resolved: ResolvedInstruction): string {
+    const text = chomp ? content.text.replace(/^\t+/gm, '') : content.text;
+    if (!expand) return text;
+    const { span } = resolved.instruction;
+    try {
+      const { variables } = resolved;
+      const { result, unmatched } = expandWord(text, { variables, escape: this.escape, plainQuotes: true });
+      for (const variable of new Set(unmatched))
+        this.remark(`$${variable} in the text of ${name}, which has no value here`, span);
+      return result;
+    } catch (error) {
+      if (!(error instanceof ExpansionError)) throw error;
+      this.remark(`variables in the text of ${name}: ${error.message}`, span);
+      return text;
+    }
+  }
+
   private addLocal(
     instruction: Instruction,
     { value, at, isFolder, folder }: { value: string; at: Span; isFolder: boolean; folder: string },
   ): void {
+    if (instruction.kind !== 'copy' && instruction.kind !== 'add') return;
     const { context } = this.recipe;
     const isPattern = /[*?[]/.test(value);
     const found = isPattern ? expandPattern(context, value) : [value.replace(/^\/+/, '')];
@@ -258,6 +321,10 @@ class DockerfileReader implements RunSink {
       }
       if (instruction.kind === 'add' && /\.(?:tar|tgz|tar\.\w+)$/.test(name))
         this.remark(`ADD ${name}: an archive, which comes along as it is and not unpacked`, at);
+      const mode = instruction.chmod?.value;
+      if (mode !== undefined && isExecutableMode(mode) && existsSync(path) && !isDirectory(path))
+        if (!isExecutable(path))
+          this.remark(makeItExecutable(`COPY --chmod=${mode} ${value}`, context, path), at);
       // The contents of a folder are copied, a file goes into the folder.
       const isWhole = path === context || isDirectory(path);
       const named = (isFolder || isPattern) && !isWhole ? posix.join(folder, posix.basename(name)) : folder;
@@ -303,6 +370,10 @@ class DockerfileReader implements RunSink {
       this.addSource({ ...given, target: copy.folder }, span);
       return;
     }
+    if (given?.kind === 'text' && given.target === full) {
+      this.addSource({ ...given, target: copy.target }, span);
+      return;
+    }
     const python = stage.requirements.filter(({ value }) => value.from === 'python');
     if (python.length > 0) {
       for (const { value } of python) this.requirements.push({ value, span });
@@ -332,14 +403,12 @@ class DockerfileReader implements RunSink {
       else if (mount.type !== 'cache' && mount.type !== 'tmpfs')
         this.remark(`RUN --mount=type=${mount.type}`, span);
     }
-    if (command.form === 'exec') {
-      const words = command.args.map(({ value }) => value);
-      this.remark(`RUN ${words.join(' ')}`, span);
-      return;
-    }
     await readRun(
       {
-        script: heredocScript(instruction) ?? command.script,
+        script:
+          command.form === 'exec'
+            ? execScript(command.args, span)
+            : (heredocScript(instruction) ?? command.script),
         variables: resolved.variables,
         workdir: this.folder,
       },
@@ -384,6 +453,7 @@ class DockerfileReader implements RunSink {
         !/^\/(?:tmp|run|var\/(?:cache|log|run|tmp|lib\/apt)|usr\/share\/man)(?:\/|$)/.test(value) &&
         !places.some((place) => place === value || place.startsWith(`${value}/`)),
     );
+    const user = numberedUser(this.user, this.users);
     return {
       kind: 'dockerfile',
       file: this.recipe.file,
@@ -401,7 +471,7 @@ class DockerfileReader implements RunSink {
       workingDirectory: this.workingDirectory(sources),
       entrypoint: this.entrypoint,
       command: this.command,
-      user: this.user,
+      user: user.value,
       ports: this.ports.filter(({ value }, at, all) => all.findIndex((port) => port.value === value) === at),
       volumes: this.volumes.filter(
         ({ value }, at, all) => all.findIndex((one) => one.value === value) === at,
@@ -411,6 +481,7 @@ class DockerfileReader implements RunSink {
       stopSignal: this.stopSignal,
       remarks: [
         ...this.remarks,
+        ...user.remarks,
         ...ownFolders.map(({ value, span }) => ({ value: `the empty folder ${value}`, span })),
       ].sort((a, b) => a.span.line - b.span.line),
     };
@@ -450,6 +521,17 @@ class DockerfileReader implements RunSink {
   }
 }
 
+/** Words as a line for the shell that means the same. */
+function execScript(args: readonly Located[], span: Span): MappedText {
+  return {
+    text: args
+      .map(({ value }) => (/^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`))
+      .join(' '),
+    file: span.file,
+    segments: [{ offset: 0, line: span.line, column: span.column }],
+  };
+}
+
 function healthTest(command: Command): string[] {
   return command.form === 'exec'
     ? ['CMD', ...command.args.map(({ value }) => value)]
@@ -487,6 +569,19 @@ function covers(newer: Source, older: Source): boolean {
 
 function sourceLabel(instruction: Instruction): string {
   return instruction.kind === 'copy' ? (instruction.from?.value ?? '') : '';
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function makeItExecutable(shown: string, context: string, file: string): string {
+  return `${shown}: files keep the mode that they have; run \`chmod +x ${relative(context, file)}\` in the build context`;
 }
 
 function isDirectory(path: string): boolean {

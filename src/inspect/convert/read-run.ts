@@ -9,6 +9,7 @@ import { readPackageCommand } from '../../languages/dockerfile/package-commands.
 import { readShellScript, type ShellCommand, showWord, wordText } from '../../languages/dockerfile/shell.ts';
 import type { Requirement, Source } from './image-needs.ts';
 import { parseRequirementLine } from './requirements-file.ts';
+import { readUserCommand, type UserCommand } from './user-commands.ts';
 
 /** Where a RUN's findings go. Paths are absolute, of the image. */
 export interface RunSink {
@@ -18,6 +19,11 @@ export interface RunSink {
   /** Requirements of a file that pip is given. */
   readRequirementsFile(path: string, span: Span): Promise<void>;
   makeFolder(path: string, span: Span): void;
+  makeExecutable(path: string, command: { readonly shown: string; readonly span: Span }): void;
+  /** Takes a clone's files as they are at a branch, tag or commit; false when no clone is there. */
+  checkOut(folder: string, ref: string): boolean;
+  /** `shown` is what is said of a user that nothing runs as. */
+  addUser(user: UserCommand, command: { readonly shown: string; readonly span: Span }): void;
 }
 
 export interface RunScript {
@@ -38,8 +44,19 @@ const ownWorlds: Readonly<Record<string, string>> = {
   cargo: 'Rust',
 };
 
+/** Whether a mode lets the owner run a file: `+x`, `u+x`, `755`, `0o755`. */
+export function isExecutableMode(mode: string): boolean {
+  if (/^[0-7]{3,4}$/.test(mode)) return (Number.parseInt(mode, 8) & 0o100) !== 0;
+  return /^[ugoa]*[+=][rwX]*x[rwxX]*$/.test(mode);
+}
+
 /** Reads a script. */
 export async function readRun({ script, variables, workdir }: RunScript, sink: RunSink): Promise<void> {
+  const interpreter = /^#!\s*(?:\S*\/)?(?:env\s+(?:-S\s+)?)?([\w.+-]+)/.exec(script.text)?.[1];
+  if (interpreter !== undefined && !/^(?:ba|da|a|z|k)?sh$/.test(interpreter)) {
+    sink.remark(`a RUN that is a script of ${interpreter}`, spanOf(script, 0, script.text.length));
+    return;
+  }
   const { commands, complete } = readShellScript(script);
   const known = new Map(variables);
   let folder = workdir;
@@ -106,6 +123,18 @@ async function readCommand(
     readClone(args, { sink, folder, span, shown });
     return;
   }
+  const user = readUserCommand(name, args);
+  if (user !== undefined) {
+    sink.addUser(user, { shown, span });
+    return;
+  }
+  const ref = name === 'git' ? checkedOut(args, folder) : undefined;
+  if (ref !== undefined && sink.checkOut(ref.folder, ref.ref)) return;
+  if (name === 'chmod' && isExecutableMode(operands[0] ?? args[0] ?? '')) {
+    for (const path of operands.filter((operand) => operand !== operands[0]))
+      sink.makeExecutable(posix.resolve(folder, path), { shown: `RUN chmod ${operands[0]} ${path}`, span });
+    return;
+  }
   if (name === 'mkdir') {
     for (const path of args.filter(
       (arg, at) => !arg.startsWith('-') && !/^(?:-m|--mode)$/.test(args[at - 1] ?? ''),
@@ -126,6 +155,21 @@ async function readCommand(
   }
   for (const input of inputs) await readInput(input, { sink, folder, shown });
   if (/^(?:pip[\d.]*|python[\d.]*|uv|pipx)$/.test(name)) remarkPipOptions(args, { sink, span });
+}
+
+/** The commit, tag or branch that `git checkout`, `switch` or `reset --hard` goes to. */
+function checkedOut(
+  args: readonly string[],
+  folder: string,
+): { readonly folder: string; readonly ref: string } | undefined {
+  const at = args[0] === '-C' ? 2 : 0;
+  const [verb, ...rest] = args.slice(at);
+  if (!/^(?:checkout|switch|reset)$/.test(verb ?? '')) return undefined;
+  if (verb === 'reset' && !rest.includes('--hard')) return undefined;
+  if (rest.some((arg) => /^-[bBc]$|^--$|^--(?:orphan|create)/.test(arg))) return undefined;
+  const [ref, ...more] = rest.filter((arg) => !arg.startsWith('-'));
+  if (ref === undefined || more.length > 0 || !/^[\w./@+-]+$/.test(ref)) return undefined;
+  return { folder: at === 0 ? folder : posix.resolve(folder, args[1]!), ref };
 }
 
 /** Indexes and caches: a package set has its own, and leaves nothing behind. */
@@ -175,10 +219,8 @@ async function readInput(
         );
       else {
         const operator = /[=<>~]+/.exec(requirement)?.[0] ?? '=';
-        sink.require(
-          { from: 'other', name, version: version === undefined ? '' : `${operator}${version}` },
-          span,
-        );
+        const bare = version?.replace(/^[=<>~]+/, '') ?? '';
+        sink.require({ from: 'other', name, version: bare === '' ? '' : `${operator}${bare}` }, span);
       }
       return;
     }

@@ -1,7 +1,9 @@
 // Writes a flake in the way that people write them by hand: inputs, one image with its configuration, packages.
-import { relative } from 'node:path';
+import { posix, relative } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
-import { commentLines, type Draft, type DraftSource, mentions } from './draft.ts';
+import { commentLines, type Draft, type DraftSource, mentions, reservedNames } from './draft.ts';
+import { apartInStore, type FileGroup, fileGroups } from './file-groups.ts';
+import { sameSource } from './image-needs.ts';
 
 /** The text of a flake.nix in `directory`. */
 export function writeFlake(
@@ -10,6 +12,8 @@ export function writeFlake(
 ): string {
   const { needs, sources } = draft;
   const git = sources.filter(({ source }) => source.kind === 'git');
+  const linked = linkedSources(draft);
+  const groups = namedGroups(linked, draft, options.directory);
   const lines: string[] = ['{'];
   for (const line of commentLines(options.remarks, '#')) lines.push(`  ${line}`);
   if (draft.set !== 'nixpkgs') lines.push(`  inputs.nixpkgs.url = ${text(draft.set)};`);
@@ -27,6 +31,7 @@ export function writeFlake(
     `  outputs = {${['self', 'nixpkgs', ...git.map(({ name }) => name)].join(', ')}}: let`,
     `    system = ${text(draft.system)};`,
     '    pkgs = nixpkgs.legacyPackages.${system};',
+    ...groups.flatMap((group) => groupLines(group, options.directory)),
     '  in',
     '  {',
     `    ${attribute(draft.service)} = pkgs.dockerTools.buildImage {`,
@@ -100,17 +105,69 @@ export function writeFlake(
   } else if (draft.python) lines.push('          pkgs.python3');
   for (const { plain } of draft.names)
     if (plain !== undefined && plain !== 'python3') lines.push(`          pkgs.${attribute(plain)}`);
-  const linked = linkedSources(draft);
   if (linked.length > 0) {
     lines.push('          (pkgs.linkFarm "files" [');
     for (const placed of linked) {
       const name = text(placed.target.slice(1));
-      lines.push(`            { name = ${name}; path = ${sourceExpression(placed, options.directory)}; }`);
+      const path = memberExpression(placed, groups) ?? sourceExpression(placed, options.directory);
+      lines.push(`            { name = ${name}; path = ${path}; }`);
     }
     lines.push('          ])');
   }
   lines.push('        ];', '      };', '    };', '  };', '}');
   return `${lines.join('\n')}\n`;
+}
+
+/** What a flake cannot have as the image had it, for the report. */
+export function flakeRemarks(draft: Draft, directory: string): Placed<string>[] {
+  const linked = linkedSources(draft);
+  const apart = apartInStore(linked, fileGroups(linked, directory));
+  if (apart === undefined) return [];
+  const [{ target }, other] = apart;
+  const placed = draft.needs.sources.find(({ value }) => sameSource(value, other.source));
+  return [
+    {
+      value: `${target} and ${other.target} are links to objects of the store that lie apart; a program that follows the link to itself finds the other only by its path in the image`,
+      span: placed?.span ?? { file: draft.needs.file, line: 1, column: 1 },
+    },
+  ];
+}
+
+interface NamedGroup extends FileGroup {
+  readonly name: string;
+}
+
+function namedGroups(linked: readonly DraftSource[], draft: Draft, directory: string): NamedGroup[] {
+  const taken = new Set([...reservedNames, ...draft.sources.map(({ name }) => name)]);
+  return fileGroups(linked, directory).map((group) => {
+    let name = 'files';
+    for (let number = 2; taken.has(name); number++) name = `files-${number}`;
+    taken.add(name);
+    return { ...group, name };
+  });
+}
+
+/** Files that belong together are one object of the store. */
+function groupLines({ name, root, members }: NamedGroup, directory: string): string[] {
+  const patterns = new Set<string>();
+  for (const { inside, isFolder } of members) {
+    const parts = inside.split('/').map(quoted);
+    for (let at = 1; at <= parts.length; at++) patterns.add(parts.slice(0, at).join('/'));
+    if (isFolder) patterns.add(`${parts.join('/')}/.*`);
+  }
+  return [
+    `    ${name} = pkgs.lib.sourceByRegex ${pathExpression(root, directory)} [`,
+    ...[...patterns].map((pattern) => `      ${text(pattern)}`),
+    '    ];',
+  ];
+}
+
+function memberExpression(placed: DraftSource, groups: readonly NamedGroup[]): string | undefined {
+  for (const { name, members } of groups) {
+    const member = members.find((one) => one.placed === placed);
+    if (member !== undefined) return `"\${${name}}/${text(member.inside).slice(1, -1)}"`;
+  }
+  return undefined;
 }
 
 /** Sources that must lie at their place: all but the working directory, and that when something names it. */
@@ -132,10 +189,21 @@ function quoted(text: string): string {
 
 function sourceExpression({ source, name }: DraftSource, directory: string): string {
   if (source.kind === 'git') return name;
-  if (source.kind === 'text') return `(pkgs.writeText ${text(name)} ${text(source.text)})`;
-  const path = relative(directory, source.path);
+  if (source.kind === 'text') {
+    const write = source.isExecutable === true ? 'writeScript' : 'writeText';
+    return `(pkgs.${write} ${text(name)} ${text(source.text)})`;
+  }
+  const path = pathExpression(source.path, directory);
+  // A store takes no name with a space in it, and older ones none that starts with a dot.
+  return /^(?:\.|[\w+?=-][\w+.?=-]*)$/.test(posix.basename(path))
+    ? path
+    : `(builtins.path { path = ${path}; name = ${text(name)}; })`;
+}
+
+function pathExpression(full: string, directory: string): string {
+  const path = relative(directory, full);
   if (path === '') return './.';
-  if (path.startsWith('..')) return `/. + ${text(source.path)}`;
+  if (path.startsWith('..')) return `(/. + ${text(full)})`;
   return /^[A-Za-z0-9._+/-]+$/.test(path) ? `./${path}` : `(./. + ${text(`/${path}`)})`;
 }
 

@@ -2,7 +2,7 @@
 // becomes a remark.
 import { posix, relative } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
-import { commentLines, type Draft, type DraftSource } from './draft.ts';
+import { commentLines, type Draft, type DraftSource, reservedNames } from './draft.ts';
 
 export interface ManifestText {
   readonly manifest: string;
@@ -17,27 +17,72 @@ export interface ManifestOptions {
   readonly remarks: readonly Placed<string>[];
   /** Names in the top folder of a source; undefined where they are not known. */
   readonly entriesOf: (source: DraftSource) => readonly string[] | undefined;
+  /** What lies in the working directory, which links in the root stand for. */
+  readonly workingEntries: WorkingEntries;
   /** Base 32 hash of a repository's files; undefined where it is not known. */
   readonly hashOf: (source: DraftSource) => string | undefined;
+}
+
+export interface WorkingEntries {
+  /** Names in the root, and their places in the profile. */
+  readonly links: readonly (readonly [name: string, inside: string])[];
+  /** Names that mean something else in the root. */
+  readonly skipped: readonly string[];
+}
+
+/** Names that an image has in its root, or a profile has. */
+const rootNames =
+  /^(?:bin|boot|dev|etc|gnu|home|include|lib|lib64|libexec|manifest|mnt|opt|proc|root|run|sbin|share|srv|sys|tmp|usr|var)$/;
+
+/** Links that make the root look like the working directory. `entries` lists a folder of a source. */
+export async function workingEntries(
+  { sources, workingDirectory }: Draft,
+  entries: (source: DraftSource, inside: string) => Promise<readonly string[] | undefined>,
+): Promise<WorkingEntries> {
+  const links = new Map<string, string>();
+  const skipped = new Set<string>();
+  if (workingDirectory === undefined || workingDirectory === '/') return { links: [], skipped: [] };
+  const taken = new Set(sources.map(({ target }) => target.split('/')[1]!));
+  const add = (name: string) => {
+    if (name.startsWith('.') || /^(?:Dockerfile|Containerfile)/.test(name)) return;
+    if (rootNames.test(name) || taken.has(name) || name.includes('=')) skipped.add(name);
+    else links.set(name, posix.join(workingDirectory, name).slice(1));
+  };
+  for (const source of sources) {
+    const { target } = source;
+    if (target === '/') continue;
+    if (`${workingDirectory}/`.startsWith(`${target}/`))
+      for (const name of (await entries(source, workingDirectory.slice(target.length + 1))) ?? []) add(name);
+    else if (target.startsWith(`${workingDirectory}/`))
+      add(target.slice(workingDirectory.length + 1).split('/')[0]!);
+  }
+  return { links: [...links], skipped: [...skipped] };
 }
 
 /** What Guix's image cannot have, for the report. */
 export function manifestRemarks(
   draft: Draft,
-  options: Pick<ManifestOptions, 'entriesOf' | 'hashOf'>,
+  options: Pick<ManifestOptions, 'workingEntries' | 'hashOf'>,
 ): Placed<string>[] {
   const { needs } = draft;
   const span = { file: needs.file, line: 1, column: 1 };
   const say = (place: Placed<unknown> | undefined, value: string) =>
     place === undefined ? [] : [{ value, span: place.span }];
-  const working = draft.sources.find((one) => one.isWorkingDirectory);
+  const { links, skipped } = options.workingEntries;
+  const folder = draft.workingDirectory ?? '/';
   return [
     ...say(
       needs.workingDirectory,
-      working !== undefined && options.entriesOf(working) !== undefined
-        ? `guix pack sets no working directory; what lies in ${working.target} is linked to / instead`
-        : `guix pack sets no working directory; give the service \`working_dir: ${draft.workingDirectory ?? '/'}\``,
+      links.length > 0
+        ? `guix pack sets no working directory; what lies in ${folder} is linked to / instead`
+        : `guix pack sets no working directory; give the service \`working_dir: ${folder}\``,
     ),
+    ...(skipped.length === 0
+      ? []
+      : say(
+          needs.workingDirectory,
+          `the links /${skipped.join(', /')} to what lies in ${folder}, since the root has those names; give the service \`working_dir: ${folder}\``,
+        )),
     ...say(
       needs.ports[0],
       `guix pack exposes no ports (${draft.ports.join(', ')}); compose publishes them all the same`,
@@ -48,7 +93,7 @@ export function manifestRemarks(
           needs.environment[0],
           `guix pack sets no variables; give the service \`environment:\` ${needs.environment.map(({ value }) => value[0]).join(', ')}`,
         )),
-    ...say(needs.user, 'guix pack sets no user; give the service `user:`'),
+    ...say(needs.user, `guix pack sets no user; give the service \`user: "${needs.user?.value}"\``),
     ...say(needs.labels[0], 'guix pack sets no labels'),
     ...say(needs.healthcheck, 'guix pack sets no health check; give the service `healthcheck:`'),
     ...say(needs.stopSignal, 'guix pack sets no stop signal; give the service `stop_signal:`'),
@@ -72,14 +117,26 @@ export function writeManifest(draft: Draft, options: ManifestOptions): ManifestT
   const lines: string[] = [];
   const command = packCommand(draft, options);
   lines.push(`;; ${command}`, ...commentLines(options.remarks, ';;'));
+  const together = filesTogether(placed);
+  const alone = placed.filter((source) => !together.includes(source));
   if (placed.length > 0)
     lines.push(
       '(use-modules (guix packages)',
       '             (guix gexp)',
-      '             (guix git-download)',
-      '             (guix build-system copy))',
+      ...(alone.length > 0
+        ? ['             (guix git-download)', '             (guix build-system copy))']
+        : ['             (guix build-system trivial))']),
     );
-  for (const source of placed) lines.push(...packageLines(source, options));
+  if (alone.length > 0 && together.length > 0) lines.push('(use-modules (guix build-system trivial))');
+  for (const source of alone) lines.push(...packageLines(source, options));
+  const packages = alone.map(({ name }) => name);
+  if (together.length > 0) {
+    const taken = new Set([...reservedNames, ...placed.map(({ name }) => name)]);
+    let name = 'files';
+    for (let number = 2; taken.has(name); number++) name = `files-${number}`;
+    packages.push(name);
+    lines.push(...togetherLines(name, together, options));
+  }
   const names = specificationNames(draft);
   const specifications = [
     '  (specifications->manifest',
@@ -90,7 +147,7 @@ export function writeManifest(draft: Draft, options: ManifestOptions): ManifestT
   if (placed.length === 0) lines.push(...specifications.map((line) => line.slice(2)));
   else {
     lines.push('(concatenate-manifests', '  (list', ...specifications.map((line) => `  ${line}`));
-    lines.push(`    (packages->manifest (list ${placed.map(({ name }) => name).join(' ')}))))`);
+    lines.push(`    (packages->manifest (list ${packages.join(' ')}))))`);
   }
   return {
     manifest: `${lines.join('\n')}\n`,
@@ -112,6 +169,52 @@ function specificationNames(draft: Draft): string[] {
 function plainNames({ plain, debian }: Draft['names'][number]): readonly string[] {
   if (plain === 'python3') return ['python'];
   return debian.length === 0 || debian.includes(plain!) ? [plain!] : debian;
+}
+
+/** Files that one package holds, so that they find each other, or that only a builder can make. */
+function filesTogether(placed: readonly DraftSource[]): readonly DraftSource[] {
+  const own = placed.filter(({ source }) => source.kind !== 'git');
+  const needsBuilder = own.some(({ source }) => source.kind === 'text' && source.isExecutable === true);
+  return own.length > 1 || needsBuilder ? own : [];
+}
+
+function togetherLines(
+  name: string,
+  sources: readonly DraftSource[],
+  options: Pick<ManifestOptions, 'directory'>,
+): string[] {
+  const calls = sources.map(({ source, name: own, target }) => {
+    if (source.kind === 'git') return '';
+    const file =
+      source.kind === 'text'
+        ? `(plain-file ${text(own)} ${text(source.text)})`
+        : `(local-file ${text(relative(options.directory, source.path) || '.')} ${text(own)} #:recursive? #t)`;
+    const mode = source.kind === 'text' && source.isExecutable === true ? ' #o555' : '';
+    return `(install #$${file} ${text(target)}${mode})`;
+  });
+  return [
+    `(define ${name}`,
+    '  (package',
+    `    (name ${text(name)})`,
+    '    (version "0")',
+    '    (source #f)',
+    '    (build-system trivial-build-system)',
+    '    (arguments',
+    "      (list #:modules '((guix build utils))",
+    '            #:builder',
+    '            #~(begin',
+    '                (use-modules (guix build utils))',
+    '                (define* (install file place #:optional mode)',
+    '                  (let ((target (string-append #$output place)))',
+    '                    (mkdir-p (dirname target))',
+    '                    (copy-recursively file target)',
+    '                    (when mode (chmod target mode))))',
+    ...calls.map((call, at) => `                ${call}${at === calls.length - 1 ? ')))' : ''}`),
+    '    (synopsis "Files of the project")',
+    '    (description "Files of the project, as they are.")',
+    '    (home-page "")',
+    '    (license #f)))',
+  ];
 }
 
 function packageLines(source: DraftSource, options: ManifestOptions): string[] {
@@ -168,14 +271,8 @@ function packCommand(draft: Draft, options: ManifestOptions): string {
     if (source.target === '/') continue;
     const inside = source.target.slice(1);
     words.push('-S', `${source.target}=${inside}`);
-    if (!source.isWorkingDirectory) continue;
-    for (const entry of options.entriesOf(source) ?? [])
-      if (
-        /^[A-Za-z0-9_][\w.-]*$/.test(entry) &&
-        !/^(?:Dockerfile|bin|etc|tmp|proc|dev|sys|usr|lib|lib64|run|var|app)$/.test(entry)
-      )
-        words.push('-S', `/${entry}=${posix.join(inside, entry)}`);
   }
+  for (const [name, inside] of options.workingEntries.links) words.push('-S', `/${name}=${inside}`);
   return words.map(shellWord).join(' ');
 }
 
