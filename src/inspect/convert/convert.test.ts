@@ -183,6 +183,105 @@ describe('convertRecipe', () => {
     );
   });
 
+  const beside = {
+    'docker-compose.yml': 'services:\n  api:\n    build: .\n',
+    Dockerfile: `FROM debian:trixie
+RUN useradd -u 1500 app
+WORKDIR /srv/it
+COPY main.py helper.py ./
+COPY lib ./lib
+COPY conf/a.ini /srv/it/a.ini
+COPY --chmod=755 <<E /usr/local/bin/start
+#!/bin/sh
+exec python3 main.py
+E
+VOLUME ["/a b"]
+LABEL price="5 \\$"
+USER app
+CMD ["start"]
+`,
+    'main.py': '',
+    'helper.py': '',
+    'lib/x.py': '',
+    'conf/a.ini': '',
+  };
+  const seenSources = (needs: ReturnType<typeof readFlake>, directory: string) =>
+    needs?.sources
+      .map(({ value }) => ({
+        ...value,
+        ...(value.kind === 'local' ? { path: value.path.slice(directory.length + 1) } : {}),
+      }))
+      .sort((a, b) => (a.target! < b.target! ? -1 : 1));
+
+  it('keeps files that find each other together, there and back', async () => {
+    const at = await project(beside);
+    const { directory } = at;
+    const read = (text: string) =>
+      readDockerfile({
+        text,
+        file: 'Dockerfile',
+        context: directory,
+        readSourceFile: () => Promise.resolve(undefined),
+      });
+    const given = await read(beside.Dockerfile);
+    const wantedSources = seenSources(given, directory);
+    const convert = (to: 'nix' | 'guix' | 'dockerfile', from: 'nix' | 'dockerfile') =>
+      convertRecipe({
+        ...{ host: host(), project: at, service: 'api', to, from },
+        set: to === 'guix' ? 'guix' : 'nixpkgs',
+      });
+    const toldBy = ({ remarks }: Awaited<ReturnType<typeof convert>>) =>
+      remarks.map(({ value }) => value).join('\n');
+    const flake = await convert('nix', 'dockerfile');
+    const flakeText = flake.files[0]!.text;
+    expect(flakeText).toContain('{ name = "srv/it/main.py"; path = "${files}/main.py"; }');
+    expect(toldBy(flake)).toMatch(/\/srv\/it\/a\.ini are links to objects of the store that lie apart/);
+    const made = readFlake({ text: flakeText, file: 'f', directory, ...wanted });
+    expect(seenSources(made, directory)).toEqual(wantedSources);
+    expect(made?.user?.value).toBe('1500');
+    const manifest = await convert('guix', 'dockerfile');
+    const packed = readManifest({
+      text: manifest.files[0]!.text,
+      file: 'm',
+      path: join(directory, 'manifest.scm'),
+      command: { value: manifest.command, span: { file: 'x', line: 1, column: 1 } },
+    });
+    expect(seenSources(packed, directory)).toEqual(wantedSources);
+    expect(packed.workingDirectory?.value).toEqual({ kind: 'path', path: '/srv/it' });
+    // The root has a name of its own for `lib`, which is said.
+    expect(toldBy(manifest)).toMatch(/links \/lib to what lies in \/srv\/it/);
+    writeFileSync(join(directory, 'flake.nix'), flakeText);
+    const back = await convert('dockerfile', 'nix');
+    const again = await read(back.files[0]!.text);
+    expect(seenSources(again, directory)).toEqual(wantedSources);
+    for (const key of ['volumes', 'labels'] as const)
+      expect(again[key].map(({ value }) => value)).toEqual(given[key].map(({ value }) => value));
+  });
+
+  it('starts in the folder that compose mounts, not in a copy of it', async () => {
+    const at = await project({
+      'docker-compose.yml': 'services:\n  api:\n    build: .\n    volumes: [".:/app"]\n',
+      Dockerfile: 'FROM python:3\nWORKDIR /app\nCOPY . .\nCMD ["python", "main.py"]\n',
+      'main.py': '',
+    });
+    const result = await convertRecipe({ host: host(), project: at, service: 'api', to: 'nix' });
+    expect(result.files[0]!.text).toContain('WorkingDir = "/app";');
+    expect(result.files[0]!.text).toContain('{ name = "app"; path = ./.; }');
+  });
+
+  it('says that a program may be the base image’s own', async () => {
+    const told = async (dockerfile: string) => {
+      const compose = beside['docker-compose.yml'];
+      const at = await project({ 'docker-compose.yml': compose, Dockerfile: dockerfile });
+      const { remarks } = await convertRecipe({ host: host(), project: at, service: 'api', to: 'nix' });
+      return remarks.map(({ value }) => value).filter((value) => value.startsWith('the program'));
+    };
+    expect(await told('FROM alpine\nRUN apk add tzdata\nCMD ["crond", "-f"]\n')).toHaveLength(1);
+    expect(await told('FROM node:20\nCMD ["node", "a.js"]\n')).toEqual([]);
+    expect(await told('FROM python:3\nRUN pip install Flask\nCMD ["flask", "run"]\n')).toEqual([]);
+    expect(await told('FROM python:3\nCMD ["python", "a.py"]\n')).toEqual([]);
+  });
+
   it('refuses a service without another recipe, by name', async () => {
     const at = await project({ 'docker-compose.yml': 'services:\n  api:\n    image: x\n' });
     await expect(
@@ -332,8 +431,10 @@ describe('a flake of another style', () => {
       expect.arrayContaining(['flask', 'gunicorn', 'cacert', 'coreutils', 'tini']),
     );
     const told = needs.remarks.map(({ value }) => value).join('\n');
-    for (const pattern of [/fromImage/, /the tag/, /CERT=|in Env/, /writeShellScriptBin/])
-      expect(told).toMatch(pattern);
+    for (const pattern of [/fromImage/, /the tag/, /CERT=|in Env/]) expect(told).toMatch(pattern);
+    expect(needs.sources.filter(({ value }) => value.kind === 'text').map(({ value }) => value)).toEqual([
+      { kind: 'text', text: '#!/bin/sh\nexec true', target: '/bin/start', isExecutable: true },
+    ]);
     expect(readFlake({ text, file: 'f', directory: '/p', isWanted: () => false })).toBeUndefined();
   });
 });

@@ -176,6 +176,84 @@ COPY --from=nginx:1 /etc/nginx/mime.types /etc/
   });
 });
 
+describe('modes, users and commits', () => {
+  it('lets texts run that COPY or chmod make executable, and says which files of the project do not', async () => {
+    const needs = await read(
+      `FROM a
+COPY --chmod=0755 <<E /a.sh
+#!/bin/sh
+E
+COPY <<E /b.sh
+#!/bin/sh
+E
+COPY src /s
+RUN chmod +x /b.sh /s/a.js && chmod 644 /b.sh && chmod a+rx /other
+COPY --chmod=755 static/logo.svg /l/
+`,
+    );
+    const texts = needs.sources.filter(({ value }) => value.kind === 'text');
+    expect(texts.map(({ value }) => value)).toMatchObject([
+      { target: '/a.sh', isExecutable: true },
+      { target: '/b.sh', isExecutable: true },
+    ]);
+    const told = remarks(needs);
+    expect(told).toHaveLength(4);
+    for (const pattern of [
+      /\/s\/a\.js: .*`chmod \+x src\/a\.js`/,
+      /RUN chmod 644 \/b\.sh$/m,
+      /RUN chmod a\+rx \/other$/m,
+      /`chmod \+x static\/logo\.svg`/,
+    ])
+      expect(told.join('\n')).toMatch(pattern);
+  });
+
+  it('puts variables into texts whose end word asks for it', async () => {
+    const needs = await read("FROM a\nENV P=80\nCOPY <<E /c\n$P \\$P $Q '$P'\nE\nCOPY <<'E' /d\n$P\nE\n");
+    expect(needs.sources.map(({ value }) => value.kind === 'text' && value.text)).toEqual([
+      "80 $P  '80'\n",
+      '$P\n',
+    ]);
+    expect(remarks(needs)).toEqual(['3 $Q in the text of E, which has no value here']);
+  });
+
+  it.each([
+    ['useradd -m -u 1234 app', 'app', '1234'],
+    ['groupadd --gid 77 web && useradd --no-create-home -g web --uid=70 app', 'app', '70:77'],
+    ['addgroup -g 9 -S web && adduser -S -D -H -u 8 -G web app', 'app', '8:9'],
+    ['adduser --disabled-password --gecos "" app', 'app', '1000'],
+    ['useradd -r one && useradd --system two', 'two', '998'],
+    ['useradd one && useradd two', 'two:one', '1001:1000'],
+  ])('%s: USER %s is %s', async (command, user, number) => {
+    const needs = await read(`FROM a\nRUN ${command}\nUSER ${user}\n`);
+    expect(needs.user?.value).toBe(number);
+    expect(remarks(needs).at(-1)).toMatch(`the image runs as ${number}`);
+  });
+
+  it('keeps a user that nobody makes, and speaks of one that nothing runs as', async () => {
+    const needs = await read('FROM a\nRUN useradd -m app\nRUN adduser app www-data\nUSER node\n');
+    expect(needs.user?.value).toBe('node');
+    expect(remarks(needs)).toEqual(['2 RUN useradd -m app', '3 RUN adduser app www-data']);
+  });
+
+  it('takes a clone at the commit that is checked out', async () => {
+    const refs = async (run: string) =>
+      (await read(`FROM a\nWORKDIR /w\nRUN ${run}\n`)).sources.map(
+        ({ value }) => value.kind === 'git' && `${value.target} ${value.ref}`,
+      );
+    const clone = 'git clone https://x.example/r';
+    expect(await refs(`${clone}.git . && git checkout v1`)).toEqual(['/w v1']);
+    expect(await refs(`${clone} && cd r && git reset --hard abc`)).toEqual(['/w/r abc']);
+    expect(await refs(`${clone} && git -C r switch -q dev`)).toEqual(['/w/r dev']);
+    expect(await refs(`${clone} && git -C r checkout -b new`)).toEqual(['/w/r undefined']);
+  });
+
+  it('reads a command given as words', async () => {
+    const needs = await read('FROM a\nRUN ["apt-get", "install", "-y", "curl"]\nRUN ["make", "it\'s"]\n');
+    expect(requirements(needs)).toEqual(['debian curl']);
+    expect(remarks(needs)).toEqual(["3 RUN make it's"]);
+  });
+});
+
 describe('configuration', () => {
   it('lets an entry point take the command of the stage below away, and not its own', async () => {
     const below = await read('FROM a AS one\nCMD ["x"]\nFROM one\nENTRYPOINT ["y"]\n');

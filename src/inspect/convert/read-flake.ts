@@ -45,6 +45,13 @@ export function readFlake(flake: FlakeSource): ImageNeeds | undefined {
 const withoutEffect =
   /^(?:name|tag|config|copyToRoot|contents|created|mtime|architecture|maxLayers|compressor|diskSize|buildVMMemorySize|keepContentsDirlinks|includeStorePaths|includeNixDB|uid|gid|meta|passthru)$/;
 const imageFunctions = /^(?:buildImage|buildLayeredImage|streamLayeredImage)$/;
+
+/** A source, and a path below it; empty for all of it. */
+interface FoundSource {
+  readonly source: Source;
+  readonly inside: string;
+}
+
 interface Found {
   /** Name of the attribute that it is the value of. */
   readonly attribute: string;
@@ -188,12 +195,16 @@ class FlakeReader {
   }
 
   /** What a node is as a source: a path, an input, or either inside a string with something behind it. */
-  private source(node: Node | undefined, scope: Scope): { source: Source; inside: string } | undefined {
+  private source(node: Node | undefined, scope: Scope): FoundSource | undefined {
     const value = follow(node, scope);
     if (value?.kind === Kind.variable) {
-      const input = this.inputs.get(fromByteString(value.name));
+      const name = fromByteString(value.name);
+      const input = this.inputs.get(name);
+      if (input === undefined && name === 'self')
+        return { source: { kind: 'local', path: this.flake.directory }, inside: '' };
       return input === undefined ? undefined : { source: input, inside: '' };
     }
+    if (value?.kind === Kind.call) return this.filteredSource(value, scope);
     if (value?.kind === Kind.path) {
       const path = resolve(this.flake.directory, fromByteString(value.literal));
       return { source: { kind: 'local', path }, inside: '' };
@@ -204,6 +215,17 @@ class FlakeReader {
     return first === undefined || rest === undefined
       ? undefined
       : { source: first.source, inside: rest.replace(/^\//, '') };
+  }
+
+  /** What functions that leave files out, or give a folder another name, are applied to. */
+  private filteredSource(call: Node & { kind: typeof Kind.call }, scope: Scope): FoundSource | undefined {
+    const name = lastName(call.fn);
+    const [argument] = call.args;
+    if (name === 'cleanSource' || name === 'sourceByRegex' || name === 'sourceFilesBySuffices')
+      return this.source(argument, scope);
+    const key = { cleanSourceWith: 'src', path: 'path', toSource: 'root' }[name];
+    const set = key === undefined ? undefined : this.set(argument, scope);
+    return set === undefined ? undefined : this.source(attrOf(set, key!), scope);
   }
 
   private workingDirectory(
@@ -248,7 +270,14 @@ class FlakeReader {
           const place = this.spanAt(value) ?? span;
           this.requirements.push({ value: { from: 'nixpkgs', name: of, version: '' }, span: place });
           this.readChosen(argument.body, python ? 'python' : 'nixpkgs', python ? '' : `${of} `, place);
-        } else this.remarks.push({ value: `${this.excerpt(value)} is not carried over`, span });
+        } else if (name === 'linkFarm') this.readFarm(value.args[1], scope, this.spanAt(value) ?? span);
+        else {
+          const made = textFile(value, (node) => this.text(node, scope), '/');
+          const found = made === undefined ? this.source(value, scope) : undefined;
+          if (made !== undefined) this.place(made, made.target, span);
+          else if (found !== undefined) this.addSource(found, '/', span);
+          else this.remarks.push({ value: `${this.excerpt(value)} is not carried over`, span });
+        }
         break;
       }
       case Kind.select: {
@@ -272,10 +301,57 @@ class FlakeReader {
         break;
       default: {
         const found = this.source(value, scope);
-        if (found !== undefined) this.sources.push({ value: { ...found.source, target: '/' }, span });
+        if (found !== undefined) this.addSource(found, '/', span);
         else this.remarks.push({ value: `${this.excerpt(value)} is not carried over`, span });
       }
     }
+  }
+
+  /** Links by their names: `[ { name = "app/main.py"; path = ./main.py; } ]`, or a set of them. */
+  private readFarm(node: Node | undefined, scope: Scope, span: Span): void {
+    const entries = asList(node, scope)?.map((item): readonly [string | undefined, Node | undefined] => {
+      const set = this.set(item, scope);
+      return set === undefined
+        ? [undefined, undefined]
+        : [this.text(attrOf(set, 'name'), scope), attrOf(set, 'path')];
+    });
+    const set = entries === undefined ? this.set(node, scope) : undefined;
+    const named =
+      entries ?? [...(set?.attrs ?? [])].map(([name, { value }]) => [fromByteString(name), value] as const);
+    if (entries === undefined && set === undefined)
+      this.remarks.push({ value: 'a linkFarm that is no plain list', span });
+    for (const [name, path] of named) {
+      const place = path === undefined ? span : (this.spanAt(path) ?? span);
+      const target = `/${name}`;
+      const made =
+        path === undefined
+          ? undefined
+          : textFile(follow(path, scope), (one) => this.text(one, scope), target);
+      const found = made === undefined ? this.source(path, scope) : undefined;
+      if (name === undefined || (made === undefined && found === undefined))
+        this.remarks.push({
+          value: `${name ?? 'an entry'} of a linkFarm is not written plainly`,
+          span: place,
+        });
+      else if (made !== undefined) this.place(made, target, place);
+      else this.addSource(found!, target, place);
+    }
+  }
+
+  /** Files of a source at their place; of a repository only all of them. */
+  private addSource({ source, inside }: FoundSource, target: string, span: Span): void {
+    if (inside === '') this.place(source, target, span);
+    else if (source.kind === 'local')
+      this.place({ ...source, path: resolve(source.path, inside) }, target, span);
+    else this.remarks.push({ value: `${inside} of ${sourceName(source)} at ${target}`, span });
+  }
+
+  private place(source: Source, target: string, span: Span): void {
+    const known = this.sources.findIndex(
+      ({ value }) => sameSource(value, source) && (value.target === undefined || value.target === target),
+    );
+    if (known >= 0) this.sources.splice(known, 1);
+    this.sources.push({ value: { ...source, target }, span });
   }
 
   /** The list that the function of `withPackages` gives. */
@@ -326,7 +402,15 @@ class FlakeReader {
 
   /** A word that names a file of a source: the source gets a place in the image, and the word starts with that. */
   private sourceWord(item: Node, scope: Scope, span: Span): string | undefined {
-    const found = follow(item, scope)?.kind === Kind.string ? undefined : this.source(item, scope);
+    const written = follow(item, scope);
+    const only =
+      written?.kind === Kind.concatStrings && written.parts.length === 1 ? written.parts[0]!.value : item;
+    const made = textFile(follow(only, scope), (node) => this.text(node, scope), undefined);
+    if (made !== undefined) {
+      this.place(made, made.target, span);
+      return made.target;
+    }
+    const found = written?.kind === Kind.string ? undefined : this.source(item, scope);
     if (found === undefined) return undefined;
     const target = `/opt/${sourceName(found.source)}`;
     const known = this.sources.findIndex(({ value }) => sameSource(value, found.source));
@@ -439,6 +523,37 @@ class FlakeReader {
     const text = fromByteString(this.bytes.slice(node.position - 1, node.position + 60));
     return `\`${text.split('\n')[0]!.trim()}\``;
   }
+}
+
+/**
+ * A file that the flake writes itself, by nixpkgs' functions for that. It lies at `place`, or below it where its function
+ * says where; without a place it gets one of its own.
+ */
+function textFile(
+  node: Node | undefined,
+  textOf: (node: Node | undefined) => string | undefined,
+  place: string | undefined,
+): (Source & { readonly kind: 'text' }) | undefined {
+  if (node?.kind !== Kind.call) return undefined;
+  const kind = lastName(node.fn);
+  const [first, second] = node.args;
+  const name = textOf(first);
+  const text = textOf(second);
+  if (
+    name === undefined ||
+    text === undefined ||
+    !/^write(?:Text|Script|ShellScript)(?:Bin|Dir)?$/.test(kind)
+  )
+    return undefined;
+  const inside = kind.endsWith('Bin') ? `bin/${name}` : kind.endsWith('Dir') ? name : '';
+  if (inside === '' && place === '/') return undefined;
+  const own = `/opt/${name.replace(/^.*\//, '')}`;
+  return {
+    kind: 'text',
+    text: kind.startsWith('writeShellScript') ? `#!/bin/sh\n${text}` : text,
+    target: inside === '' ? (place ?? own) : `${place ?? own}/${inside}`.replace(/^\/+/, '/'),
+    ...(kind.startsWith('writeText') ? {} : { isExecutable: true }),
+  };
 }
 
 /** The repository or folder that an input's URL names; undefined for other kinds. */

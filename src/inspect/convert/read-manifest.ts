@@ -1,5 +1,6 @@
 // Reads what an image needs off a Guix manifest and the `guix pack` command that packs it. Forms as text: nothing is
 // evaluated.
+import { existsSync, statSync } from 'node:fs';
 import { dirname, posix, resolve } from 'node:path';
 import { type Form, fieldOf, findForms, readSchemeForms } from '../../compose/scheme-forms.ts';
 import type { Placed } from '../../compose/service.ts';
@@ -55,6 +56,13 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
     const name = fieldOf(form, 'name');
     const variable = around.findLast((outer) => isDefinition(outer));
     const bound = variable?.kind === 'list' ? variable.items[1] : undefined;
+    const symbol = bound?.kind === 'symbol' ? bound.text : undefined;
+    const installed = installedFiles(form, manifest);
+    if (installed.length > 0)
+      return installed.map(({ source, into }) => ({
+        ...{ name: '', variable: symbol, source, span: form.span },
+        plan: [['', into]] as ReturnType<typeof installPlan>,
+      }));
     const source = sourceOf(form, manifest);
     if (source === undefined)
       remarks.push({ value: 'a package of its own is not carried over', span: form.span });
@@ -63,9 +71,12 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
       : [
           {
             name: name.text,
-            variable: bound?.kind === 'symbol' ? bound.text : undefined,
+            variable: symbol,
             source,
-            plan: installPlan(form),
+            // A file is installed by the name that the store gives it.
+            plan: isFolder(source)
+              ? installPlan(form)
+              : installPlan(form).map(([, into]) => ['', into] as const),
             span: form.span,
           },
         ];
@@ -78,16 +89,19 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
       ? undefined
       : (/^\/*bin\/([^/]+)$/.exec(entry)?.[1] ?? `/${entry.replace(/^\/+/, '')}`);
   const words = program === undefined ? [] : [program, ...args];
-  const links = optionsNamed(/^(?:-S|--symlink)$/).map((text) => {
+  const written = optionsNamed(/^(?:-S|--symlink)$/).map((text) => {
     const [link = ''] = text.split('=', 1);
     return { link, target: bare(text.slice(link.length + 1)) };
   });
+  const isWhole = packages.some((item) => placeInRoot(item, written).isRoot);
+  const folder = isWhole ? undefined : linkedFolder(written);
+  const links = written.filter(({ link, target }) => !isEntryOf(folder, { link, target }));
   const placed = packages.map((item) => placeInRoot(item, links));
   for (const { lost, span } of placed)
     for (const link of lost) remarks.push({ value: `the link ${link} into a repository`, span });
   const inRoot = placed.filter(({ isRoot }) => isRoot);
   const tag = optionsNamed(/^--image-tag$/)[0];
-  const workdir = optionsNamed(/^--workdir$/)[0];
+  const start = optionsNamed(/^--workdir$/)[0] ?? (folder === undefined ? undefined : `/${folder}`);
   const user = optionsNamed(/^--user$/)[0];
   for (const expression of optionsNamed(/^(?:-e|--expression)$/))
     remarks.push({ value: `the expression ${expression}`, span: at });
@@ -105,8 +119,7 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
       })),
     ],
     environment: pairsOf(optionsNamed(/^--env$/), at),
-    workingDirectory:
-      workdir === undefined ? undefined : { value: { kind: 'path', path: workdir }, span: at },
+    workingDirectory: start === undefined ? undefined : { value: { kind: 'path', path: start }, span: at },
     rootSource: inRoot.length === 1 ? { value: inRoot[0]!.sources[0]!, span: inRoot[0]!.span } : undefined,
     entrypoint: undefined,
     command: words.length === 0 ? undefined : { value: words, span: at },
@@ -121,6 +134,27 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
     stopSignal: undefined,
     remarks,
   };
+}
+
+interface Link {
+  readonly link: string;
+  readonly target: string;
+}
+
+/** The folder whose entries links in the root stand for, so that commands may start in the root as well. */
+function linkedFolder(links: readonly Link[]): string | undefined {
+  const [folder, ...others] = new Set(
+    links.flatMap(({ link, target }) =>
+      isEntryOf(posix.dirname(target), { link, target }) ? [posix.dirname(target)] : [],
+    ),
+  );
+  const isLinked =
+    folder !== undefined && links.some(({ link }) => `${bare(link)}/`.startsWith(`${folder}/`));
+  return isLinked && others.length === 0 ? folder : undefined;
+}
+
+function isEntryOf(folder: string | undefined, { link, target }: Link): boolean {
+  return folder !== undefined && folder !== '.' && target === `${folder}/${bare(link)}`;
 }
 
 /** A path of a profile or a source: `areas`, and nothing for all of it. */
@@ -180,21 +214,22 @@ function placeInRoot(
   const isRoot = linked.length > others.length && others.every(({ inside }) => inside === '');
   if (isRoot || linked.length === 0) {
     const [place] = others;
+    const sources = place === undefined ? [source] : [{ ...source, target: place.link }];
     return {
-      sources: [place === undefined ? source : { ...source, target: place.link }],
+      sources,
       isRoot,
       lost: [],
       span,
     };
   }
   const whole = linked.filter(({ inside }) => inside === '');
-  if (source.kind === 'local')
+  if (source.kind !== 'git')
     return {
-      sources: linked.map(({ link, inside }) => ({
-        ...source,
-        path: resolve(source.path, inside),
-        target: link,
-      })),
+      sources: linked.map(({ link, inside }) =>
+        source.kind === 'text'
+          ? { ...source, target: link }
+          : { ...source, path: resolve(source.path, inside), target: link },
+      ),
       isRoot,
       lost: [],
       span,
@@ -265,9 +300,37 @@ function sourceOf(form: Form, manifest: ManifestSource): Source | undefined {
     if (url?.kind !== 'string') return undefined;
     return { kind: 'git', url: url.text, ...(commit?.kind === 'string' ? { ref: commit.text } : {}) };
   }
-  const [local] = findForms([form], 'local-file');
-  const path = local?.form.kind === 'list' ? local.form.items[1] : undefined;
-  return path?.kind === 'string'
-    ? { kind: 'local', path: resolve(dirname(manifest.path), path.text) }
-    : undefined;
+  const [file] = [...findForms([form], 'local-file'), ...findForms([form], 'plain-file')];
+  return file === undefined ? undefined : fileOf(file.form, manifest);
+}
+
+/** `(local-file "server")` and `(plain-file "name" "text")`. */
+function fileOf(form: Form, manifest: ManifestSource): Source | undefined {
+  if (form.kind !== 'list') return undefined;
+  const [head, first, second] = form.items;
+  if (head?.kind !== 'symbol' || first?.kind !== 'string') return undefined;
+  if (head.text === 'local-file') return { kind: 'local', path: resolve(dirname(manifest.path), first.text) };
+  if (head.text !== 'plain-file' || second?.kind !== 'string') return undefined;
+  return { kind: 'text', text: second.text, target: `/${first.text}` };
+}
+
+/** Files that a builder puts to their places one by one: `(install FILE "/app/main.py" #o555)`, as conversions write it. */
+function installedFiles(
+  form: Form,
+  manifest: ManifestSource,
+): { readonly source: Source; readonly into: string }[] {
+  return findForms([form], 'install').flatMap(({ form: call }): { source: Source; into: string }[] => {
+    const [, file, place, mode] = call.kind === 'list' ? call.items : [];
+    const source = file === undefined ? undefined : fileOf(file, manifest);
+    if (source === undefined || place?.kind !== 'string') return [];
+    const runs = mode?.kind === 'symbol' && /^#o[0-7]*[1357][0-7]{2}$/.test(mode.text);
+    const into = bare(place.text);
+    if (source.kind !== 'text') return [{ source, into }];
+    return [{ source: { ...source, target: `/${into}`, ...(runs ? { isExecutable: true } : {}) }, into }];
+  });
+}
+
+function isFolder(source: Source): boolean {
+  if (source.kind !== 'local') return source.kind === 'git';
+  return !existsSync(source.path) || statSync(source.path).isDirectory();
 }

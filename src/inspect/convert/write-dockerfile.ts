@@ -41,11 +41,14 @@ export function writeDockerfile(
     else if (source.kind === 'text') {
       const end = heredocEnd(source.text);
       const text = source.text.endsWith('\n') || source.text === '' ? source.text : `${source.text}\n`;
-      lines.push(`COPY <<"${end}" ${target}`, `${text}${end}`);
+      const mode = source.isExecutable === true ? '--chmod=755 ' : '';
+      lines.push(`COPY ${mode}<<"${end}" ${target}`, `${text}${end}`);
     } else {
       const path = relative(options.context, source.path) || '.';
       lines.push(
-        /\s/.test(path + target) ? `COPY ${JSON.stringify([path, target])}` : `COPY ${path} ${target}`,
+        plain(
+          /\s/.test(path + target) ? `COPY ${exec([wild(path), target])}` : `COPY ${wild(path)} ${target}`,
+        ),
       );
     }
   }
@@ -53,15 +56,16 @@ export function writeDockerfile(
     value: [name, value],
   } of needs.environment)
     lines.push(`ENV ${name}=${environmentValue(value)}`);
-  if (draft.workingDirectory !== undefined) lines.push(`WORKDIR ${draft.workingDirectory}`);
+  if (draft.workingDirectory !== undefined) lines.push(`WORKDIR ${plain(draft.workingDirectory)}`);
   for (const {
     value: [name, value],
   } of needs.labels)
-    lines.push(`LABEL ${JSON.stringify(name)}=${JSON.stringify(value)}`);
-  if (needs.stopSignal !== undefined) lines.push(`STOPSIGNAL ${needs.stopSignal.value}`);
+    lines.push(`LABEL ${quotedValue(name)}=${quotedValue(value)}`);
+  if (needs.stopSignal !== undefined) lines.push(`STOPSIGNAL ${plain(needs.stopSignal.value)}`);
   if (needs.healthcheck !== undefined) lines.push(healthcheckLine(needs.healthcheck.value));
-  if (needs.user !== undefined) lines.push(`USER ${needs.user.value}`);
-  for (const { value } of needs.volumes) lines.push(`VOLUME ${value}`);
+  if (needs.user !== undefined) lines.push(`USER ${plain(needs.user.value)}`);
+  for (const { value } of needs.volumes)
+    lines.push(`VOLUME ${/[\s[]/.test(value) ? plain(exec([value])) : plain(value)}`);
   for (const port of draft.ports) lines.push(`EXPOSE ${port.replace(/\/tcp$/, '')}`);
   lines.push('');
   if (needs.entrypoint !== undefined) lines.push(`ENTRYPOINT ${exec(needs.entrypoint.value)}`);
@@ -112,5 +116,19 @@ function exec(words: readonly string[]): string {
 }
 
 function environmentValue(value: string): string {
-  return /^[\w@%+:,./-]+$/.test(value) ? value : `"${value.replace(/[\\"$]/g, '\\$&')}"`;
+  return /^[\w@%+:,./-]+$/.test(value) ? value : quotedValue(value);
+}
+
+function quotedValue(value: string): string {
+  return `"${value.replace(/[\\"$]/g, '\\$&')}"`;
+}
+
+/** Text in which a dollar sign means itself. */
+function plain(value: string): string {
+  return value.replaceAll('$', '\\$');
+}
+
+/** A path in which stars and the like mean themselves. */
+function wild(path: string): string {
+  return path.replace(/[*?[]/g, (sign) => (sign === '[' ? '[[]' : `[${sign}]`));
 }
