@@ -1,6 +1,5 @@
 // How a derivation is hashed: modulo its fixed outputs, so that how a file was fetched does not name what is built from it;
 // and the output paths that follow. Source: the Nix reference manual, store/derivation/outputs; Guix computes the same.
-import { createHash } from 'node:crypto';
 import { type ByteString, fromByteString } from '../foundation/byte-string.ts';
 import { TrimaranError } from '../foundation/error.ts';
 import {
@@ -12,6 +11,7 @@ import {
   writeInputs,
 } from './derivation.ts';
 import { parseHash, parseHashAlgorithm, writeHash } from './hash-text.ts';
+import { sha256HexOfText } from './sha256.ts';
 import {
   makeFixedOutputPath,
   makeOutputPath,
@@ -46,7 +46,7 @@ export function hashDerivationModulo(drv: Derivation, hashing: DerivationHashing
   if (early !== undefined) return early;
   const inputs = hashedInputs(drv, hashing);
   if (inputs === undefined) return { kind: 'deferred' };
-  return { kind: 'regular', hash: sha256(assemble(partsOf(drv), { inputs, outputs: drv.outputs })) };
+  return { kind: 'regular', hash: sha256HexOfText(assemble(partsOf(drv), { inputs, outputs: drv.outputs })) };
 }
 
 /**
@@ -90,7 +90,7 @@ export function instantiateDerivation(
     hash =
       inputs === undefined
         ? { kind: 'deferred' }
-        : { kind: 'regular', hash: sha256(assemble(parts, { inputs, outputs, env })) };
+        : { kind: 'regular', hash: sha256HexOfText(assemble(parts, { inputs, outputs, env })) };
   }
   return { derivation: filled(drv, fill), text, hash };
 }
@@ -143,7 +143,7 @@ function fillOutputs(
       if (derivationHash === undefined && !isDeferred) {
         inputs = hashedInputs(drv, options);
         if (inputs === undefined) isDeferred = true;
-        else derivationHash = sha256(maskedText(drv, parts, inputs));
+        else derivationHash = sha256HexOfText(maskedText(drv, parts, inputs));
       }
       if (derivationHash === undefined) {
         outputs.set(output, given);
@@ -162,7 +162,7 @@ function hashWithoutInputs(outputs: ReadonlyMap<ByteString, DerivationOutput>): 
   if (hasFixedOutput(outputs)) {
     const hashes = new Map<ByteString, string>();
     for (const [name, { hashAlgorithm, hash, path }] of outputs) {
-      hashes.set(name, sha256(`fixed:out:${hashAlgorithm}:${hash}:${path}`));
+      hashes.set(name, sha256HexOfText(`fixed:out:${hashAlgorithm}:${hash}:${path}`));
     }
     return { kind: 'fixed', outputs: hashes };
   }
@@ -176,18 +176,13 @@ function hasFixedOutput(outputs: ReadonlyMap<ByteString, DerivationOutput>): boo
   return false;
 }
 
-function sha256(text: ByteString): string {
-  return createHash('sha256').update(text, 'latin1').digest('hex');
-}
-
 /** The text of inputs with their hashes in place of their paths; undefined when one is not known before a build. */
 function hashedInputs(drv: Derivation, hashing: DerivationHashing): ByteString | undefined {
   hashMissingInputs(drv, hashing);
-  const merged = new Map<string, ByteString[]>();
-  const add = (hash: string, outputs: Iterable<ByteString>) => {
+  const merged = new Map<string, readonly ByteString[]>();
+  const add = (hash: string, outputs: readonly ByteString[]) => {
     const known = merged.get(hash);
-    if (known === undefined) merged.set(hash, [...outputs]);
-    else known.push(...outputs);
+    merged.set(hash, known === undefined ? outputs : [...known, ...outputs]);
   };
   for (const [path, outputs] of drv.inputDrvs) {
     const input = hashing.memo.get(path)!;
@@ -205,17 +200,25 @@ function hashedInputs(drv: Derivation, hashing: DerivationHashing): ByteString |
           message: `derivation '${path}' has no output '${fromByteString(output)}'`,
         });
       }
-      add(hash, ['out']);
+      add(hash, onlyOut);
     }
   }
   return writeInputs(merged);
 }
 
+const onlyOut: readonly ByteString[] = ['out'];
+
 /** Fills the memo for all inputs, deepest first, without recursion: chains of inputs can be long. */
 function hashMissingInputs(root: Derivation, { memo, readDerivation }: DerivationHashing): void {
-  const missing = (drv: Derivation) => [...drv.inputDrvs.keys()].filter((path) => !memo.has(path));
+  const missing = (drv: Derivation) => {
+    const paths: StorePath[] = [];
+    for (const path of drv.inputDrvs.keys()) if (!memo.has(path)) paths.push(path);
+    return paths;
+  };
+  const waiting = missing(root);
+  if (waiting.length === 0) return;
   const open = new Set<StorePath>();
-  const stack = [{ drv: root, path: undefined as StorePath | undefined, waiting: missing(root) }];
+  const stack = [{ drv: root, path: undefined as StorePath | undefined, waiting }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const next = top.waiting.pop();
     if (next === undefined) {

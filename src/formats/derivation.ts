@@ -2,6 +2,8 @@
 // Source: the Nix reference manual, protocols/derivation-aterm and store/derivation. Left out: dynamic derivations.
 import { type ByteString, fromByteString } from '../foundation/byte-string.ts';
 import { TrimaranError } from '../foundation/error.ts';
+import { sortedOnce } from './sorted-once.ts';
+import { SortedVariables } from './sorted-variables.ts';
 import { isStorePath, makeTextPath, type StorePath } from './store-path.ts';
 
 /** One output. All three are empty while it is not known where it will lie. */
@@ -52,22 +54,25 @@ export function derivationPath(
   return makeTextPath({
     name: `${drv.name}.drv`,
     contents: options.text ?? writeDerivation(drv),
-    references: [...drv.inputDrvs.keys(), ...drv.inputSrcs],
+    references: derivationReferences(drv),
     storeDirectory: options.storeDirectory,
   });
 }
 
-/** The input derivations as the text has them, sorted; each key is a path, or what stands for it in a hash. */
-export function writeInputs(inputs: ReadonlyMap<ByteString, Iterable<ByteString>>): ByteString {
-  return [...inputs.keys()]
-    .sort()
-    .map((key) => `("${key}",["${sortedNames(inputs.get(key)!).join('","')}"])`)
-    .join(',');
+/** All store paths that a derivation's text refers to: its inputs, sorted. */
+export function derivationReferences({ inputDrvs, inputSrcs }: Derivation): readonly StorePath[] {
+  return sortedOnce([...inputDrvs.keys(), ...inputSrcs]);
 }
 
-function sortedNames(names: Iterable<ByteString>): readonly ByteString[] {
-  const list = [...names];
-  return list.length < 2 ? list : [...new Set(list)].sort();
+/** The input derivations as the text has them, sorted; each key is a path, or what stands for it in a hash. */
+export function writeInputs(inputs: ReadonlyMap<ByteString, readonly ByteString[]>): ByteString {
+  let text = '';
+  const keys = sortedOnce(inputs.keys());
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    text += `${i === 0 ? '("' : ',("'}${key}",["${sortedOnce(inputs.get(key)!).join('","')}"])`;
+  }
+  return text;
 }
 
 /** What a derivation's text shares with the texts that its hashes are taken of, made once for all of them. */
@@ -81,25 +86,34 @@ export interface DerivationParts {
 }
 
 export function partsOf(drv: Derivation): DerivationParts {
-  const sources = sortedNames(drv.inputSrcs);
-  const names = [...drv.outputs.keys()].sort();
+  const sources = sortedOnce(drv.inputSrcs);
+  const outputs = sortedOnce(drv.outputs.keys());
+  const { names, texts } = sortedVariables(drv.env);
   const runs: ByteString[] = [];
   const gaps: { name: ByteString; value: ByteString | undefined }[] = [];
+  // Joined at the end of a run: there are dozens of variables, and adding to a string makes an object each time.
   let run: ByteString[] = [];
-  const openGap = (name: ByteString) => {
-    runs.push(run.join(','));
+  let gap: ByteString | undefined = outputs[0];
+  const openGap = (name: ByteString, value: ByteString | undefined) => {
+    runs.push(run.join(''));
     run = [];
-    gaps.push({ name, value: drv.env.get(name) });
+    gaps.push({ name, value });
+    gap = outputs[gaps.length];
   };
-  const keys = [...drv.env.keys()].sort();
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]!;
-    while (gaps.length < names.length && names[gaps.length]! < key) openGap(names[gaps.length]!);
-    if (names[gaps.length] === key) openGap(key);
-    else run.push(pair(key, drv.env.get(key)!));
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!;
+    while (gap !== undefined && gap < name) openGap(gap, undefined);
+    if (gap === name) openGap(name, texts[i]);
+    else {
+      run.push(run.length === 0 ? '(' : ',(');
+      pushQuoted(run, name);
+      run.push(',');
+      pushQuoted(run, texts[i]!);
+      run.push(')');
+    }
   }
-  while (gaps.length < names.length) openGap(names[gaps.length]!);
-  runs.push(run.join(','));
+  while (gap !== undefined) openGap(gap, undefined);
+  runs.push(run.join(''));
   return {
     middle: `[${sources.length === 0 ? '' : `"${sources.join('","')}"`}],${quoted(drv.system)},${quoted(drv.builder)},[${drv.args.map(quoted).join(',')}]`,
     runs,
@@ -107,8 +121,13 @@ export function partsOf(drv: Derivation): DerivationParts {
   };
 }
 
-function pair(name: ByteString, value: ByteString): ByteString {
-  return `(${quoted(name)},${quoted(value)})`;
+function sortedVariables(env: Derivation['env']): {
+  readonly names: readonly ByteString[];
+  readonly texts: readonly ByteString[];
+} {
+  if (env instanceof SortedVariables) return env;
+  const names = sortedOnce(env.keys());
+  return { names, texts: names.map((name) => env.get(name)!) };
 }
 
 /** A text of those parts, with the inputs, outputs and other values of variables named after outputs that are given. */
@@ -120,25 +139,34 @@ export function assemble(
     readonly env?: ReadonlyMap<ByteString, ByteString>;
   },
 ): ByteString {
-  const outputs = [...given.outputs.keys()].sort().map((name) => {
+  let outputs = '';
+  const names = sortedOnce(given.outputs.keys());
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!;
     const { path, hashAlgorithm, hash } = given.outputs.get(name)!;
-    return `("${name}","${path}","${hashAlgorithm}","${hash}")`;
-  });
+    outputs += `${i === 0 ? '("' : ',("'}${name}","${path}","${hashAlgorithm}","${hash}")`;
+  }
   let variables = runs[0]!;
-  const add = (text: ByteString) => {
-    if (text !== '') variables = variables === '' ? text : `${variables},${text}`;
-  };
   for (let i = 0; i < gaps.length; i++) {
     const { name, value: own } = gaps[i]!;
     const value = given.env?.get(name) ?? own;
-    if (value !== undefined) add(pair(name, value));
-    add(runs[i + 1]!);
+    if (value !== undefined) {
+      variables = `${variables}${variables === '' ? '(' : ',('}${quoted(name)},${quoted(value)})`;
+    }
+    const run = runs[i + 1]!;
+    if (run !== '') variables = variables === '' ? run : `${variables},${run}`;
   }
-  return `Derive([${outputs.join(',')}],[${given.inputs}],${middle},[${variables}])`;
+  return `Derive([${outputs}],[${given.inputs}],${middle},[${variables}])`;
 }
 
 const needsEscape = /["\\\x00-\x1f]/;
 const otherControls = /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
+
+/** Adds what {@link quoted} gives, piece by piece where that is no more than the text itself. */
+function pushQuoted(pieces: ByteString[], text: ByteString): void {
+  if (needsEscape.test(text)) pieces.push(quoted(text));
+  else pieces.push('"', text, '"');
+}
 
 /** A string with `"`, `\`, newline, return and tab escaped, and nothing else. */
 function quoted(text: ByteString): ByteString {

@@ -1,11 +1,12 @@
 // Store paths, `/nix/store/<hash>-<name>`, and how each kind of them is computed from what it names.
 // Source: the Nix reference manual, protocols/store-path. The store directory is part of every hash; Guix's is /gnu/store.
-import { createHash } from 'node:crypto';
 import { type ByteString, fromByteString } from '../foundation/byte-string.ts';
-import { type Digest, digestToHex } from '../foundation/digest.ts';
+import { type Digest, digestToHex, sha256Hex } from '../foundation/digest.ts';
 import { TrimaranError } from '../foundation/error.ts';
 import { compressHash } from './hash-text.ts';
 import { writeNixBase32 } from './nix-base32.ts';
+import { sha256HexOfText, sha256OfText } from './sha256.ts';
+import { sortedOnce } from './sorted-once.ts';
 
 declare const storePathBrand: unique symbol;
 
@@ -209,29 +210,29 @@ export function outputPathName(name: ByteString, output: ByteString): ByteString
 
 /** What `builtins.placeholder` gives: stands for an output's path until it is known. */
 export function outputPlaceholder(output: ByteString): ByteString {
-  return `/${writeNixBase32(createHash('sha256').update(`nix-output:${output}`, 'latin1').digest())}`;
+  return `/${writeNixBase32(sha256OfText(`nix-output:${output}`))}`;
 }
 
 function makeStorePath(options: NamedPath & { readonly type: ByteString; readonly hash: string }): StorePath {
   const { type, hash, storeDirectory, name } = options;
   checkStorePathName(name);
-  const digest = createHash('sha256').update(`${type}:${hash}:${storeDirectory}:${name}`, 'latin1').digest();
+  const digest = sha256OfText(`${type}:${hash}:${storeDirectory}:${name}`);
   return `${storeDirectory}/${writeNixBase32(compressHash(digest, 20))}-${name}` as StorePath;
 }
 
 /** References are part of the type: sorted, each once, the path itself last as `self`. */
 function typeWithReferences(type: ByteString, { references, selfReference }: StoreReferences): ByteString {
   let result = type;
-  if (references !== undefined) for (const path of [...new Set(references)].sort()) result += `:${path}`;
+  if (references !== undefined) {
+    const sorted = sortedOnce(references);
+    for (let i = 0; i < sorted.length; i++) result += `:${sorted[i]!}`;
+  }
   return selfReference ? `${result}:self` : result;
 }
 
 function sha256Of(contents: ByteString | Uint8Array | Digest): string {
   if (typeof contents === 'object' && 'algorithm' in contents) return `sha256:${digestToHex(contents)}`;
-  const hash = createHash('sha256');
-  if (typeof contents === 'string') hash.update(contents, 'latin1');
-  else hash.update(contents);
-  return `sha256:${hash.digest('hex')}`;
+  return `sha256:${typeof contents === 'string' ? sha256HexOfText(contents) : sha256Hex(contents)}`;
 }
 
 function problemWithBaseName(baseName: ByteString): string | undefined {

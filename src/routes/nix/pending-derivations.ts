@@ -1,7 +1,7 @@
 // Derivations that an evaluation has made and that are not in the store yet. One package of nixpkgs takes a thousand;
 // a value that names none of them leaves nothing behind, and what is written is written once, inputs first.
-import { type Derivation, derivationPath } from '../../formats/derivation.ts';
-import type { StorePath } from '../../formats/store-path.ts';
+import { type Derivation, derivationReferences } from '../../formats/derivation.ts';
+import { makeTextPath, type StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 
@@ -26,10 +26,12 @@ export class PendingDerivations {
 
   /** Takes a derivation and its text; gives the path it will have. */
   add(derivation: Derivation, text: ByteString): StorePath {
-    const path = derivationPath(derivation, { storeDirectory: this.#store.storeDirectory, text });
+    const name = `${derivation.name}.drv`;
+    const references = derivationReferences(derivation);
+    const { storeDirectory } = this.#store;
+    const path = makeTextPath({ name, contents: text, references, storeDirectory });
     if (!this.#pending.has(path)) {
-      const references = [...new Set([...derivation.inputDrvs.keys(), ...derivation.inputSrcs])].sort();
-      this.#pending.set(path, { name: `${derivation.name}.drv`, text, derivation, references });
+      this.#pending.set(path, { name, text, derivation, references });
       for (const output of derivation.outputs.values()) this.#makers.set(output.path, path);
     }
     return path;

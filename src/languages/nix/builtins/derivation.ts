@@ -4,6 +4,8 @@
 import type { Derivation, DerivationOutput } from '../../../formats/derivation.ts';
 import { instantiateDerivation } from '../../../formats/derivation-hash.ts';
 import { parseHash, writeHash } from '../../../formats/hash-text.ts';
+import { sortedOnce } from '../../../formats/sorted-once.ts';
+import { SortedVariables, setVariable } from '../../../formats/sorted-variables.ts';
 import { checkStorePathName, type StorePath, writeMethodAndAlgorithm } from '../../../formats/store-path.ts';
 import type { ByteString } from '../../../foundation/byte-string.ts';
 import type { HashAlgorithm } from '../../../foundation/digest.ts';
@@ -30,7 +32,9 @@ import type { Builtin } from './builtin.ts';
 /** What is collected about a derivation while its attributes are gone through. */
 interface Draft {
   readonly name: ByteString;
-  readonly env: Map<ByteString, ByteString>;
+  /** Names and texts of the environment's variables, sorted by name. */
+  readonly variables: ByteString[];
+  readonly texts: ByteString[];
   readonly args: ByteString[];
   readonly context: ContextBuilder;
   builder: ByteString;
@@ -95,7 +99,8 @@ function makeDerivation(it: Interpreter, name: ByteString, attrs: Attrs): Value 
   const ignoreNulls = flag(it, attrs, '__ignoreNulls');
   const draft: Draft = {
     name,
-    env: new Map(),
+    variables: [],
+    texts: [],
     args: [],
     context: new ContextBuilder(),
     builder: '',
@@ -115,7 +120,7 @@ function makeDerivation(it: Interpreter, name: ByteString, attrs: Attrs): Value 
     const value = attrs.values[index]!;
     try {
       if (ignoreNulls && it.force(value, 0) === null) continue;
-      addAttribute(it, draft, { key, value, position: () => attrs.positionAt(index) });
+      addAttribute(it, draft, { key, value, attrs, index });
     } catch (thrown) {
       throw toNixError(thrown).addTrace(
         attrs.positionAt(index),
@@ -142,12 +147,19 @@ export function nameProblem(name: ByteString): ByteString {
 interface Attribute {
   readonly key: ByteString;
   readonly value: Slot;
-  /** Worked out only for a warning. */
-  readonly position: () => number;
+  /** Where it comes from, for warnings. */
+  readonly attrs: Attrs;
+  readonly index: number;
 }
 
 /** How values become environment variables. */
 const asVariable: CoerceOptions = { position: 0, errorContext: '', more: true };
+
+const asArgument: CoerceOptions = {
+  position: 0,
+  errorContext: 'while evaluating an element of the argument list',
+  more: true,
+};
 
 function addAttribute(it: Interpreter, draft: Draft, attribute: Attribute): void {
   const { key, value } = attribute;
@@ -164,13 +176,7 @@ function addAttribute(it: Interpreter, draft: Draft, attribute: Attribute): void
   }
   if (key === 'args') {
     for (const element of it.forceList(value, 0, '')) {
-      draft.args.push(
-        coerceToString(it, element, draft.context, {
-          position: 0,
-          errorContext: 'while evaluating an element of the argument list',
-          more: true,
-        }),
-      );
+      draft.args.push(coerceToString(it, element, draft.context, asArgument));
     }
     return;
   }
@@ -184,7 +190,9 @@ function addAttribute(it: Interpreter, draft: Draft, attribute: Attribute): void
       "setting structured attributes via '__json' is deprecated, and may be disallowed in future versions of Nix. Set '__structuredAttrs = true' instead.",
     );
   }
-  draft.env.set(key, text);
+  // They come sorted.
+  draft.variables.push(key);
+  draft.texts.push(text);
   switch (key) {
     case 'builder':
       draft.builder = text;
@@ -219,7 +227,7 @@ const ignoredWithStructuredAttrs = new Set([
   'maxClosureSize',
 ]);
 
-function addStructured(it: Interpreter, draft: Draft, { key, value, position }: Attribute): void {
+function addStructured(it: Interpreter, draft: Draft, { key, value, attrs, index }: Attribute): void {
   if (key === '__structuredAttrs') return;
   const json = valueToJson(it, value, draft.context, { position: 0, copyToStore: true });
   draft.json!.push(`${jsonString(key)}:${json}`);
@@ -252,7 +260,7 @@ function addStructured(it: Interpreter, draft: Draft, { key, value, position }: 
   if (ignoredWithStructuredAttrs.has(key)) {
     it.warnAt(
       `'structuredAttrs' disables the effect of the derivation attribute '${key}'; use 'outputChecks.<output>.${key}' instead`,
-      position(),
+      attrs.positionAt(index),
       { trace: `while evaluating derivation '${draft.name}'` },
     );
   }
@@ -292,34 +300,30 @@ function checkOutputs(it: Interpreter, outputs: readonly ByteString[]): ByteStri
 }
 
 /** The inputs that strings of the derivation refer to. */
-function inputsOf(
-  it: Interpreter,
-  context: ContextBuilder,
-): { inputDrvs: Map<StorePath, ByteString[]>; inputSrcs: StorePath[] } {
-  const inputDrvs = new Map<StorePath, Set<ByteString>>();
-  const inputSrcs = new Set<StorePath>();
+function inputsOf(it: Interpreter, context: ContextBuilder): Pick<Derivation, 'inputDrvs' | 'inputSrcs'> {
+  const inputDrvs = new Map<StorePath, ByteString[]>();
+  const inputSrcs: StorePath[] = [];
   const addOutput = (path: StorePath, output: ByteString) => {
     const outputs = inputDrvs.get(path);
-    if (outputs === undefined) inputDrvs.set(path, new Set([output]));
-    else outputs.add(output);
+    if (outputs === undefined) inputDrvs.set(path, [output]);
+    else if (!outputs.includes(output)) outputs.push(output);
   };
-  for (const text of context.context ?? []) {
+  context.context?.forEach((text) => {
     const element = parseContextElement(text);
-    if (element.kind === 'path') inputSrcs.add(element.path);
+    if (element.kind === 'path') inputSrcs.push(element.path);
     else if (element.kind === 'output') addOutput(element.path, element.output);
     else {
       // The whole closure of the derivation, and all outputs of every derivation in it.
       for (const path of closureOf(it, element.path)) {
-        inputSrcs.add(path);
+        inputSrcs.push(path);
         if (!path.endsWith('.drv')) continue;
         for (const output of it.host.readDerivation(path).outputs.keys()) addOutput(path, output);
       }
     }
-  }
-  return {
-    inputDrvs: new Map([...inputDrvs].map(([path, outputs]) => [path, [...outputs].sort()])),
-    inputSrcs: [...inputSrcs].sort(),
-  };
+  });
+  const sorted = new Map<StorePath, readonly ByteString[]>();
+  for (const path of sortedOnce(inputDrvs.keys())) sorted.set(path, sortedOnce(inputDrvs.get(path)!));
+  return { inputDrvs: sorted, inputSrcs: sortedOnce(inputSrcs) };
 }
 
 function closureOf(it: Interpreter, start: StorePath): Set<StorePath> {
@@ -337,8 +341,8 @@ function closureOf(it: Interpreter, start: StorePath): Set<StorePath> {
 }
 
 function instantiate(it: Interpreter, draft: Draft): Value {
-  const { name, env } = draft;
-  if (draft.json !== undefined) env.set('__json', `{${draft.json.join(',')}}`);
+  const { name, variables, texts } = draft;
+  if (draft.json !== undefined) setVariable(variables, texts, '__json', `{${draft.json.join(',')}}`);
   const { inputDrvs, inputSrcs } = inputsOf(it, draft.context);
   if (draft.builder === '') throw it.error('eval', "required attribute 'builder' missing");
   if (draft.system === '') throw it.error('eval', "required attribute 'system' missing");
@@ -354,10 +358,10 @@ function instantiate(it: Interpreter, draft: Draft): Value {
       throw it.error('eval', 'multiple outputs are not supported in fixed-output derivations');
     }
     outputs.set('out', fixedOutput(it, draft, draft.outputHash));
-    env.set('out', '');
+    setVariable(variables, texts, 'out', '');
   } else {
     for (const output of draft.outputs) {
-      env.set(output, '');
+      setVariable(variables, texts, output, '');
       outputs.set(output, { path: '', hashAlgorithm: '', hash: '' });
     }
   }
@@ -374,7 +378,7 @@ function instantiate(it: Interpreter, draft: Draft): Value {
     system: draft.system,
     builder: draft.builder,
     args: draft.args,
-    env,
+    env: new SortedVariables(variables, texts),
   };
   const { derivation: drv, text, hash } = instantiateDerivation(masked, hashing);
   const drvPath = it.host.writeDerivation(drv, text);
