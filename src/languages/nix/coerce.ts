@@ -45,6 +45,8 @@ export function coerceToString(
   return text;
 }
 
+const elementContext = 'while evaluating one element of the list';
+
 function coerceOther(
   it: Interpreter,
   value: Value,
@@ -75,7 +77,8 @@ function coerceOther(
     if (value instanceof NixFloat) return formatFixed(value.value);
     if (Array.isArray(value)) {
       let text = '';
-      const ofElement = { ...options, errorContext: 'while evaluating one element of the list' };
+      const ofElement: CoerceOptions =
+        options.errorContext === elementContext ? options : { ...options, errorContext: elementContext };
       // By index, as in all that runs often: iterators are slow in code that is not optimised yet.
       for (let index = 0; index < value.length; index++) {
         const element = value[index]!;

@@ -279,13 +279,40 @@ export function makeInteger(value: bigint): number | bigint | undefined {
   return value < minInt || value > maxInt ? undefined : value;
 }
 
+/** Up to so many are sorted by insertion. */
+const fewNames = 64;
+
 /** The attributes' indexes in the order of their names' bytes. */
 export function lexicographicOrder(attrs: Attrs, symbolNames: readonly ByteString[]): number[] {
   const { names } = attrs;
-  const indexes = new Map<ByteString, number>();
-  for (let i = 0; i < names.length; i++) indexes.set(symbolNames[names[i]!]!, i);
-  // Without a comparator strings are sorted by unit, which is by byte here, and much faster.
-  return [...indexes.keys()].sort().map((name) => indexes.get(name)!);
+  const count = names.length;
+  if (count > fewNames) {
+    const indexes = new Map<ByteString, number>();
+    for (let i = 0; i < count; i++) indexes.set(symbolNames[names[i]!]!, i);
+    // Without a comparator strings are sorted by unit, which is by byte here, and much faster.
+    return [...indexes.keys()].sort().map((name) => indexes.get(name)!);
+  }
+  const order: number[] = [];
+  const sorted: ByteString[] = [];
+  for (let i = 0; i < count; i++) {
+    const name = symbolNames[names[i]!]!;
+    let low = 0;
+    let high = i;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle]! < name) low = middle + 1;
+      else high = middle;
+    }
+    order.push(i);
+    sorted.push(name);
+    for (let j = i; j > low; j--) {
+      order[j] = order[j - 1]!;
+      sorted[j] = sorted[j - 1]!;
+    }
+    order[low] = i;
+    sorted[low] = name;
+  }
+  return order;
 }
 
 /** A set from entries in any order; of two entries with one name the last wins. */
@@ -295,7 +322,11 @@ export function attrsFromEntries(
 ): Attrs {
   const sorted = [...entries];
   if (sorted.length === 0) return emptyAttrs;
-  sorted.sort((a, b) => a[0] - b[0]);
+  for (let i = 1; i < sorted.length; i++) {
+    if (sorted[i - 1]![0] <= sorted[i]![0]) continue;
+    sorted.sort((a, b) => a[0] - b[0]);
+    break;
+  }
   const names: SymbolId[] = [];
   const values: Slot[] = [];
   const positions: Position[] = [];

@@ -2,7 +2,7 @@
 import { compareValues } from '../compare.ts';
 import { equalValues } from '../equality.ts';
 import type { Interpreter } from '../interpreter.ts';
-import { concatLists } from '../lists.ts';
+import { concatLists, joinLists } from '../lists.ts';
 import { sortStable } from '../sort.ts';
 import type { SymbolId } from '../symbols.ts';
 import { attrsFromEntries, emptyList, type List, PrimOp, type Slot, type Value } from '../values.ts';
@@ -10,27 +10,17 @@ import type { Builtin } from './builtin.ts';
 
 function anyOrAll(it: Interpreter, wanted: boolean): Builtin {
   const name = wanted ? 'any' : 'all';
+  const inPredicate = `while evaluating the first argument passed to builtins.${name}`;
+  const inList = `while evaluating the second argument passed to builtins.${name}`;
+  const inResult = `while evaluating the return value of the function passed to builtins.${name}`;
   return {
     name: `__${name}`,
     arity: 2,
     call: (predicate, list) => {
-      const fn = it.forceFunction(
-        predicate,
-        0,
-        `while evaluating the first argument passed to builtins.${name}`,
-      );
-      const elements = it.forceList(
-        list,
-        0,
-        `while evaluating the second argument passed to builtins.${name}`,
-      );
-      for (const element of elements) {
-        const result = it.forceBool(
-          it.call1(fn, element, 0),
-          0,
-          `while evaluating the return value of the function passed to builtins.${name}`,
-        );
-        if (result === wanted) return wanted;
+      const fn = it.forceFunction(predicate, 0, inPredicate);
+      const elements = it.forceList(list, 0, inList);
+      for (let i = 0; i < elements.length; i++) {
+        if (it.forceBool(it.call1(fn, elements[i]!, 0), 0, inResult) === wanted) return wanted;
       }
       return !wanted;
     },
@@ -60,10 +50,6 @@ function sort(it: Interpreter, comparator: Slot, list: Slot): Value {
 }
 
 export function listBuiltins(it: Interpreter): Builtin[] {
-  const functionArg = (slot: Slot, which: string, builtin: string): Value =>
-    it.forceFunction(slot, 0, `while evaluating the ${which} argument passed to builtins.${builtin}`);
-  const listArg = (slot: Slot, which: string, builtin: string): List =>
-    it.forceList(slot, 0, `while evaluating the ${which} argument passed to builtins.${builtin}`);
   return [
     anyOrAll(it, true),
     anyOrAll(it, false),
@@ -122,9 +108,9 @@ export function listBuiltins(it: Interpreter): Builtin[] {
       name: 'map',
       arity: 2,
       call: (fn, list) => {
-        const elements = listArg(list, 'second', 'map');
+        const elements = it.forceList(list, 0, 'while evaluating the second argument passed to builtins.map');
         if (elements.length === 0) return elements;
-        functionArg(fn, 'first', 'map');
+        it.forceFunction(fn, 0, 'while evaluating the first argument passed to builtins.map');
         const count = elements.length;
         const result: List = new Array(count);
         for (let i = 0; i < count; i++) result[i] = it.suspendCall(fn, elements[i]!);
@@ -135,20 +121,39 @@ export function listBuiltins(it: Interpreter): Builtin[] {
       name: '__filter',
       arity: 2,
       call: (fn, list) => {
-        const elements = listArg(list, 'second', 'filter');
+        const elements = it.forceList(
+          list,
+          0,
+          'while evaluating the second argument passed to builtins.filter',
+        );
         if (elements.length === 0) return elements;
-        const predicate = functionArg(fn, 'first', 'filter');
+        const predicate = it.forceFunction(
+          fn,
+          0,
+          'while evaluating the first argument passed to builtins.filter',
+        );
         const context =
           'while evaluating the return value of the filtering function passed to builtins.filter';
-        const kept = elements.filter((element) => it.forceBool(it.call1(predicate, element, 0), 0, context));
+        const kept: List = [];
+        for (let i = 0; i < elements.length; i++) {
+          const element = elements[i]!;
+          if (it.forceBool(it.call1(predicate, element, 0), 0, context)) kept.push(element);
+        }
         return kept.length === elements.length ? elements : kept;
       },
     },
     {
       name: '__elem',
       arity: 2,
-      call: (wanted, list) =>
-        listArg(list, 'second', 'elem').some((element) => equalValues(it, wanted, element, 0)),
+      call: (wanted, list) => {
+        const elements = it.forceList(
+          list,
+          0,
+          'while evaluating the second argument passed to builtins.elem',
+        );
+        for (let i = 0; i < elements.length; i++) if (equalValues(it, wanted, elements[i]!, 0)) return true;
+        return false;
+      },
     },
     {
       name: '__concatLists',
@@ -156,20 +161,33 @@ export function listBuiltins(it: Interpreter): Builtin[] {
       call: (lists) =>
         concatLists(
           it,
-          listArg(lists, 'first', 'concatLists'),
+          it.forceList(lists, 0, 'while evaluating the first argument passed to builtins.concatLists'),
           0,
           'while evaluating a value of the list passed to builtins.concatLists',
         ),
     },
-    { name: '__length', arity: 1, call: (list) => listArg(list, 'first', 'length').length },
+    {
+      name: '__length',
+      arity: 1,
+      call: (list) =>
+        it.forceList(list, 0, 'while evaluating the first argument passed to builtins.length').length,
+    },
     {
       name: "__foldl'",
       arity: 3,
       call: (op, start, list) => {
-        const fn = functionArg(op, 'first', 'foldlStrict');
-        const elements = listArg(list, 'third', 'foldlStrict');
+        const fn = it.forceFunction(
+          op,
+          0,
+          'while evaluating the first argument passed to builtins.foldlStrict',
+        );
+        const elements = it.forceList(
+          list,
+          0,
+          'while evaluating the third argument passed to builtins.foldlStrict',
+        );
         let accumulator: Slot = start;
-        for (const element of elements) accumulator = it.call2(fn, accumulator, element, 0);
+        for (let i = 0; i < elements.length; i++) accumulator = it.call2(fn, accumulator, elements[i]!, 0);
         return it.force(accumulator, 0);
       },
     },
@@ -185,7 +203,7 @@ export function listBuiltins(it: Interpreter): Builtin[] {
         if (count < 0 || count > 4294967295) {
           throw it.error('eval', `cannot create list of size ${count}`);
         }
-        functionArg(fn, 'first', 'genList');
+        it.forceFunction(fn, 0, 'while evaluating the first argument passed to builtins.genList');
         const result: List = new Array(Number(count));
         for (let i = 0; i < result.length; i++) result[i] = it.suspendCall(fn, i);
         return result;
@@ -195,8 +213,16 @@ export function listBuiltins(it: Interpreter): Builtin[] {
       name: '__partition',
       arity: 2,
       call: (fn, list) => {
-        const predicate = functionArg(fn, 'first', 'partition');
-        const elements = listArg(list, 'second', 'partition');
+        const predicate = it.forceFunction(
+          fn,
+          0,
+          'while evaluating the first argument passed to builtins.partition',
+        );
+        const elements = it.forceList(
+          list,
+          0,
+          'while evaluating the second argument passed to builtins.partition',
+        );
         const right: List = [];
         const wrong: List = [];
         for (const element of elements) {
@@ -218,8 +244,16 @@ export function listBuiltins(it: Interpreter): Builtin[] {
       name: '__groupBy',
       arity: 2,
       call: (fn, list) => {
-        const grouping = functionArg(fn, 'first', 'groupBy');
-        const elements = listArg(list, 'second', 'groupBy');
+        const grouping = it.forceFunction(
+          fn,
+          0,
+          'while evaluating the first argument passed to builtins.groupBy',
+        );
+        const elements = it.forceList(
+          list,
+          0,
+          'while evaluating the second argument passed to builtins.groupBy',
+        );
         const groups = new Map<SymbolId, List>();
         for (const element of elements) {
           const name = it.forceStringNoContext(
@@ -239,18 +273,27 @@ export function listBuiltins(it: Interpreter): Builtin[] {
       name: '__concatMap',
       arity: 2,
       call: (fn, list) => {
-        const mapping = functionArg(fn, 'first', 'concatMap');
-        const elements = listArg(list, 'second', 'concatMap');
+        const mapping = it.forceFunction(
+          fn,
+          0,
+          'while evaluating the first argument passed to builtins.concatMap',
+        );
+        const elements = it.forceList(
+          list,
+          0,
+          'while evaluating the second argument passed to builtins.concatMap',
+        );
         if (elements.length === 0) return emptyList;
-        const lists = elements.map((element) => {
-          const result = it.call1(mapping, element, 0);
-          return it.forceList(
+        const lists: List[] = new Array(elements.length);
+        for (let i = 0; i < lists.length; i++) {
+          const result = it.call1(mapping, elements[i]!, 0);
+          lists[i] = it.forceList(
             result,
             it.positionOf(result) || it.positionOf(fn),
             'while evaluating the return value of the function passed to builtins.concatMap',
           );
-        });
-        return ([] as List).concat(...lists);
+        }
+        return joinLists(lists);
       },
     },
   ];

@@ -45,19 +45,37 @@ function substring(it: Interpreter, startSlot: Slot, lengthSlot: Slot, text: Slo
 }
 
 function replaceStrings(it: Interpreter, fromSlot: Slot, toSlot: Slot, textSlot: Slot): Value {
-  const builtin = 'builtins.replaceStrings';
-  const fromList = it.forceList(fromSlot, 0, `while evaluating the first argument passed to ${builtin}`);
-  const toList = it.forceList(toSlot, 0, `while evaluating the second argument passed to ${builtin}`);
+  const fromList = it.forceList(
+    fromSlot,
+    0,
+    'while evaluating the first argument passed to builtins.replaceStrings',
+  );
+  const toList = it.forceList(
+    toSlot,
+    0,
+    'while evaluating the second argument passed to builtins.replaceStrings',
+  );
   if (fromList.length !== toList.length) {
-    throw it.error('eval', `'from' and 'to' arguments passed to ${builtin} have different lengths`);
+    throw it.error(
+      'eval',
+      "'from' and 'to' arguments passed to builtins.replaceStrings have different lengths",
+    );
   }
   const from = fromList.map((slot) =>
     textOf(
-      it.forceStringValue(slot, 0, `while evaluating one of the strings to replace passed to ${builtin}`),
+      it.forceStringValue(
+        slot,
+        0,
+        'while evaluating one of the strings to replace passed to builtins.replaceStrings',
+      ),
     ),
   );
   const context = new ContextBuilder();
-  const value = it.forceStringValue(textSlot, 0, `while evaluating the third argument passed to ${builtin}`);
+  const value = it.forceStringValue(
+    textSlot,
+    0,
+    'while evaluating the third argument passed to builtins.replaceStrings',
+  );
   if (value instanceof NixString) context.addAll(value.context);
   const text = textOf(value);
   const replacements: (ByteString | undefined)[] = [];
@@ -67,7 +85,7 @@ function replaceStrings(it: Interpreter, fromSlot: Slot, toSlot: Slot, textSlot:
     const to = it.forceStringValue(
       toList[index]!,
       0,
-      `while evaluating one of the replacement strings passed to ${builtin}`,
+      'while evaluating one of the replacement strings passed to builtins.replaceStrings',
     );
     if (to instanceof NixString) context.addAll(to.context);
     replacements[index] = textOf(to);
@@ -142,12 +160,9 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
       );
     }
   };
-  const textArg = (slot: Slot, which: string, builtin: string): ByteString =>
-    it.forceStringNoContext(slot, 0, `while evaluating the ${which} argument passed to builtins.${builtin}`);
-  const looseTextArg = (slot: Slot, which: string, builtin: string): ByteString =>
-    textOf(
-      it.forceStringValue(slot, 0, `while evaluating the ${which} argument passed to builtins.${builtin}`),
-    );
+  const textArg = (slot: Slot, context: ByteString): ByteString => it.forceStringNoContext(slot, 0, context);
+  const looseTextArg = (slot: Slot, context: ByteString): ByteString =>
+    textOf(it.forceStringValue(slot, 0, context));
   return [
     {
       name: 'toString',
@@ -177,27 +192,35 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
       name: '__match',
       arity: 2,
       call: (pattern, text) =>
-        withRegex(textArg(pattern, 'first', 'match'), (regex) => {
-          const match = regex.matchWhole(looseTextArg(text, 'second', 'match'));
-          return match === undefined ? null : groupsOf(match);
-        }),
+        withRegex(
+          textArg(pattern, 'while evaluating the first argument passed to builtins.match'),
+          (regex) => {
+            const match = regex.matchWhole(
+              looseTextArg(text, 'while evaluating the second argument passed to builtins.match'),
+            );
+            return match === undefined ? null : groupsOf(match);
+          },
+        ),
     },
     {
       name: '__split',
       arity: 2,
       call: (pattern, slot) =>
-        withRegex(textArg(pattern, 'first', 'split'), (regex) => {
-          const text = looseTextArg(slot, 'second', 'split');
-          const result: List = [];
-          let copied = 0;
-          for (const match of regex.matchAll(text)) {
-            result.push(text.slice(copied, match.index), groupsOf(match));
-            copied = match.index + match.groups[0]!.length;
-          }
-          if (result.length === 0) return [slot];
-          result.push(text.slice(copied));
-          return result;
-        }),
+        withRegex(
+          textArg(pattern, 'while evaluating the first argument passed to builtins.split'),
+          (regex) => {
+            const text = looseTextArg(slot, 'while evaluating the second argument passed to builtins.split');
+            const result: List = [];
+            let copied = 0;
+            for (const match of regex.matchAll(text)) {
+              result.push(text.slice(copied, match.index), groupsOf(match));
+              copied = match.index + match.groups[0]!.length;
+            }
+            if (result.length === 0) return [slot];
+            result.push(text.slice(copied));
+            return result;
+          },
+        ),
     },
     {
       name: '__concatStringsSep',
@@ -234,7 +257,9 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
       name: '__parseDrvName',
       arity: 1,
       call: (slot) => {
-        const { name, version } = parsePackageName(textArg(slot, 'first', 'parseDrvName'));
+        const { name, version } = parsePackageName(
+          textArg(slot, 'while evaluating the first argument passed to builtins.parseDrvName'),
+        );
         return attrsFromEntries([
           [it.symbols.name, name],
           [it.symbols.intern('version'), version],
@@ -245,14 +270,18 @@ export function stringBuiltins(it: Interpreter): Builtin[] {
       name: '__compareVersions',
       arity: 2,
       call: (first, second) => {
-        const left = textArg(first, 'first', 'compareVersions');
-        return compareVersions(left, textArg(second, 'second', 'compareVersions'));
+        const left = textArg(first, 'while evaluating the first argument passed to builtins.compareVersions');
+        return compareVersions(
+          left,
+          textArg(second, 'while evaluating the second argument passed to builtins.compareVersions'),
+        );
       },
     },
     {
       name: '__splitVersion',
       arity: 1,
-      call: (slot) => splitVersion(textArg(slot, 'first', 'splitVersion')),
+      call: (slot) =>
+        splitVersion(textArg(slot, 'while evaluating the first argument passed to builtins.splitVersion')),
     },
   ];
 }
