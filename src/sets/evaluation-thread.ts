@@ -13,8 +13,11 @@ import {
 
 /** Megabytes of stack: deep recursion is ordinary in functional languages. */
 const stackSizeMb = 900;
-/** Most of what evaluation makes is short-lived; with room for it, little is copied by the garbage collector. */
-const maxYoungGenerationSizeMb = 128;
+/**
+ * Much of what evaluation makes is short-lived; with room for it, little is copied by the garbage collector. More room
+ * costs more than it spares, for memory that is used for the first time is slow.
+ */
+const maxYoungGenerationSizeMb = 48;
 
 type Message<Answer> =
   | { readonly note: string }
