@@ -1,17 +1,17 @@
 // Everything one guix command works with: the store below /gnu/store, builders, and the thread that evaluates.
 import { readFileSync } from 'node:fs';
-import { MessageChannel, Worker } from 'node:worker_threads';
 import { guixStoreDirectory, type StorePath } from '../../formats/store-path.ts';
 import { bundledWorker } from '../../foundation/bundled-worker.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { Host } from '../../foundation/host.ts';
 import { ArchiveDraft } from '../../oci/archive-draft.ts';
-import { answerCalls, type CallHandlers, receiveError, type SentError } from '../../sets/blocking-calls.ts';
+import type { CallHandlers } from '../../sets/blocking-calls.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { prepareContents, prepareRelease, type ReleaseRequest } from '../../sets/debian/prepared-release.ts';
 import { realisePackagesOf } from '../../sets/debian/unpacked-packages.ts';
 import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
+import { EvaluationThread } from '../../sets/evaluation-thread.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
 import type { BuildContext, Builder } from '../../store/builder.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -24,8 +24,6 @@ import { buildPack } from './pack-builder.ts';
 import { buildProfile } from './profile-builder.ts';
 import { buildWithScheme } from './scheme-builder.ts';
 
-/** Megabytes of stack for the evaluating thread. */
-const stackSizeMb = 256;
 /** Milliseconds that a recipe's Scheme may run. */
 const timeLimit = 60_000;
 
@@ -55,6 +53,7 @@ export class GuixSession {
   readonly #setBuilders: SetBuilders;
   readonly #realiser: Realiser;
   readonly #draft: ArchiveDraft | undefined;
+  #thread: EvaluationThread<GuixRequest, GuixAnswer> | undefined;
 
   constructor(options: GuixSessionOptions) {
     const { host, log } = options;
@@ -87,6 +86,7 @@ export class GuixSession {
   }
 
   async close(): Promise<void> {
+    this.#endEvaluation();
     this.#setBuilders.close();
     await this.#draft?.discard();
   }
@@ -97,45 +97,41 @@ export class GuixSession {
     return this.#realiser.realise(drvPath);
   }
 
+  /** Starts the evaluating thread, which takes as long as much of what comes before evaluation. */
+  startEvaluation(): void {
+    this.#thread ??= new EvaluationThread<GuixRequest, GuixAnswer>({
+      name: 'guix-worker',
+      handlers: this.#handlers(),
+      note: (text) => this.host.progress.note(text),
+    });
+  }
+
   /** Evaluates in a thread of its own. Rejects with what evaluation throws. */
   async evaluate(action: GuixAction): Promise<GuixAnswer> {
     const { host } = this;
-    const { port1, port2 } = new MessageChannel();
-    const signal = new Int32Array(new SharedArrayBuffer(4));
-    answerCalls(port1, signal, this.#handlers());
-    const request: GuixRequest = {
-      root: this.store.root,
-      storeDirectory: this.store.storeDirectory,
-      build: sha256Hex(readFileSync(bundledWorker('guix-worker'))).slice(0, 16),
-      system: this.system,
-      cwd: host.cwd,
-      env: { ...host.env },
-      channelsFile: this.#options.channelsFile,
-      defaultSuite,
-      timeLimit,
-      action,
-    };
-    const worker = new Worker(bundledWorker('guix-worker'), {
-      workerData: { request, port: port2, signal },
-      transferList: [port2],
-      resourceLimits: { stackSizeMb, maxOldGenerationSizeMb: 4096 },
-    });
+    this.startEvaluation();
     try {
-      return await new Promise<GuixAnswer>((resolve, reject) => {
-        worker.on('message', (message: { note: string } | { answer: GuixAnswer } | { error: SentError }) => {
-          if ('note' in message) host.progress.note(message.note);
-          else if ('answer' in message) resolve(message.answer);
-          else reject(receiveError(message.error));
-        });
-        worker.once('error', reject);
-        worker.once('exit', (code) => reject(new Error(`the evaluating thread ended with code ${code}`)));
+      return await this.#thread!.ask({
+        root: this.store.root,
+        storeDirectory: this.store.storeDirectory,
+        build: sha256Hex(readFileSync(bundledWorker('guix-worker'))).slice(0, 16),
+        system: this.system,
+        cwd: host.cwd,
+        env: { ...host.env },
+        channelsFile: this.#options.channelsFile,
+        defaultSuite,
+        timeLimit,
+        action,
       });
-    } catch (error) {
-      void worker.terminate();
-      throw error;
     } finally {
-      port1.close();
+      this.#endEvaluation();
     }
+  }
+
+  /** Its memory is then free. */
+  #endEvaluation(): void {
+    this.#thread?.close();
+    this.#thread = undefined;
   }
 
   #handlers(): CallHandlers {

@@ -1,21 +1,8 @@
-// The thread that evaluates Scheme: gets a request, answers with what it made. What must wait for something is done by
-// the main thread.
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { blockingCaller, sendError } from '../../sets/blocking-calls.ts';
+// The thread that evaluates Scheme; see sets/evaluation-thread.ts.
+import { setFlagsFromString } from 'node:v8';
+import { serveEvaluation } from '../../sets/evaluation-thread.ts';
 import { evaluateGuix } from './evaluate-request.ts';
-import type { GuixRequest } from './evaluation-request.ts';
 
-const { request, port, signal } = workerData as {
-  readonly request: GuixRequest;
-  readonly port: MessagePort;
-  readonly signal: Int32Array;
-};
-try {
-  const answer = evaluateGuix(request, {
-    call: blockingCaller(port, signal),
-    note: (note) => parentPort?.postMessage({ note }),
-  });
-  parentPort?.postMessage({ answer });
-} catch (error) {
-  parentPort?.postMessage({ error: sendError(error) });
-}
+// Most of an evaluator's code runs too rarely to be worth optimising before the evaluation is over.
+setFlagsFromString('--interrupt-budget=1000000');
+serveEvaluation(evaluateGuix);

@@ -44,13 +44,14 @@ export async function buildProfile(context: BuildContext): Promise<void> {
   if (attributes.environment !== false) {
     const environment = readEnvironment(store, attributes.environment);
     const trees = (environment?.packages ?? []).map((item) => store.tree(item.tree));
-    sources.push({ prefix: '/usr/', tree: belowUsr(trees) });
+    sources.push({ prefix: '/usr/', trees, place: belowUsr });
   }
   for (const { path, debian } of attributes.entries) {
-    if (!debian) sources.push({ prefix: `${path}/`, tree: store.tree(path) });
+    if (!debian) sources.push({ prefix: `${path}/`, trees: [store.tree(path)], place: (inside) => inside });
   }
-  const entries = linkTrees(sources);
-  const variables = searchPathValues(attributes.searchPaths, output.path, entries, sources);
+  const wanted = new Set(attributes.searchPaths.flatMap(({ files }) => files.map(toByteString)));
+  const { entries, present } = linkTrees(sources, wanted);
+  const variables = searchPathValues(attributes.searchPaths, output.path, present);
   put(entries, 'manifest', manifestText(attributes));
   put(entries, 'etc/profile', variables.map(([name, value]) => `export ${name}="${value}"\n`).join(''));
   put(entries, searchPathFile, `${JSON.stringify(Object.fromEntries(variables))}\n`);
@@ -59,69 +60,66 @@ export async function buildProfile(context: BuildContext): Promise<void> {
 
 interface LinkSource {
   readonly prefix: string;
-  readonly tree: FileTree;
+  readonly trees: readonly FileTree[];
+  /** Where in the source a path of its trees lies; undefined outside of it. */
+  readonly place: (path: ByteString) => ByteString | undefined;
 }
 
-/** What packages have below /usr, each path once, folders as folders. */
-function belowUsr(trees: readonly FileTree[]): FileTree {
-  const entries = new Map<ByteString, TreeEntry>();
-  for (const tree of trees) {
-    for (const entry of tree) {
-      const path = entry.path.startsWith('usr/')
-        ? entry.path.slice(4)
-        : /^(bin|sbin|lib)\//.test(entry.path)
-          ? entry.path
-          : undefined;
-      if (path === undefined) continue;
-      const known = entries.get(path);
-      if (known === undefined || known.kind !== 'directory') entries.set(path, { ...entry, path });
-    }
-  }
-  return fileTree(entries.values());
+/** What packages have below /usr: Debian merges /bin and its like with it. */
+function belowUsr(path: ByteString): ByteString | undefined {
+  if (path.startsWith('usr/')) return path.slice(4);
+  return /^(bin|sbin|lib)\//.test(path) ? path : undefined;
 }
 
-/** Links into the sources: to a whole folder where one source has it, to what is in it where several do. */
-function linkTrees(sources: readonly LinkSource[]): Map<ByteString, TreeEntry> {
-  const folders = new Map<ByteString, Set<number>>();
-  sources.forEach(({ tree }, index) => {
-    for (const { path, kind } of tree) {
-      if (kind !== 'directory' || path === '') continue;
-      const owners = folders.get(path) ?? new Set();
-      folders.set(path, owners.add(index));
+/**
+ * Links into the sources: to a whole folder where one source has it, to what is in it where several do. And which of the
+ * `wanted` paths any source has.
+ */
+function linkTrees(
+  sources: readonly LinkSource[],
+  wanted: ReadonlySet<ByteString>,
+): { readonly entries: Map<ByteString, TreeEntry>; readonly present: ReadonlySet<ByteString> } {
+  const owners = new Map<ByteString, Set<number>>();
+  const present = new Set<ByteString>();
+  sources.forEach(({ trees, place }, index) => {
+    for (const entry of trees.flat()) {
+      const path = place(entry.path);
+      if (path === undefined || path === '') continue;
+      if (wanted.has(path)) present.add(path);
+      if (entry.kind !== 'directory') continue;
+      const known = owners.get(path);
+      if (known === undefined) owners.set(path, new Set([index]));
+      else known.add(index);
     }
   });
   const entries = new Map<ByteString, TreeEntry>([['', folder('')]]);
   // `etc` gets files of the profile's own.
-  const isShared = (path: ByteString) => path === 'etc' || (folders.get(path)?.size ?? 0) > 1;
-  for (const { prefix, tree } of sources) {
-    for (const entry of tree) {
-      const { path } = entry;
-      if (path === '' || entries.has(path)) continue;
-      const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
-      if (parent !== '' && entries.get(parent)?.kind !== 'directory') continue;
+  const isShared = (path: ByteString) => path === 'etc' || (owners.get(path)?.size ?? 0) > 1;
+  sources.forEach(({ prefix, trees, place }, index) => {
+    for (const entry of trees.flat()) {
+      const path = place(entry.path);
+      if (path === undefined || path === '' || entries.has(path)) continue;
+      const slash = path.lastIndexOf('/');
+      if (slash > 0 && entries.get(path.slice(0, slash))?.kind !== 'directory') continue;
+      // One tree of a source may have a link where another has the folder.
+      const isFolder = owners.get(path)?.has(index) === true;
       entries.set(
         path,
-        entry.kind === 'directory' && isShared(path)
-          ? folder(path)
-          : link(path, `${toByteString(prefix)}${path}`),
+        isFolder && isShared(path) ? folder(path) : link(path, `${toByteString(prefix)}${path}`),
       );
     }
-  }
+  });
   if (!entries.has('etc')) entries.set('etc', folder('etc'));
-  return entries;
+  return { entries, present };
 }
 
 function searchPathValues(
   paths: readonly SearchPath[],
   profile: string,
-  entries: ReadonlyMap<ByteString, TreeEntry>,
-  sources: readonly LinkSource[],
+  present: ReadonlySet<ByteString>,
 ): [string, string][] {
-  const exists = (file: string) =>
-    entries.has(toByteString(file)) ||
-    sources.some(({ tree }) => tree.some(({ path }) => path === toByteString(file)));
   return paths.flatMap(({ variable, files, separator }): [string, string][] => {
-    const found = files.filter(exists).map((file) => `${profile}/${file}`);
+    const found = files.filter((file) => present.has(toByteString(file))).map((file) => `${profile}/${file}`);
     if (found.length === 0) return [];
     return [[variable, separator === false ? found[0]! : found.join(separator)]];
   });
