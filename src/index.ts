@@ -61,6 +61,7 @@ export {
   type GuixBuildResult,
   type GuixSources,
 } from './routes/guix/build.ts';
+export { ignoredOptions, refusedOptions, refuseOptions } from './routes/guix/common-options.ts';
 export {
   describeChannels,
   searchForPackages,
@@ -69,7 +70,7 @@ export {
   writePackage,
 } from './routes/guix/describe.ts';
 export type { GuixSettings } from './routes/guix/evaluate.ts';
-export { hashForGuix } from './routes/guix/hash.ts';
+export { type GuixHashFormat, hashForGuix } from './routes/guix/hash.ts';
 export { readPackSettings } from './routes/guix/pack-options.ts';
 export { buildNix, linkResults, type NixBuildRequest, type NixBuildResult } from './routes/nix/build.ts';
 export { evaluateNix, type NixEvaluateRequest } from './routes/nix/evaluate.ts';

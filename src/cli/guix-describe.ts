@@ -17,7 +17,7 @@ export async function run(
       exitCode: 2,
     });
   }
-  const channels = await describeChannels({ host: context.host, settings: guixSettings(options) });
+  const channels = await describeChannels({ host: context.host, settings: guixSettings(context, options) });
   if (format === 'channels') context.print(writeChannels(channels));
   else if (format === 'json') context.print(JSON.stringify(channels, null, 2));
   else {

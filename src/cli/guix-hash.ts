@@ -1,9 +1,10 @@
 // `trimaran guix hash`: the hash that a recipe's (sha256 (base32 "…")) needs.
-import { type HashAlgorithm, type HashFormat, hashForGuix, TrimaranError } from '../index.ts';
+import { type GuixHashFormat, type HashAlgorithm, hashForGuix, TrimaranError } from '../index.ts';
 import type { CommandContext } from './context.ts';
 
-const formats: Readonly<Record<string, HashFormat>> = {
+const formats: Readonly<Record<string, GuixHashFormat>> = {
   'nix-base32': 'nix32',
+  base32: 'base32',
   base16: 'base16',
   hex: 'base16',
   hexadecimal: 'base16',
@@ -23,15 +24,17 @@ export async function run(
   const serializer =
     (options.serializer as string | undefined) ?? (options.recursive === true ? 'nar' : 'none');
   if (serializer !== 'nar' && serializer !== 'none') throw unknown('serializer', serializer, ['none', 'nar']);
-  const hash = hashForGuix({
-    directory: context.host.cwd,
-    path: args[0]!,
-    recursive: serializer === 'nar',
-    excludeVcs: options.excludeVcs === true,
-    algorithm: algorithm as HashAlgorithm,
-    format,
-  });
-  context.print(context.json ? JSON.stringify(hash) : hash);
+  for (const path of args) {
+    const hash = hashForGuix({
+      directory: context.host.cwd,
+      path,
+      recursive: serializer === 'nar',
+      excludeVcs: options.excludeVcs === true,
+      algorithm: algorithm as HashAlgorithm,
+      format,
+    });
+    context.print(context.json ? JSON.stringify(hash) : hash);
+  }
   return 0;
 }
 

@@ -10,7 +10,7 @@ export async function run(
 ): Promise<number> {
   const packages = await searchForPackages({
     host: context.host,
-    settings: guixSettings(options),
+    settings: guixSettings(context, options),
     patterns: args,
   });
   if (context.json) context.print(JSON.stringify(packages, null, 2));

@@ -10,7 +10,7 @@ export async function run(
 ): Promise<number> {
   const packages = await showPackages({
     host: context.host,
-    settings: guixSettings(options),
+    settings: guixSettings(context, options),
     specifications: args,
   });
   context.print(

@@ -7,6 +7,7 @@ import {
   type GuixSettings,
   type GuixSources,
   linkResult,
+  refuseOptions,
   TrimaranError,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
@@ -34,10 +35,12 @@ export function guixSources(
 }
 
 /** The settings that every guix command has. */
-export function guixSettings(options: Record<string, unknown>): GuixSettings {
+export function guixSettings(context: CommandContext, options: Record<string, unknown>): GuixSettings {
+  const loadPath = options.loadPath as readonly string[] | undefined;
   return {
     channelsFile: options.channelsFile as string | undefined,
     system: options.system as string | undefined,
+    loadPath: loadPath?.map((folder) => resolve(context.host.cwd, folder)),
   };
 }
 
@@ -47,11 +50,12 @@ export async function buildAndPrint(
   action: GuixBuildRequest['action'],
   options: Record<string, unknown>,
 ): Promise<number> {
+  refuseOptions(options);
   const onlyDerivation = options.derivation === true;
   const dryRun = options.dryRun === true;
   const results = await buildGuix({
     host: context.host,
-    settings: guixSettings(options),
+    settings: guixSettings(context, options),
     action,
     dryRun: dryRun || onlyDerivation,
     ...(Number(options.verbosity ?? 1) >= 2 ? { log: context.say } : {}),

@@ -2,6 +2,7 @@
 // before there is anything to evaluate, so that its start costs nothing while flakes are found and locked.
 import { MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { bundledWorker } from '../foundation/bundled-worker.ts';
+import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import {
   answerCalls,
   blockingCaller,
@@ -62,6 +63,7 @@ export class EvaluationThread<Request, Answer> {
     this.#idle = false;
     return new Promise((resolve, reject) => {
       const onExit = (code: number) => reject(new Error(`the evaluating thread ended with code ${code}`));
+      const onError = (error: Error) => reject(threadError(error));
       const onMessage = (message: Message<Answer>) => {
         if ('note' in message) {
           this.#note(message.note);
@@ -69,10 +71,11 @@ export class EvaluationThread<Request, Answer> {
         }
         this.#idle = true;
         worker.off('message', onMessage).off('error', reject).off('exit', onExit);
+        worker.off('message', onMessage).off('error', onError).off('exit', onExit);
         if ('answer' in message) resolve(message.answer);
         else reject(receiveError(message.error));
       };
-      worker.on('message', onMessage).once('error', reject).once('exit', onExit);
+      worker.on('message', onMessage).once('error', onError).once('exit', onExit);
       worker.postMessage(request);
     });
   }
@@ -82,6 +85,16 @@ export class EvaluationThread<Request, Answer> {
     if (this.#idle) this.#worker.postMessage(end);
     else void this.#worker.terminate();
   }
+}
+
+/** What ended a thread, as the user is told of it. */
+export function threadError(error: Error): Error {
+  if (systemErrorCode(error) !== 'ERR_WORKER_OUT_OF_MEMORY') return error;
+  return new TrimaranError({
+    code: 'evaluation/out-of-memory',
+    message: 'evaluating took more memory than there may be',
+    hint: 'look for a list or a string that grows without end',
+  });
 }
 
 /** The thread's own side: carries out each request with `evaluate`. Called once, by the thread's entry file. */

@@ -10,7 +10,7 @@ import { simpleFormat } from './library/ports.ts';
 import { registerLibraries } from './library/registry.ts';
 import { exceptionPlaces, UncaughtException } from './machine.ts';
 import type { Module } from './module.ts';
-import { Primitive } from './procedures.ts';
+import { Primitive, registers } from './procedures.ts';
 import { readErrorToTrimaran } from './reader.ts';
 import { type Laziness, Session } from './session.ts';
 import {
@@ -42,6 +42,8 @@ export interface EvaluateTextOptions {
   readonly lazy?: Laziness;
   /** Milliseconds after which the program is stopped with `scheme/interrupted`. */
   readonly timeout?: number;
+  /** False for text of the caller's own, which errors are not to point into. */
+  readonly places?: boolean;
 }
 
 /** An interpreter of Guile's language. */
@@ -133,6 +135,7 @@ export function createInterpreter(options: InterpreterOptions): Interpreter {
             file: evaluateOptions.file,
             module,
             lazy: evaluateOptions.lazy ?? 'none',
+            places: evaluateOptions.places ?? true,
           });
         } finally {
           session.machine.deadline = undefined;
@@ -146,7 +149,12 @@ export function createInterpreter(options: InterpreterOptions): Interpreter {
       return interpreter.evaluateText(Buffer.from(data).toString('utf8'), { ...evaluateOptions, file: path });
     },
     lookup: (module, name) => guarded(() => moduleNamed(module).variable(intern(name))?.force()),
-    callProcedure: (f, args) => guarded(() => session.machine.apply(f, args)),
+    callProcedure: (f, args) =>
+      guarded(() => {
+        // What the last program did is no place for what goes wrong now.
+        if (session.machine.isIdle) registers.place = undefined;
+        return session.machine.apply(f, args);
+      }),
     keepExpansions: () => session.expansions.keep(),
     write: (value) => guarded(() => writeText(value)),
     display: (value) => guarded(() => displayText(value)),
@@ -197,10 +205,12 @@ function exceptionToTrimaran(payload: Value): TrimaranError {
     interrupted: 'scheme/interrupted',
     unsupported: 'scheme/unsupported',
     'stack-overflow': 'scheme/stack-overflow',
+    'out-of-memory': 'scheme/out-of-memory',
     quit: 'scheme/quit',
     'misc-error': 'scheme/error',
   }[kind];
-  const hint = unbound === undefined ? undefined : didYouMean(unbound.name, unbound.module.visibleNames());
+  const hint =
+    unbound === undefined ? undefined : didYouMean(unbound.name, new Set(unbound.module.visibleNames()));
   return new TrimaranError({
     code: code ?? 'scheme/exception',
     message,

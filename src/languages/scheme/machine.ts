@@ -1,6 +1,7 @@
 // The machine: runs code over a heap of frames, and holds the dynamic state (winders, fluids, handlers).
 // Control operators follow Guile's manual: delimited continuations, dynamic-wind, exceptions with handlers that run
 // in the context of the raise. One machine evaluates one thing at a time.
+import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import {
   exceptionArgs,
   exceptionFromThrow,
@@ -142,6 +143,9 @@ class Escape {
   }
 }
 
+/** Frames on the heap that no sensible program needs: a recursion without end is stopped while there is memory left. */
+const DEEPEST = 10_000_000;
+
 /** Runs Scheme code. */
 export class Machine {
   dynamic: Dynamic = null;
@@ -153,6 +157,11 @@ export class Machine {
 
   constructor(now: () => number = Date.now) {
     this.now = now;
+  }
+
+  /** Whether nothing runs. */
+  get isIdle(): boolean {
+    return this.loops.length === 0;
   }
 
   /** Applies a procedure from native code and returns its value; escapes pass as JavaScript exceptions. */
@@ -223,10 +232,12 @@ export class Machine {
             for (let i = captured.length - 1; i >= 0; i--) {
               const frame = captured[i]!;
               frame.next = this.frames;
+              frame.depth = (this.frames?.depth ?? 0) + 1;
               this.frames = frame;
             }
             captured.length = 0;
             R.depth = depth;
+            if (this.frames !== null && this.frames.depth > DEEPEST) throw stackOverflow();
             value = R.code.body(R.env);
           } else {
             const frame: Frame = this.frames!;
@@ -268,31 +279,29 @@ export class Machine {
       return () => this.raise(payload, { continuable: false });
     }
     if (error instanceof RangeError && /call stack/i.test(error.message)) {
-      const payload = exceptionFromThrow(intern('stack-overflow'), [
-        false,
-        str('Stack overflow'),
-        false,
-        false,
-      ]);
+      const { payload } = stackOverflow();
       return () => this.raise(payload, { continuable: false });
     }
-    if (error instanceof TypeError || error instanceof RangeError) {
-      if (typeof process !== 'undefined' && process.env['DBG']) console.error(error.stack); // DEBUG
+    if (error instanceof RangeError) {
+      // A string, an array or an integer longer than there can be.
+      const { payload } = throwError('out-of-memory', false, str('Memory exhausted'), NIL, false);
+      return () => this.raise(payload, { continuable: false });
+    }
+    if (error instanceof TypeError) {
       // A library procedure was given something it looked into without asking: that is a type error of the program.
-      const payload = exceptionFromThrow(intern('wrong-type-arg'), [
-        false,
-        str('Wrong type argument: ~A'),
-        arrayToList([str(error.message)]),
-        false,
-      ]);
+      const { payload } = throwError('wrong-type-arg', false, str('Wrong type argument'), NIL, false);
       return () => this.raise(payload, { continuable: false });
     }
-    throw error;
+    throw isTrimaranError(error) && error.span === undefined && R.place !== undefined
+      ? withSpan(error, R.place)
+      : error;
   }
 
   /** Pushes a continuation frame; only control primitives and run-loop steps may. */
   push(frame: Frame): void {
     frame.next = this.frames;
+    frame.depth = (this.frames?.depth ?? 0) + 1;
+    if (frame.depth > DEEPEST) throw stackOverflow();
     this.frames = frame;
   }
 
@@ -620,6 +629,16 @@ export class Machine {
       () => entry.receive(exception),
     );
   }
+}
+
+/** An error of the host's, with the place in the program that led to it. */
+function withSpan(error: TrimaranError, span: Place): TrimaranError {
+  const { code, message, related, hint, report, exitCode, cause } = error;
+  return new TrimaranError({ code, message, span, related, hint, report, exitCode, cause });
+}
+
+function stackOverflow(): SchemeError {
+  return throwError('stack-overflow', false, str('Stack overflow'), false, false);
 }
 
 function isSystemError(error: unknown): error is Error & { errno: number; syscall: string } {

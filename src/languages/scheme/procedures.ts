@@ -17,6 +17,8 @@ export const CAPTURE: { readonly capture: true } = { capture: true };
 /** What remains to be done with a value: one link of a continuation on the heap. */
 export abstract class Frame {
   next: Frame | null = null;
+  /** Frames from here to the bottom. */
+  depth = 0;
   /** Continues with `value`; answers like a {@link Node}. */
   abstract resume(value: Value): Value;
   /** A fresh copy, for a continuation that is spliced elsewhere. */

@@ -38,7 +38,7 @@ const release: PreparedRelease = {
   },
 };
 
-function evaluate(expression: string) {
+function evaluate(expression: string, timeLimit = 5000) {
   const answer = evaluateGuix(
     {
       root,
@@ -48,8 +48,9 @@ function evaluate(expression: string) {
       cwd: root,
       env: {},
       channelsFile: undefined,
+      loadPath: [],
       defaultSuite: 'bookworm',
-      timeLimit: 5000,
+      timeLimit,
       action: {
         kind: 'build',
         wantSources: false,
@@ -184,6 +185,43 @@ describe('evaluateGuix', () => {
     }
     expect(caught).toMatchObject({ name: 'TrimaranError', code });
     expect((caught as Error).message).toContain(message);
+  });
+
+  it.each([
+    ['(specification->package "helo")', 1],
+    ['(list (packages->manifest (list (local-file "x"))))', 7],
+    [`(define p (package (name "x") (version "1") (source #f) (build-system 'copy) ${rest})) p`, 11],
+    [
+      `(define p (package (name "x") (version "1") (source (local-file "nowhere")) (build-system copy-build-system) ${rest})) p`,
+      11,
+    ],
+  ])('says where the error is in %s', (text, column) => {
+    // A line of its own for the recipe.
+    writeFileSync(join(root, 'recipe.scm'), `${modules}\n(use-modules (guix profiles))\n${text}`);
+    const line = modules.split('\n').length + 2;
+    expect(() => evaluate(`(load "${root}/recipe.scm")`)).toThrow(
+      expect.objectContaining({
+        span: expect.objectContaining({ file: join(root, 'recipe.scm'), line, column }),
+      }),
+    );
+  });
+
+  it.each([
+    ['(packages->manifest (list (package)))', 'did you forget (use-modules (guix packages))?'],
+    ['(list cpy-build-system)', 'did you mean copy-build-system, of (use-modules (guix build-system copy))?'],
+    ['(specification->pakage "x")', 'did you mean specification->package'],
+  ])('names the module of the unbound variable in %s', (text, hint) => {
+    expect(() => evaluate(text)).toThrow(
+      expect.objectContaining({ code: 'scheme/unbound-variable', hint: expect.stringContaining(hint) }),
+    );
+  });
+
+  it.each([
+    ['(define (f n) (+ 1 (f n))) (f 1)', 'scheme/stack-overflow', 'Stack overflow'],
+    ['(let loop ((s "abc")) (loop (string-append s s)))', 'scheme/out-of-memory', 'Memory exhausted'],
+    ['(expt 10 (expt 10 10))', 'scheme/out-of-memory', 'Memory exhausted'],
+  ])('stops %s before memory runs out', (text, code, message) => {
+    expect(() => evaluate(text, 60_000)).toThrow(expect.objectContaining({ code, message }));
   });
 
   it('keeps a million frames', () => {

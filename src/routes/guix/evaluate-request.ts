@@ -4,7 +4,8 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openContentsNames } from '../../debian/contents-names.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
-import { TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, type Span, TrimaranError } from '../../foundation/error.ts';
+import { nearestNames } from '../../foundation/nearest.ts';
 import { createInterpreter, type Interpreter } from '../../languages/scheme/interpreter.ts';
 import {
   arrayToList,
@@ -33,7 +34,7 @@ import type {
   GuixSources,
   PackSettings,
 } from './evaluation-request.ts';
-import { moduleSources } from './module-sources.ts';
+import { exportedNames, moduleSources } from './module-sources.ts';
 import { packRequest } from './pack-derivation.ts';
 import { definePrimitives, derivationOf } from './primitives.ts';
 import { createSchemeHost } from './scheme-host.ts';
@@ -70,6 +71,8 @@ class Evaluation {
   readonly #copied = new Set<string>();
   readonly #reads = new Set<string>();
   #isReplayable = true;
+  /** Of the package that is being lowered. */
+  readonly #place: { current: Value } = { current: false };
   readonly #folders = new Map<string, string>();
   #channels: readonly ChannelText[] = [];
   #reference: DebianReference;
@@ -88,6 +91,7 @@ class Evaluation {
       host: createSchemeHost({
         cwd: request.cwd,
         env: request.env,
+        loadPath: request.loadPath,
         now: () => performance.now() - this.#waited,
         note: (text) => world.note(text.replace(/\n$/, '')),
         expansions: join(request.root, 'expansions', request.build),
@@ -102,6 +106,7 @@ class Evaluation {
       interpreter: this.#interpreter,
       maker: this.#maker,
       system: request.system,
+      place: this.#place,
       debian: () => this.#openDebian(),
       addText: (name, text) => this.#addText(name, text),
       addPath: (path) => this.#addPath(path),
@@ -115,7 +120,7 @@ class Evaluation {
 
   run(): GuixAnswer {
     this.#readChannels();
-    const result = this.#result();
+    const result = this.#located(() => this.#result());
     this.#interpreter.keepExpansions();
     return {
       result,
@@ -144,6 +149,19 @@ class Evaluation {
         };
       case 'pack':
         return { kind: 'derivations', derivations: [described(this.#pack(action.sources, action.settings))] };
+    }
+  }
+
+  /** Errors of `work` say where the package stands that they are about, and which module a name comes from. */
+  #located<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      if (!isTrimaranError(error)) throw error;
+      const span = error.span ?? spanOf(this.#place.current);
+      const hint = moduleHint(error) ?? error.hint;
+      const { code, message, related, report, exitCode, cause } = error;
+      throw new TrimaranError({ code, message, span, related, hint, report, exitCode, cause });
     }
   }
 
@@ -286,7 +304,10 @@ class Evaluation {
 
   #procedure(module: readonly string[], name: string): Value {
     // Modules are loaded by being used.
-    this.#interpreter.evaluateText(`(resolve-interface '(${module.join(' ')}))`, { file: 'trimaran' });
+    this.#interpreter.evaluateText(`(resolve-interface '(${module.join(' ')}))`, {
+      file: 'trimaran',
+      places: false,
+    });
     return this.#interpreter.lookup(module, name);
   }
 
@@ -308,7 +329,7 @@ class Evaluation {
 
   #evaluateText(text: string, file: string, modules: string): Value {
     const interpreter = this.#interpreter;
-    interpreter.evaluateText(`(use-modules ${modules})`, { file: 'trimaran' });
+    interpreter.evaluateText(`(use-modules ${modules})`, { file: 'trimaran', places: false });
     const { session } = interpreter;
     const before = session.currentFile;
     session.currentFile = file;
@@ -420,6 +441,27 @@ class Evaluation {
       )
       .join(' ');
   }
+}
+
+/** The place that `%place!` was given. */
+function spanOf(place: Value): Span | undefined {
+  if (!(place instanceof Pair)) return undefined;
+  const [file, line, column] = listToArray(place);
+  return { file: (file as MString).text, line: line as number, column: (column as number) + 1 };
+}
+
+/** What to do about a name that a module of Guix has and the recipe does not use. */
+function moduleHint(error: TrimaranError): string | undefined {
+  if (error.code !== 'scheme/unbound-variable') return undefined;
+  const name = /^Unbound variable: (\S+)$/.exec(error.message)?.[1];
+  if (name === undefined) return undefined;
+  const exported = exportedNames();
+  const module = exported.get(name);
+  if (module !== undefined) return `did you forget (use-modules (${module}))?`;
+  const [near] = nearestNames(name, exported.keys(), 1);
+  // The names that the recipe sees are near enough when this is one of them.
+  if (near === undefined || error.hint?.includes(near) === true) return undefined;
+  return `did you mean ${near}, of (use-modules (${exported.get(near)}))?`;
 }
 
 /** What a file says; what is no file, or is not there, says nothing. */

@@ -12,6 +12,8 @@ export interface GuixSettings {
   readonly channelsFile?: string | undefined;
   /** `-s`: `x86_64-linux`. */
   readonly system?: string | undefined;
+  /** `-L`: absolute folders of Scheme modules. */
+  readonly loadPath?: readonly string[] | undefined;
 }
 
 /** Evaluates and hands the answer to `use`. Rejects with the errors of both. */
@@ -33,6 +35,7 @@ export async function withEvaluated<Result>(
     lock: place.lock,
     channelsFile: settings.channelsFile === undefined ? undefined : resolve(host.cwd, settings.channelsFile),
     system: settings.system,
+    loadPath: settings.loadPath,
     log: request.log,
     earlier: request.earlier,
   });

@@ -57,6 +57,8 @@ export interface GuixRequest {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute path of a channels file; the default channel when undefined. */
   readonly channelsFile: string | undefined;
+  /** Absolute folders where modules are looked for first. */
+  readonly loadPath: readonly string[];
   /** Suite of the default channel. */
   readonly defaultSuite: string;
   /** Milliseconds that Scheme may run. */

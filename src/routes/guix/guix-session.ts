@@ -38,6 +38,8 @@ export interface GuixSessionOptions {
   readonly channelsFile: string | undefined;
   /** `x86_64-linux`; this machine's unless given. */
   readonly system?: string | undefined;
+  /** Absolute folders of Scheme modules. */
+  readonly loadPath?: readonly string[] | undefined;
   /** Lines of build logs as they come. */
   readonly log?: ((line: string) => void) | undefined;
   /** An archive that the one to be packed may begin like. */
@@ -119,6 +121,7 @@ export class GuixSession {
         cwd: host.cwd,
         env: { ...host.env },
         channelsFile: this.#options.channelsFile,
+        loadPath: this.#options.loadPath ?? [],
         defaultSuite,
         timeLimit,
         action,

@@ -16,8 +16,11 @@ export interface GuixHashRequest {
   /** Leaves out folders of version control (`-x`). */
   readonly excludeVcs: boolean;
   readonly algorithm: HashAlgorithm;
-  readonly format: HashFormat;
+  readonly format: GuixHashFormat;
 }
+
+/** `base32` is that of RFC 4648 in small letters without padding; `nix32` is Nix's. */
+export type GuixHashFormat = Exclude<HashFormat, 'sri'> | 'base32';
 
 const vcsFolders = new Set(['.git', '.svn', '.hg', '.bzr', 'CVS', '.jj']);
 
@@ -37,7 +40,7 @@ export function hashForGuix(request: GuixHashRequest): string {
             : {}),
         }).digest
       : digestOf(algorithm, readFileSync(file));
-    return writeHash(digest, request.format);
+    return request.format === 'base32' ? writeBase32(digest.bytes) : writeHash(digest, request.format);
   } catch (cause) {
     const code = systemErrorCode(cause);
     if (code === undefined) throw cause;
@@ -49,4 +52,18 @@ export function hashForGuix(request: GuixHashRequest): string {
       cause,
     });
   }
+}
+
+const base32Digits = 'abcdefghijklmnopqrstuvwxyz234567';
+
+function writeBase32(bytes: Uint8Array): string {
+  let text = '';
+  let bits = 0;
+  let held = 0;
+  for (const byte of bytes) {
+    held = ((held << 8) | byte) & 0xfff;
+    bits += 8;
+    for (; bits >= 5; bits -= 5) text += base32Digits[(held >> (bits - 5)) & 31];
+  }
+  return bits === 0 ? text : text + base32Digits[(held << (5 - bits)) & 31];
 }

@@ -41,3 +41,14 @@ export const moduleSources: Readonly<Record<string, string>> = {
   'guix i18n': i18n,
   'guix licenses': licenses,
 };
+
+/** The names that modules export, each with the first that does: `copy-build-system` with `guix build-system copy`. */
+export function exportedNames(): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const [label, text] of Object.entries(moduleSources)) {
+    for (const name of /#:export\s*\(([^)]*)\)/.exec(text)?.[1]?.split(/\s+/) ?? []) {
+      if (!names.has(name)) names.set(name, label);
+    }
+  }
+  return names;
+}

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { GuixBuildRequest } from './build.ts';
+import { camelCase, ignoredOptions, refusedOptions, refuseOptions } from './common-options.ts';
 import { readPackSettings } from './pack-options.ts';
 
 const one = { type: 'string' } as const;
@@ -28,6 +29,14 @@ const packOptions = {
   expression: { ...many, short: 'e' },
   file: many,
   system: { ...one, short: 's' },
+  'load-path': { ...many, short: 'L' },
+  verbosity: { ...one, short: 'v' },
+  ...Object.fromEntries(
+    [...ignoredOptions, ...refusedOptions].map(({ long, short, takesValue }) => [
+      long,
+      { ...(takesValue ? one : flag), ...(short === undefined ? {} : { short }) },
+    ]),
+  ),
 } as const;
 
 /** Reads the words of the command. Throws `guix/bad-recipe` for anything that is no `guix pack`, and `guix/bad-option`. */
@@ -59,13 +68,17 @@ export function readPackCommand(host: Host, words: readonly string[]): GuixBuild
   }
   const list = (name: string) =>
     ((values as Record<string, unknown>)[name] as readonly string[] | undefined) ?? [];
-  const settings = readPackSettings(
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [camelCase(name), value])),
-  );
+  const options = Object.fromEntries(Object.entries(values).map(([name, value]) => [camelCase(name), value]));
+  refuseOptions(options);
+  const settings = readPackSettings(options);
   const here = (file: string) => resolve(host.cwd, file);
   return {
     host,
-    settings: { channelsFile, system: values.system as string | undefined },
+    settings: {
+      channelsFile,
+      system: options.system as string | undefined,
+      loadPath: values['load-path'] === undefined ? undefined : list('load-path').map(here),
+    },
     action: {
       kind: 'pack',
       settings,
@@ -77,10 +90,6 @@ export function readPackCommand(host: Host, words: readonly string[]): GuixBuild
       },
     },
   };
-}
-
-function camelCase(name: string): string {
-  return name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function badRecipe(words: readonly string[], why: string): TrimaranError {

@@ -27,6 +27,9 @@ describe('readPackSettings', () => {
     [{ symlink: ['/a'] }, 'guix/bad-option'],
     [{ symlink: ['a=b'] }, 'guix/bad-option'],
     [{ symlink: ['/../a=b'] }, 'guix/bad-option'],
+    [{ imageTag: 'Foo Bar' }, 'guix/bad-option'],
+    [{ imageTag: 'a:b:c' }, 'guix/bad-option'],
+    [{ imageTag: `a@sha256:${'0'.repeat(64)}` }, 'guix/bad-option'],
   ])('refuses %j', (options, code) => {
     expect(() => readPackSettings(options)).toThrow(expect.objectContaining({ code, exitCode: 2 }));
   });
@@ -49,6 +52,24 @@ describe('readPackCommand', () => {
       },
     });
   });
+
+  it('accepts what only says how to build, and folders of modules', () => {
+    const request = readPackCommand(
+      host,
+      'guix pack -K --no-grafts -c 2 --substitute-urls=x -L mods -v 2 -m manifest.scm'.split(' '),
+    );
+    expect(request.settings.loadPath).toEqual(['/project/mods']);
+    expect(request.action).toMatchObject({ sources: { manifests: ['/project/manifest.scm'] } });
+  });
+
+  it.each(['-RR', '--relocatable', '--with-input=a=b', '--target=x', '--tune'])(
+    'refuses %s by name',
+    (word) => {
+      expect(() => readPackCommand(host, ['guix', 'pack', word, 'hello'])).toThrow(
+        expect.objectContaining({ code: 'guix/unsupported-option' }),
+      );
+    },
+  );
 
   it.each(['guix shell python', 'guix time-machine pack', 'guix pack --nonsense'])('refuses %s', (text) => {
     expect(() => readPackCommand(host, text.split(' '))).toThrow(

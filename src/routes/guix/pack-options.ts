@@ -1,5 +1,7 @@
 // Options of `guix pack`, as a command line parser gives them, to settings.
-import { TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { didYouMean } from '../../foundation/nearest.ts';
+import { parseReference, type Reference } from '../../oci/reference.ts';
 import type { PackSettings } from './evaluation-request.ts';
 
 const foreignFormats = ['squashfs', 'deb', 'rpm', 'appimage'];
@@ -11,7 +13,7 @@ export function readPackSettings(options: Readonly<Record<string, unknown>>): Pa
   return {
     format: formatOf(text('format') ?? 'tarball'),
     compression: compressionOf(text('compression') ?? 'none'),
-    imageTag: text('imageTag'),
+    imageTag: imageTagOf(text('imageTag')),
     maxLayers: layersOf(text('maxLayers') ?? '100'),
     entryPoint: text('entryPoint')?.replace(/^\/+/, ''),
     entryPointArguments: list('entryPointArgument'),
@@ -35,12 +37,32 @@ function formatOf(text: string): PackSettings['format'] {
       exitCode: 2,
     });
   }
-  throw badOption(`${text}: unknown pack format`, 'use -f docker or -f tarball');
+  throw badOption(
+    `${text}: unknown pack format`,
+    didYouMean(text, ['docker', 'tarball']) ?? 'use -f docker or -f tarball',
+  );
+}
+
+/** Nothing is built for a name that no image can have. */
+function imageTagOf(tag: string | undefined): string | undefined {
+  if (tag === undefined) return undefined;
+  let reference: Reference;
+  try {
+    reference = parseReference(tag);
+  } catch (error) {
+    if (!isTrimaranError(error)) throw error;
+    throw badOption(`--image-tag: ${error.message}`, 'write NAME or NAME:TAG, such as areas_api:1.0');
+  }
+  if (reference.digest === undefined) return tag;
+  throw badOption(`--image-tag: ${tag} has a digest, which follows from the image`, 'write NAME or NAME:TAG');
 }
 
 function compressionOf(text: string): PackSettings['compression'] {
   if (text === 'none' || text === 'gzip' || text === 'zstd') return text;
-  throw badOption(`${text}: compressor not found`, 'use none, gzip or zstd');
+  throw badOption(
+    `${text}: compressor not found`,
+    didYouMean(text, ['none', 'gzip', 'zstd']) ?? 'use none, gzip or zstd',
+  );
 }
 
 function layersOf(text: string): number {

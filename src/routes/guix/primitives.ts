@@ -31,6 +31,8 @@ export interface PrimitiveWorld {
   readonly interpreter: Interpreter;
   readonly maker: DerivationMaker;
   readonly system: string;
+  /** Where the package stands that is being lowered, for errors: `(file line column)`, the column from 0, or #f. */
+  readonly place: { current: Value };
   /** The channel, opened when first asked for. */
   readonly debian: () => DebianChannel;
   readonly addText: (name: string, text: string) => string;
@@ -73,6 +75,12 @@ export function definePrimitives(world: PrimitiveWorld): void {
         message: text(message),
         ...(hint instanceof MString ? { hint: hint.text } : {}),
       });
+    },
+    // Where the package stands that is being lowered; gives what it was before.
+    '%place!': (place: Value) => {
+      const before = world.place.current;
+      world.place.current = place;
+      return before;
     },
     '%system': () => str(world.system),
     '%add-text': (name: Value, content: Value) => str(world.addText(text(name), text(content))),

@@ -70,7 +70,7 @@ export function runBuilder(request: BuilderRequest, log: (line: string) => void)
   });
   interpreter.addModuleSource(['guix', 'build', 'utils'], buildUtils);
   try {
-    interpreter.evaluateText('(use-modules (guix build utils))', { file: 'trimaran' });
+    interpreter.evaluateText('(use-modules (guix build utils))', { file: 'trimaran', places: false });
     interpreter.evaluateText(request.expression, { file: 'builder', timeout: request.timeLimit });
   } finally {
     if (line !== '') log(line);

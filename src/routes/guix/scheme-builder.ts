@@ -5,6 +5,7 @@ import { bundledWorker } from '../../foundation/bundled-worker.ts';
 import { fromByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import { receiveError, type SentError } from '../../sets/blocking-calls.ts';
+import { threadError } from '../../sets/evaluation-thread.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import type { BuilderRequest } from './builder-request.ts';
 
@@ -57,7 +58,7 @@ function runInThread(request: BuilderRequest, { log, signal }: BuildContext): Pr
       else if ('done' in message) resolve();
       else reject(receiveError(message.error));
     });
-    worker.once('error', reject);
+    worker.once('error', (error) => reject(threadError(error)));
     worker.once('exit', (code) => reject(new Error(`the building thread ended with code ${code}`)));
   })
     .catch((error) => {

@@ -12,6 +12,8 @@ const packageModuleFolder = '/trimaran/package-modules';
 export interface SchemeHostOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Folders of modules of the user's own. */
+  readonly loadPath: readonly string[];
   /** Milliseconds that count against a program's time. */
   readonly now: () => number;
   readonly note: (text: string) => void;
@@ -35,7 +37,7 @@ export function createSchemeHost(options: SchemeHostOptions): SchemeHost {
     cwd,
     env: options.env,
     now: options.now,
-    loadPath: [packageModuleFolder],
+    loadPath: [...options.loadPath, packageModuleFolder],
     readFile: (path) => {
       if (path.startsWith(`${packageModuleFolder}/`)) {
         const text = options.moduleText(path.slice(packageModuleFolder.length + 1));

@@ -189,9 +189,17 @@
 
 (define (package-derivation package)
   (or (hashq-ref derivations package)
-      (let ((derivation (make-derivation package)))
+      (let* ((before (%place! (place-of package)))
+             (derivation (make-derivation package)))
+        (%place! before)
         (hashq-set! derivations package derivation)
         derivation)))
+
+;; As errors show it.
+(define (place-of package)
+  (let ((location (package-location package)))
+    (and location
+         (list (location-file location) (location-line location) (location-column location)))))
 
 (define (make-derivation package)
   (let ((system (package-build-system package)))
@@ -232,7 +240,9 @@
             (%debian-environment (package-full-name package "-") (package-debian-names package))))))
 
 (define (debian-package? object)
-  (and (package? object) (eq? (build-system-name (package-build-system object)) 'debian)))
+  (and (package? object)
+       (build-system? (package-build-system object))
+       (eq? (build-system-name (package-build-system object)) 'debian)))
 
 (define (package-debian-names package) (assq-ref (package-properties package) 'debian-packages))
 
