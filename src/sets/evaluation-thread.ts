@@ -70,7 +70,6 @@ export class EvaluationThread<Request, Answer> {
           return;
         }
         this.#idle = true;
-        worker.off('message', onMessage).off('error', reject).off('exit', onExit);
         worker.off('message', onMessage).off('error', onError).off('exit', onExit);
         if ('answer' in message) resolve(message.answer);
         else reject(receiveError(message.error));

@@ -207,7 +207,7 @@ describe('evaluateGuix', () => {
   });
 
   it.each([
-    ['(packages->manifest (list (package)))', 'did you forget (use-modules (guix packages))?'],
+    ['(list copy-build-system)', 'did you forget (use-modules (guix build-system copy))?'],
     ['(list cpy-build-system)', 'did you mean copy-build-system, of (use-modules (guix build-system copy))?'],
     ['(specification->pakage "x")', 'did you mean specification->package'],
   ])('names the module of the unbound variable in %s', (text, hint) => {
