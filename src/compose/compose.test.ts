@@ -167,8 +167,10 @@ describe('loadComposeProject', () => {
     ports: ["80", "8000:81"]
     volumes: ["d:/d", "e:/e"]
     dns: 1.1.1.1
-    depends_on: [b]
+    depends_on: [old]
   b: { image: b }
+  old: { image: old, profiles: [never] }
+volumes: { e: }
 `,
       'compose.override.yaml': `services:
   a:
@@ -185,8 +187,8 @@ describe('loadComposeProject', () => {
     });
     const project = await load();
     expect(project.files).toHaveLength(2);
-    const [a, c] = project.services;
-    expect(project.services.map((service) => service.name)).toEqual(['a', 'c']);
+    const [a, , c] = project.services;
+    expect(project.services.map((service) => service.name)).toEqual(['a', 'old', 'c']);
     expect([...a!.build!.args].map(([name, value]) => [name, value.value])).toEqual([
       ['X', '1'],
       ['Y', '2'],
@@ -504,5 +506,53 @@ describe('checkOverrides', () => {
       kindOf: (path: string) => (path === '/b/serve' ? ('file' as const) : undefined),
     };
     expect(checkOverrides(service, found)).toEqual([]);
+  });
+});
+
+describe('names that nothing declares', () => {
+  const load = async (yaml: string) => {
+    writeFileSync(join(directory, 'compose.yaml'), yaml);
+    return loadComposeProject({ directory, environment: {} });
+  };
+  it.each([
+    ['depends_on: [dbb]', 4, 'did you mean db?'],
+    ['depends_on: { cache: { condition: service_started } }', 4, 'add it to `services:`; there are a, db'],
+    ['network_mode: "service:other"', 4, 'add it to `services:`; there are a, db'],
+    ['links: ["other:alias"]', 4, 'add it to `services:`; there are a, db'],
+    ['volumes: ["data:/d"]', 4, 'declare it: `volumes: { data: {} }` at the top of the file'],
+    [
+      'volumes: [{ type: volume, source: data, target: /d }]',
+      4,
+      'declare it: `volumes: { data: {} }` at the top of the file',
+    ],
+    ['networks: { bck: null }', 4, 'did you mean back?'],
+    ['secrets: [s]', 4, 'declare it: `secrets: { s: {} }` at the top of the file'],
+    ['configs: [{ source: c, target: /c }]', 4, 'declare it: `configs: { c: {} }` at the top of the file'],
+  ])('%s', async (line, at, hint) => {
+    const yaml = `services:\n  a:\n    image: a\n    ${line}\n  db: { image: d }\nnetworks: { back: }\n`;
+    await expect(load(yaml)).rejects.toMatchObject({ code: 'compose/undefined', span: { line: at }, hint });
+  });
+
+  it('are found in other files, in networks of their own, and where nothing is required', async () => {
+    writeFileSync(join(directory, 'more.yaml'), 'services: { db: { image: d } }\nvolumes: { data: }\n');
+    const project = await load(`include: [more.yaml]
+services:
+  a:
+    image: a
+    depends_on: { db: {}, later: { required: false } }
+    volumes: ["data:/d", "/anonymous", "./here:/h", { type: tmpfs, target: /t }]
+    networks: [default]
+    network_mode: host
+`);
+    expect(project.services.map(({ name }) => name)).toEqual(['db', 'a']);
+    await expect(load('a:\n  image: a\n  volumes: ["data:/d"]\n')).resolves.toBeDefined();
+  });
+
+  it('are nothing to an empty file, nor to several documents in one', async () => {
+    await expect(load('# nothing\n')).rejects.toMatchObject({ code: 'compose/invalid' });
+    await expect(load('services: { a: { image: x } }\n---\nservices: {}\n')).rejects.toMatchObject({
+      code: 'compose/yaml',
+      span: { line: 2 },
+    });
   });
 });

@@ -45,10 +45,10 @@ const mostNodes = 200_000;
 const deepest = 64;
 
 /**
- * Reads YAML text into a tree; an empty file is an empty map.
+ * Reads YAML text into a tree.
  *
  * Throws `compose/yaml` for what is not YAML, `compose/too-large` for nesting or aliases without end, and
- * `compose/invalid` when the top is no mapping.
+ * `compose/invalid` when the file is empty or its top no mapping.
  */
 export function parseConfig(text: string, file: string): ConfigMap {
   const lines = new LineCounter();
@@ -63,7 +63,7 @@ export function parseConfig(text: string, file: string): ConfigMap {
     document = parseDocument<ParsedNode>(text, {
       lineCounter: lines,
       customTags: customTags as never,
-      logLevel: 'silent',
+      logLevel: 'error',
       prettyErrors: false,
     });
   } catch (error) {
@@ -84,7 +84,7 @@ export function parseConfig(text: string, file: string): ConfigMap {
   const converter = new Converter(file, lines, document);
   const root = document.contents === null ? undefined : converter.convert(document.contents, 0);
   if (root === undefined || (root.kind === 'scalar' && root.value === null)) {
-    return { kind: 'map', entries: new Map(), span: start };
+    throw invalidAt(start, 'the file is empty');
   }
   if (root.kind !== 'map') throw invalidAt(root.span, 'a compose file is a mapping with `services:`');
   return root;

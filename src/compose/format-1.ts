@@ -21,7 +21,8 @@ export function fromFormat1(root: ConfigMap): ConfigMap {
   const services = new Map(entries.map(([name, entry]) => [name, serviceEntry(entry)] as const));
   return {
     ...root,
-    entries: new Map([
+    entries: new Map<string, ConfigEntry>([
+      ['version', { keySpan: root.span, value: { kind: 'scalar', value: '1', span: root.span } }],
       ['services', { keySpan: root.span, value: { kind: 'map', entries: services, span: root.span } }],
     ]),
   };

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { type Span, systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import { didYouMean } from '../foundation/nearest.ts';
+import { checkReferences } from './check-references.ts';
 import {
   type ConfigEntry,
   type ConfigMap,
@@ -69,6 +70,7 @@ export async function loadComposeProject(options: LoadComposeOptions): Promise<C
   const lookUp: VariableLookup = (name) => options.environment[name] ?? variables.get(name);
   const loader = new Loader(directory, lookUp);
   const root = await loader.loadMerged(paths, projectDirectory);
+  checkReferences(root);
   const named = scalarText(childOf(root, 'name'));
   const name = projectName(
     [options.projectName, lookUp('COMPOSE_PROJECT_NAME'), named],
