@@ -269,7 +269,7 @@ async function extras(
       ? await measureRecipe(host, {
           ...choice,
           purpose: measure ? 'times' : 'verify',
-          changes: needs === undefined ? undefined : fileToChange(needs, project),
+          changes: needs === undefined ? undefined : fileToChange(needs),
         })
       : undefined;
   return {
@@ -295,10 +295,9 @@ function verdict(
 }
 
 /** A source file that the image takes from the project; code rather than a lock or recipe. */
-function fileToChange(needs: ImageNeeds, project: ComposeProject): string | undefined {
+function fileToChange(needs: ImageNeeds): string | undefined {
   for (const { value } of needs.sources) {
     if (value.kind !== 'local' || !existsSync(value.path)) continue;
-    if (relative(project.directory, value.path).startsWith('..')) continue;
     const found = statSync(value.path).isFile() ? value.path : firstCode(value.path, 0);
     if (found !== undefined) return found;
   }

@@ -1,9 +1,9 @@
 // How long building a recipe takes with nothing, with everything, and after one file changed, and whether it gives the
 // same image twice. All of it happens in a copy of the project with a cache of its own; the project is not touched.
-import { appendFileSync, cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { appendFileSync, existsSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { buildProject } from '../../compose/build-project.ts';
-import { loadComposeProject } from '../../compose/load.ts';
 import { systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { defaultNixSettings } from '../../routes/nix/settings.ts';
@@ -11,6 +11,7 @@ import { trimaranRoot } from '../../sets/cache-root.ts';
 import { removeDiskTree } from '../../store/disk-tree.ts';
 import { StagingArea } from '../../store/stage.ts';
 import { problemOf, type RecipeChoice } from './build-recipe.ts';
+import { copyProject } from './copy-project.ts';
 
 export interface Measurement {
   /** Milliseconds; absent when it was not asked for. */
@@ -38,19 +39,16 @@ export async function measureRecipe(
   const root = new StagingArea(join(trimaranRoot(host), 'staging')).freshPath();
   const cache = join(root, 'cache');
   try {
-    const directory = join(root, 'project');
-    await copyProject(host, options, directory);
+    const { project: copy, placeOf } = await copyProject(
+      host,
+      { project, service, kind },
+      join(root, 'project'),
+    );
     if (purpose === 'verify') {
       const downloads = join(trimaranRoot(host), 'debian');
-      if (existsSync(downloads)) cpSync(downloads, join(cache, 'trimaran/debian'), { recursive: true });
+      if (existsSync(downloads)) await cp(downloads, join(cache, 'trimaran/debian'), { recursive: true });
     }
-    const copy = await loadComposeProject({
-      directory,
-      environment: host.env,
-      projectName: project.name,
-      files: project.files.map((file) => join(directory, relative(project.directory, file))),
-    });
-    const inside: Host = { ...host, cwd: directory, env: { ...host.env, XDG_CACHE_HOME: cache } };
+    const inside: Host = { ...host, cwd: copy.directory, env: { ...host.env, XDG_CACHE_HOME: cache } };
     const build = async ({ cold }: { readonly cold: boolean }) => {
       const before = performance.now();
       const [built] = await buildProject({
@@ -66,7 +64,7 @@ export async function measureRecipe(
     const cold = await build({ cold: true });
     if (purpose === 'verify') return { configDigest: cold.digest };
     const warm = await build({ cold: false });
-    const file = changes === undefined ? undefined : join(directory, relative(project.directory, changes));
+    const file = changes === undefined ? undefined : placeOf(changes);
     if (file === undefined || !existsSync(file))
       return { cold: cold.milliseconds, warm: warm.milliseconds, configDigest: cold.digest };
     appendFileSync(file, '\n');
@@ -92,45 +90,5 @@ function removeCopy(root: string): void {
     } catch (error) {
       if (systemErrorCode(error) === undefined || attempt >= 5) throw error;
     }
-  }
-}
-
-/** Flakes see what git tracks; other recipes see what it does not ignore. */
-async function copyProject(host: Host, { project, kind }: RecipeChoice, directory: string): Promise<void> {
-  const git = host.which('git');
-  const listed =
-    git === undefined
-      ? undefined
-      : await host.run({
-          command: git,
-          args: [
-            '-C',
-            project.directory,
-            'ls-files',
-            '-z',
-            '-c',
-            ...(kind === 'nix' ? [] : ['-o', '--exclude-standard']),
-          ],
-          env: { PATH: host.env.PATH ?? '', HOME: host.env.HOME ?? '/' },
-        });
-  const names =
-    listed?.stdout
-      .toString('utf8')
-      .split('\0')
-      .filter((name) => name !== '') ?? [];
-  mkdirSync(directory, { recursive: true });
-  if (listed?.exitCode !== 0 || names.length === 0) {
-    cpSync(project.directory, directory, {
-      recursive: true,
-      verbatimSymlinks: true,
-      filter: (path) => !/\/(?:\.git|node_modules|result[^/]*)$/.test(path),
-    });
-    return;
-  }
-  for (const name of names) {
-    const from = join(project.directory, name);
-    if (!existsSync(from) || statSync(from).isDirectory()) continue;
-    mkdirSync(dirname(join(directory, name)), { recursive: true });
-    cpSync(from, join(directory, name), { verbatimSymlinks: true });
   }
 }
