@@ -39,6 +39,7 @@ export {
   packageTable,
   remarksOn,
   type Table,
+  unreadDatabase,
 } from './inspect/compare/table.ts';
 export { type Conversion, convertRecipe } from './inspect/convert/convert.ts';
 export { examineMachine, type MachineFinding } from './inspect/machine.ts';

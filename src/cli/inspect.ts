@@ -8,6 +8,7 @@ import {
   imageHtml,
   openImage,
   TrimaranError,
+  unreadDatabase,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
 import { writePage } from './write-page.ts';
@@ -57,6 +58,7 @@ function printImage(context: CommandContext, { names, facts }: ExaminedImage): v
       `  ${pc.dim(layer.diffId.slice(7, 19))} ${megabytes(layer.size).padStart(9)}  ${shorten(layer.label)}`,
     );
   }
+  for (const path of facts.unread) context.print(pc.yellow(unreadDatabase(path)));
   if (facts.packages.length > 0) {
     context.print(pc.dim(`packages (${facts.packages.length})`));
     for (const item of facts.packages) context.print(`  ${item.name.padEnd(32)} ${item.version}`);

@@ -1,11 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import { createImage } from '../../oci/image.ts';
 import { writeLayer } from '../../oci/layer-write.ts';
 import { examineImage, imagePaths } from './image-facts.ts';
+import { readRpmDatabase } from './rpm-database.ts';
+import { readRpmHeader } from './rpm-header.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -104,6 +108,86 @@ it('tells packages, whose files are whose, and what deserves a look', async () =
   expect(imagePaths(host, made.configDigest)).toContain('usr/bin/alpha');
   // The second time nothing is read but what was kept.
   expect((await examineImage(host, made)).facts).toEqual(facts);
+});
+
+const databases = JSON.parse(
+  readFileSync(new URL('../../../test/resources/rpm-databases.json', import.meta.url), 'utf8'),
+) as Record<'sqlite' | 'berkeley', string>;
+const database = (kind: 'sqlite' | 'berkeley') =>
+  brotliDecompressSync(Buffer.from(databases[kind], 'base64'));
+const binary = (path: string, bytes: Buffer): TreeEntry => ({
+  ...(file(path, '') as Extract<TreeEntry, { kind: 'file' }>),
+  content: { kind: 'bytes', bytes: Buffer.from(bytes) },
+});
+
+/** The same headers in rpm's own form of a database. */
+function slots(blobs: readonly Buffer[]): Buffer {
+  const pages = [Buffer.alloc(4096)];
+  pages[0]!.write('RpmP', 0, 'latin1');
+  pages[0]!.writeUInt32LE(1, 12);
+  let at = 4096;
+  for (const [index, blob] of blobs.entries()) {
+    const slot = 32 + index * 16;
+    pages[0]!.write('Slot', slot, 'latin1');
+    pages[0]!.writeUInt32LE(index + 1, slot + 4);
+    pages[0]!.writeUInt32LE(at / 16, slot + 8);
+    const head = Buffer.alloc(16);
+    head.write('BlbS', 0, 'latin1');
+    head.writeUInt32LE(blob.length, 12);
+    pages.push(head, blob, Buffer.alloc((16 - (blob.length % 16)) % 16));
+    at += 16 + blob.length + pages.at(-1)!.length;
+  }
+  return Buffer.concat(pages);
+}
+
+it.each([
+  ['usr/lib/sysimage/rpm/rpmdb.sqlite', () => database('sqlite')],
+  ['var/lib/rpm/Packages', () => database('berkeley')],
+  ['usr/lib/sysimage/rpm/Packages.db', () => slots(readRpmDatabase(database('sqlite'))!)],
+])('reads what rpm keeps in %s', async (path, bytes) => {
+  const made = await image([
+    binary(path, bytes()),
+    file('usr/share/alpha/f1', '1234'),
+    file('usr/share/gamma/f30', '12'),
+    file('etc/os-release', `ID=fedora\nVERSION_ID=${path.length}\n`),
+  ]);
+  const { facts } = await examineImage({ env: { XDG_CACHE_HOME: join(folder, 'cache') } }, made);
+  expect(facts.unread).toEqual([]);
+  expect(facts.packages).toMatchObject([
+    { manager: 'rpm', name: 'alpha', version: '1.2-3', architecture: 'x86_64', size: 4, depends: [] },
+    { name: 'beta', version: '2:1.2-3', depends: ['alpha', 'gamma'], licences: ['MIT and GPLv2+'] },
+    { name: 'gamma', size: 2, installedSize: 81, homepage: 'https://example.org/gamma', supplier: 'Example' },
+  ]);
+});
+
+it('names a database of packages that it cannot read', async () => {
+  const whole = database('sqlite');
+  for (const [at, bytes] of [
+    whole.subarray(0, 5000),
+    Buffer.from('something else'),
+    Buffer.alloc(0),
+  ].entries()) {
+    const made = await image([binary('var/lib/rpm/rpmdb.sqlite', bytes), file('n', String(at))]);
+    const { facts } = await examineImage({ env: { XDG_CACHE_HOME: join(folder, 'cache') } }, made);
+    expect(facts).toMatchObject({ packages: [], unread: ['var/lib/rpm/rpmdb.sqlite'] });
+  }
+});
+
+it('reads databases that are damaged anywhere without an end or a stack trace', () => {
+  const wholes = [database('sqlite'), database('berkeley'), slots(readRpmDatabase(database('sqlite'))!)];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...wholes),
+      fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 40 }),
+      fc.boolean(),
+      (whole, changes, isNear) => {
+        const bytes = Buffer.from(whole);
+        for (const [at, value] of changes) bytes[at % (isNear ? 4200 : bytes.length)] = value;
+        for (const blob of readRpmDatabase(bytes) ?? []) readRpmHeader(blob)?.texts(1117);
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 it('reads what Alpine and Node packages say of themselves', async () => {

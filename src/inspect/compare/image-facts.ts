@@ -15,7 +15,7 @@ import { findPackages, type PackageRecord } from './image-packages.ts';
 import { ImageTree } from './image-tree.ts';
 
 /** Raised whenever the same image gives other facts. */
-const factsFormat = 2;
+const factsFormat = 3;
 
 export interface PackageFacts extends PackageRecord {
   /** Bytes of its files in the image. */
@@ -44,6 +44,8 @@ export interface ImageFacts {
   readonly files: number;
   /** `debian-12`; undefined when the image does not say. */
   readonly distribution: string | undefined;
+  /** Databases of packages that are there and could not be read, by their paths. */
+  readonly unread: readonly string[];
   /** Sorted by manager and name. */
   readonly packages: readonly PackageFacts[];
   /** Paths with a set-id bit. */
@@ -106,7 +108,7 @@ async function readImage(
 ): Promise<{ facts: ImageFacts; paths: string[] }> {
   const merged = await mergeImage(image);
   const tree = new ImageTree(merged);
-  const records = findPackages(tree);
+  const { packages: records, unread } = findPackages(tree);
   const owners = findOwners(host, tree, records);
   const tallies = records.map(() => ({ size: 0, files: 0, layers: {} as Record<number, number> }));
   const unowned = image.layers.map(() => 0);
@@ -151,6 +153,7 @@ async function readImage(
     })),
     files: paths.length,
     distribution: tree.distribution(),
+    unread,
     packages: records.map(({ listed: _, ...record }, index) => ({ ...record, ...tallies[index]! })),
     setId,
     worldWritable,

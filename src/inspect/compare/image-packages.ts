@@ -1,4 +1,4 @@
-// The packages in an image: dpkg's database in both of its forms, apk's, Python distributions and Node packages that
+// The packages in an image: dpkg's database in both of its forms, apk's, rpm's, Python distributions and Node packages that
 // those do not own, and objects of /nix/store and /gnu/store. Formats: deb822(5), the Python packaging specifications, DEP-5.
 
 import { field, parseControl, type Stanza } from '../../debian/control.ts';
@@ -8,8 +8,9 @@ import { isTrimaranError } from '../../foundation/error.ts';
 import { alpinePackages } from './alpine-packages.ts';
 import type { ImageTree } from './image-tree.ts';
 import { nodePackages } from './node-packages.ts';
+import { rpmPackages } from './rpm-packages.ts';
 
-export type PackageManager = 'alpine' | 'debian' | 'python' | 'npm' | 'nix' | 'guix';
+export type PackageManager = 'alpine' | 'debian' | 'rpm' | 'python' | 'npm' | 'nix' | 'guix';
 
 export interface PackageRecord {
   readonly manager: PackageManager;
@@ -34,18 +35,32 @@ export interface PackageRecord {
   readonly listed?: readonly string[];
 }
 
-/** Every package of an image, sorted by manager and name. */
-export function findPackages(tree: ImageTree): PackageRecord[] {
+export interface FoundPackages {
+  /** Sorted by manager and name. */
+  readonly packages: readonly PackageRecord[];
+  /** Paths of databases that could not be read. */
+  readonly unread: readonly string[];
+}
+
+/** Every package of an image. */
+export function findPackages(tree: ImageTree): FoundPackages {
   const debian = debianPackages(tree);
   const known = new Set(debian.map((item) => item.name));
+  const rpm = rpmPackages(tree);
+  const alpine = alpinePackages(tree);
+  const listed = new Set([...rpm.packages, ...alpine].flatMap((item) => item.listed ?? []));
   const all = [
     ...debian,
-    ...alpinePackages(tree),
-    ...pythonPackages(tree, known),
+    ...rpm.packages,
+    ...alpine,
+    ...pythonPackages(tree, { debian: known, listed }),
     ...nodePackages(tree),
     ...storeObjects(tree),
   ];
-  return all.sort((a, b) => compareBytes(a.manager, b.manager) || compareBytes(a.name, b.name));
+  return {
+    packages: all.sort((a, b) => compareBytes(a.manager, b.manager) || compareBytes(a.name, b.name)),
+    unread: rpm.unread === undefined ? [] : [rpm.unread],
+  };
 }
 
 function readStanzas(text: string | undefined, file: string): Stanza[] {
@@ -143,14 +158,17 @@ function copyrightLicences(tree: ImageTree, name: string): string[] {
 const metadataFile =
   /^(.*\/(?:site|dist)-packages)\/([^/]+)\.(?:dist-info\/METADATA|egg-info\/PKG-INFO|egg-info)$/;
 
-/** Distributions that pip or the like installed; those in Debian's own folder come with Debian packages. */
-function pythonPackages(tree: ImageTree, debian: ReadonlySet<string>): PackageRecord[] {
+/** Distributions that pip or the like installed; those that the system's own packages list come with them. */
+function pythonPackages(
+  tree: ImageTree,
+  { debian, listed }: { readonly debian: ReadonlySet<string>; readonly listed: ReadonlySet<string> },
+): PackageRecord[] {
   const found = new Map<string, { record: PackageRecord; needs: string[] }>();
   for (const entry of tree.merged.tree) {
     if (entry.kind !== 'file') continue;
     const match = metadataFile.exec(entry.path);
     if (match === null || (debian.size > 0 && match[1] === 'usr/lib/python3/dist-packages')) continue;
-    if (/^(?:nix|gnu)\/store\//.test(entry.path)) continue;
+    if (/^(?:nix|gnu)\/store\//.test(entry.path) || listed.has(fromByteString(entry.path))) continue;
     const head = (tree.text(entry.path) ?? '').split(/\r?\n\r?\n/, 1)[0]!;
     const values = (name: string) =>
       [...head.matchAll(new RegExp(`^${name}: *(.*)$`, 'gim'))].map((line) => line[1]!.trim());

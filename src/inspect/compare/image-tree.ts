@@ -5,7 +5,7 @@ import type { MergedTree } from '../../oci/layer-merge.ts';
 import { readContent } from '../../store/disk-tree.ts';
 
 /** Larger databases than any distribution has are not read. */
-const largestText = 64 << 20;
+const largestText = 256 << 20;
 const mostLinks = 40;
 
 export class ImageTree {
@@ -48,11 +48,16 @@ export class ImageTree {
 
   /** The text of a file, links followed; undefined where there is none. */
   text(path: ByteString): string | undefined {
+    return this.bytes(path)?.toString('utf8');
+  }
+
+  /** What a file holds, links followed; undefined where there is none, and for one that is too large. */
+  bytes(path: ByteString): Buffer | undefined {
     const resolved = this.resolve(path);
     let entry = resolved === undefined ? undefined : this.#entries.get(resolved);
     if (entry?.kind === 'hardlink') entry = this.#entries.get(entry.target);
     if (entry?.kind !== 'file' || contentLength(entry.content) > largestText) return undefined;
-    return readContent(entry.content).toString('utf8');
+    return readContent(entry.content);
   }
 
   /** `debian-12`, as os-release has it. */

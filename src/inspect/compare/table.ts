@@ -33,13 +33,25 @@ export function columnName(column: Pick<Column, 'kind' | 'set'>): string {
 }
 
 /** What is said before the tables: why there are none, or that there is little to compare. */
-export function remarksOn({ problem, note }: Pick<ServiceComparison, 'problem' | 'note'>): string[] {
+export function remarksOn({
+  problem,
+  note,
+  columns,
+}: Pick<ServiceComparison, 'problem' | 'note' | 'columns'>): string[] {
   return [
     ...(problem === undefined
       ? []
       : [`${problem.message}${problem.hint === undefined ? '' : `; ${problem.hint}`}`]),
     ...(note === undefined ? [] : [note]),
+    ...columns.flatMap((column) =>
+      (column.image?.facts.unread ?? []).map((path) => `${columnName(column)}: ${unreadDatabase(path)}`),
+    ),
   ];
+}
+
+/** Why the packages of an image are not told, or not all of them. */
+export function unreadDatabase(path: string): string {
+  return `the database of packages /${path} is of a form that is not read; what it lists is missing here`;
 }
 
 /** Every table of a comparison, in the order in which people ask. */

@@ -12,6 +12,7 @@ import {
   remarksOn,
   seconds,
   type Table,
+  unreadDatabase,
 } from '../compare/table.ts';
 import { closureSection, treemapSection } from './image-sections.ts';
 import { slug, escapeHtml as text } from './markup.ts';
@@ -33,7 +34,7 @@ export function imageHtml({ names, facts }: ExaminedImage): string {
   const name = names[0] ?? facts.configDigest.slice(7, 19);
   return page({
     title: `${name}: what is in the image`,
-    lead: `${megabytes(facts.size)} in ${facts.layers.length} layers, ${facts.packages.length} packages, ${facts.files} files.`,
+    lead: `${megabytes(facts.size)} in ${facts.layers.length} layers, ${facts.packages.length} packages, ${facts.files} files.${facts.unread.map((path) => ` ${unreadDatabase(path)}.`).join('')}`,
     links: ['facts', 'bytes', 'why', 'packages'].map(
       (id) => `<li><a href="#${id}">${sectionNames[id]}</a></li>`,
     ),

@@ -43,6 +43,7 @@ const image = (
   ],
   files: 2,
   distribution: undefined,
+  unread: [],
   packages,
   setId: [],
   worldWritable: [],

@@ -104,6 +104,16 @@ export function packageUrl(item: PackageFacts, facts: Pick<ImageFacts, 'distribu
       ];
       return `pkg:${type}/${namespace}/${name}@${version}${qualifiers.length === 0 ? '' : `?${qualifiers.join('&')}`}`;
     }
+    case 'rpm': {
+      const [, epoch, rest] = /^(?:(\d+):)?(.*)$/.exec(item.version)!;
+      const qualifiers = [
+        ...(item.architecture === '' ? [] : [`arch=${encode(item.architecture)}`]),
+        ...(facts.distribution === undefined ? [] : [`distro=${encode(facts.distribution)}`]),
+        ...(epoch === undefined ? [] : [`epoch=${epoch}`]),
+      ];
+      const namespace = facts.distribution?.split('-')[0] ?? 'rpm';
+      return `pkg:rpm/${namespace}/${name}@${encode(rest!)}${qualifiers.length === 0 ? '' : `?${qualifiers.join('&')}`}`;
+    }
     case 'npm':
       return `pkg:npm/${name.replace('%2F', '/')}@${version}`;
     case 'python':

@@ -34,6 +34,7 @@ const facts: ImageFacts = {
   platform: 'linux/amd64',
   created: '1970-01-01T00:00:01Z',
   config: {},
+  unread: [],
   size: 20,
   layers: [{ diffId: `sha256:${'a'.repeat(64)}`, size: 20, label: 'all', unowned: 0 }],
   files: 2,
@@ -307,6 +308,10 @@ describe('packageUrl', () => {
     const alpine = deb('musl', { manager: 'alpine', version: '1.2.5-r0', architecture: 'x86_64' });
     expect(packageUrl(alpine, { distribution: 'alpine-3.20.1' })).toBe(
       'pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.1',
+    );
+    const rpm = deb('bash', { manager: 'rpm', version: '1:5.2.26-3.fc40', architecture: 'x86_64' });
+    expect(packageUrl(rpm, { distribution: 'fedora-40' })).toBe(
+      'pkg:rpm/fedora/bash@5.2.26-3.fc40?arch=x86_64&distro=fedora-40&epoch=1',
     );
     const scoped = deb('@scope/one', { manager: 'npm', version: '1.0.0', architecture: '' });
     expect(packageUrl(scoped, facts)).toBe('pkg:npm/%40scope/one@1.0.0');
