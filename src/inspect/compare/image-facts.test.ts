@@ -122,7 +122,7 @@ const binary = (path: string, bytes: Buffer): TreeEntry => ({
 
 /** The same headers in rpm's own form of a database. */
 function slots(blobs: readonly Buffer[]): Buffer {
-  const pages = [Buffer.alloc(4096)];
+  const pages: Buffer[] = [Buffer.alloc(4096)];
   pages[0]!.write('RpmP', 0, 'latin1');
   pages[0]!.writeUInt32LE(1, 12);
   let at = 4096;
