@@ -13,10 +13,10 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { getHeapCodeStatistics, setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
-import { threadId } from 'node:worker_threads';
 import { trimaranRoot, usableRoot } from '../sets/cache-root.ts';
 
 /** Name of the bundle beside this file and the hash of its text, set by the build. */
@@ -43,7 +43,33 @@ const script = new Script(readFileSync(file, 'latin1'), { filename: file, cached
 const loadedSize = getHeapCodeStatistics().bytecode_and_metadata_size;
 if (part() !== undefined) process.once('exit', keep);
 const module = { exports: {} };
-script.runInThisContext().call(module.exports, module.exports, require, module, file, __dirname);
+script.runInThisContext().call(module.exports, module.exports, requireLate, module, file, __dirname);
+
+/**
+ * `require` for the bundle, which imports Node's libraries at its start and uses few of them in a run: those that Node has
+ * not loaded itself by now come when something of them is first used.
+ */
+function requireLate(name: string): unknown {
+  if (!isBuiltin(name) || /^(?:node:)?(?:fs|path|os|url|util|process|events|buffer)$/.test(name))
+    return require(name);
+  let library: object | undefined;
+  const load = (): object => {
+    library ??= require(name) as object;
+    return library;
+  };
+  return new Proxy(
+    {},
+    {
+      get: (_, key) => Reflect.get(load(), key),
+      has: (_, key) => Reflect.has(load(), key),
+      ownKeys: () => Reflect.ownKeys(load()),
+      getOwnPropertyDescriptor: (_, key) => {
+        const found = Reflect.getOwnPropertyDescriptor(load(), key);
+        return found && { ...found, configurable: true };
+      },
+    },
+  );
+}
 
 /** What of the bundle is used: commands use different parts. Undefined where no command is named. */
 function part(): string | undefined {
@@ -71,7 +97,7 @@ function keep(): void {
   const data = script.createCachedData();
   // A long run forgets byte code that it has not used for a while.
   if (accepted && data.length < code.length * 1.05) return;
-  const temporary = `${kept}.tmp-${process.pid}-${threadId}`;
+  const temporary = `${kept}.tmp-${process.pid}-${process.hrtime.bigint()}`;
   try {
     usableRoot(process);
     mkdirSync(folder, { recursive: true });
