@@ -222,6 +222,63 @@ describe.skipIf(!hasTool('git'))('a Dockerfile converted to a flake', () => {
     expect((await evaluate('by-guix', 'api')).config).toEqual(wanted.config);
   }, 60_000);
 
+  it('asks a tree that the project has pinned, or that is named, and leaves out what that has not', async () => {
+    file(
+      'tree/flake.nix',
+      `{ outputs = { self }: { legacyPackages.x86_64-linux = {
+          python3 = { version = "3.11.6"; };
+          python3Packages = { flask = { version = "2.2.5"; }; broken = throw "removed"; };
+          curl = { version = "8.4.0"; };
+          nodejs = { version = "18.18.2"; };
+        }; }; }`,
+    );
+    file('pinned/docker-compose.yml', 'services:\n  web:\n    build: .\n');
+    file(
+      'pinned/Dockerfile',
+      `FROM node:20-slim
+RUN apt-get install -y curl libpq5 && pip install Flask==2.3.* broken
+CMD ["flask", "run"]
+`,
+    );
+    const project = await loadComposeProject({ directory: join(root, 'pinned'), environment: {} });
+    const named = await convertRecipe({ host, project, service: 'web', to: 'nix', set: `path:${root}/tree` });
+    expect(named.files[0]!.text).toContain(`inputs.nixpkgs.url = "path:${root}/tree";`);
+    const locked = { type: 'path', path: `${root}/tree` };
+    file(
+      'pinned/flake.lock',
+      JSON.stringify({
+        nodes: { root: { inputs: { nixpkgs: 'tree' } }, tree: { locked, original: locked } },
+        root: 'root',
+        version: 7,
+      }),
+    );
+    const pinned = await convertRecipe({ host, project, service: 'web', to: 'nix', set: 'nixpkgs' });
+    expect(pinned.files[0]!.text).not.toContain('inputs.nixpkgs');
+    for (const { versions, remarks, files } of [named, pinned]) {
+      expect(versions).toEqual([
+        { name: 'Flask', asked: '==2.3.*', has: '2.2.5' },
+        { name: 'nodejs', asked: '==20.*', has: '18.18.2' },
+      ]);
+      const told = remarks.map(({ value }) => value).join('\n');
+      expect(told).toMatch(/has no libpq5$/m);
+      expect(told).toMatch(/has no broken$/m);
+      expect(told).not.toMatch(/not looked up/);
+      expect(files[0]!.text).toMatch(/^ +flask\]\)\)\n +pkgs\.curl\n +pkgs\.nodejs\n +\];/m);
+    }
+    file('pinned/flake.lock', '{}');
+    const unasked = await convertRecipe({ host, project, service: 'web', to: 'nix', set: 'nixpkgs' });
+    expect(unasked.remarks.map(({ value }) => value).join('\n')).toMatch(/were not looked up; .*flake\.lock/);
+    for (const [to, set] of [
+      ['nix', 'guix'],
+      ['guix', 'nixpkgs'],
+    ] as const)
+      await expect(convertRecipe({ host, project, service: 'web', to, set })).rejects.toMatchObject({
+        code: 'convert/wrong-set',
+      });
+    const misspelt = convertRecipe({ host, project, service: 'web', to: 'nix', set: 'debain:x' });
+    await expect(misspelt).rejects.toMatchObject({ code: 'flake/unsupported-reference' });
+  }, 60_000);
+
   it('carries variables, labels, ports, the health check and texts into the configuration', async () => {
     file('other/docker-compose.yml', 'services:\n  web:\n    build: .\n');
     file(

@@ -188,7 +188,10 @@ projectOptions(
 )
   .option('--to <kind>', 'nix, guix or dockerfile')
   .option('--from <kind>', 'the recipe to start from (default: the first there is)')
-  .option('--set <reference>', 'where names resolve: debian:bookworm, nixpkgs, guix (default: the project’s)')
+  .option(
+    '--set <reference>',
+    'where names resolve: debian:bookworm, nixpkgs, guix, a flake (default: the project’s)',
+  )
   .option('--write', 'write the files instead of printing them')
   .option('--force', 'replace files that are there');
 projectOptions(

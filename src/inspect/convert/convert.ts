@@ -7,6 +7,11 @@ import type { ComposeProject } from '../../compose/load.ts';
 import type { Placed, Service } from '../../compose/service.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
+import {
+  flakeReferenceFromAttributes,
+  parseFlakeReference,
+  writeFlakeReference,
+} from '../../routes/nix/flakes/flake-reference.ts';
 import { findProjectLock } from '../../sets/project-lock.ts';
 import { Clones } from './clones.ts';
 import { type Draft, type DraftSource, placeSources, workingPath } from './draft.ts';
@@ -25,7 +30,7 @@ export interface ConvertRequest {
   readonly to: RecipeKind;
   /** The recipe to start from; the first there is of another kind when undefined. */
   readonly from?: RecipeKind | undefined;
-  /** `debian:bookworm`, `nixpkgs`, `guix`; told from the project when undefined. */
+  /** `debian:bookworm`, `nixpkgs`, `guix`, a reference to a tree of nixpkgs; told from the project when undefined. */
   readonly set?: string | undefined;
 }
 
@@ -51,9 +56,16 @@ export async function convertRecipe(request: ConvertRequest): Promise<Conversion
     const needs = withProgram(
       outsideMounts(startingInSource(await readNeeds(request, service, clones)), service),
     );
-    const set = request.set ?? chooseSet(project, { needs, to });
+    const set = request.set === undefined ? chooseSet(project, { needs, to }) : givenSet(request.set, to);
+    const system = service.platform?.value.includes('arm64') === true ? 'aarch64-linux' : 'x86_64-linux';
     const wanted = [...needs.requirements.map(({ value }) => value), ...baseRequirements(needs, set)];
-    const resolved = await resolveNames({ ...host, cwd: project.directory }, set, wanted);
+    const reference =
+      set === 'nixpkgs' ? lockedPackages(project.directory) : set === 'guix' ? undefined : set;
+    const resolved = await resolveNames(
+      { ...host, cwd: project.directory },
+      { set, reference, system },
+      wanted,
+    );
     const sources = placeSources(needs);
     const ports = portsOf(needs, service);
     const draft: Draft = {
@@ -66,7 +78,7 @@ export async function convertRecipe(request: ConvertRequest): Promise<Conversion
       python: needsPython(needs, resolved),
       workingDirectory: workingPath(needs.workingDirectory, sources),
       ports,
-      system: service.platform?.value.includes('arm64') === true ? 'aarch64-linux' : 'x86_64-linux',
+      system,
     };
     const remarks = [...needs.remarks, ...remarksOf(draft, resolved, service, to)];
     const versions = versionsOf(needs, resolved);
@@ -151,6 +163,34 @@ async function readNeeds(request: ConvertRequest, service: Service, clones: Clon
   });
 }
 
+/** Throws `convert/wrong-set` and `flake/bad-reference` for what is none, or not for that kind of recipe. */
+function givenSet(set: string, to: RecipeKind): string {
+  const isDebian = set.startsWith('debian:');
+  if (to === 'guix' ? !isDebian && set !== 'guix' : to === 'nix' && set === 'guix')
+    throw new TrimaranError({
+      code: 'convert/wrong-set',
+      message: `a ${to === 'guix' ? 'manifest' : 'flake'} takes no packages from \`${set}\``,
+      hint: `name a set that it can: --set debian:bookworm, or --set ${to === 'guix' ? 'guix' : 'nixpkgs'}`,
+      exitCode: 2,
+    });
+  if (!isDebian && set !== 'guix') parseFlakeReference(set);
+  return set;
+}
+
+/** The tree of nixpkgs that the project's flake has pinned; undefined when it has none. */
+function lockedPackages(directory: string): string | undefined {
+  const path = join(directory, 'flake.lock');
+  if (!existsSync(path)) return undefined;
+  try {
+    const { nodes, root } = JSON.parse(readFileSync(path, 'utf8'));
+    const { locked } = nodes[nodes[root].inputs.nixpkgs];
+    return writeFlakeReference(flakeReferenceFromAttributes(locked));
+  } catch {
+    // No lock of a flake that has such an input, or none at all: whoever builds the flake is told.
+    return undefined;
+  }
+}
+
 /** The set that the project uses already: its lock's release, the base image's, or else the recipe's own set. */
 function chooseSet(
   project: ComposeProject,
@@ -182,6 +222,8 @@ const baseNames: Readonly<Record<string, string>> = {
   redis: 'redis-server',
   ruby: 'ruby',
 };
+/** Where other sets call it otherwise than Debian does. */
+const otherNames: Readonly<Record<string, string>> = { apache2: 'apacheHttpd', 'redis-server': 'redis' };
 const plainBases = /^(?:alpine|debian|fedora|scratch|ubuntu|busybox|rockylinux|almalinux)$/;
 
 function baseName(needs: ImageNeeds): string | undefined {
@@ -194,14 +236,16 @@ function baseName(needs: ImageNeeds): string | undefined {
 /** Commands that a base image has and a package set brings only by name. */
 function baseRequirements(needs: ImageNeeds, set: string): Requirement[] {
   const name = baseName(needs);
-  const known = name === undefined ? undefined : baseNames[name];
+  const debian = name === undefined ? undefined : baseNames[name];
+  const known = set.startsWith('debian:') ? debian : (otherNames[debian ?? ''] ?? debian);
   const from = set.startsWith('debian:') ? 'debian' : 'other';
   const tools = usesShell(needs) ? ['bash', 'coreutils', 'util-linux'] : [];
-  return [...(known === undefined ? [] : [known]), ...tools].map((tool) => ({
-    from,
-    name: tool,
-    version: '',
-  }));
+  const [, tag] = /:(\d+(?:\.\d+)*)(?:[-.@]|$)/.exec(needs.base?.value ?? '') ?? [];
+  const version = tag === undefined ? '' : `==${tag}.*`;
+  return [
+    ...(known === undefined ? [] : [{ from, name: known, version } as const]),
+    ...tools.map((tool) => ({ from, name: tool, version: '' }) as const),
+  ];
 }
 
 /** A script starts the image, or a line for the shell. */

@@ -18,7 +18,7 @@ export interface Draft {
   readonly service: string;
   readonly imageName: string;
   readonly needs: ImageNeeds;
-  /** `debian:bookworm`, `nixpkgs`, `guix`. */
+  /** `debian:bookworm`, `nixpkgs`, `guix`, a reference to a tree of nixpkgs. */
   readonly set: string;
   readonly sources: readonly DraftSource[];
   readonly names: readonly ResolvedName[];

@@ -1,5 +1,5 @@
-// From a recipe's names to those of a package set. The Debian set is asked, version by version; other sets have rules
-// for names only, and what follows from a rule is said to be unchecked.
+// From a recipe's names to those of a package set. A set that can be evaluated here is asked, version by version; others
+// have rules for names only, and what follows from a rule is said to be unchecked.
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { evaluateNix } from '../../routes/nix/evaluate.ts';
@@ -41,7 +41,7 @@ const question = `
 let
   pkgs = (builtins.getFlake reference).legacyPackages.\${system};
   py = pkgs.python3Packages;
-  python = name: { python = name; inherit (py.\${name}) version; debian = py.\${name}.debianPackages; };
+  python = name: { python = name; version = py.\${name}.version or ""; debian = py.\${name}.debianPackages or [ ]; };
   plain = name: { plain = name; version = pkgs.\${name}.version or ""; debian = pkgs.\${name}.debianPackages or [ ]; };
   extension = set: name:
     let value = pkgs.\${set}.pkgs.\${name} or pkgs."\${set}Packages".\${name};
@@ -55,29 +55,42 @@ let
   answer = { names, pythonNames, onlyAs, extensionOf }:
     first (
       (if extensionOf == "" then [ ] else map (extension extensionOf) names)
-      ++ (map (name: if py ? \${name} && (onlyAs == "" || builtins.elem onlyAs py.\${name}.debianPackages) then python name else null) pythonNames)
+      ++ (map (name: if py ? \${name} && (onlyAs == "" || builtins.elem onlyAs (py.\${name}.debianPackages or [ onlyAs ])) then python name else null) pythonNames)
       ++ map whenPlain names);
 in
 { answers = map answer asked; python = pkgs.python3.version; }
 `;
 
-/** Resolves names for a set: `debian:bookworm`, `nixpkgs`, `guix`. */
+export interface NamedSet {
+  /** `debian:bookworm`, `nixpkgs`, `guix`, or a reference to a flake like nixpkgs. */
+  readonly set: string;
+  /** The flake to ask; undefined where there is none. */
+  readonly reference: string | undefined;
+  /** `x86_64-linux` */
+  readonly system: string;
+}
+
+/** Resolves names for a set. */
 export async function resolveNames(
   host: Host,
-  set: string,
+  { set, reference, system }: NamedSet,
   requirements: readonly Requirement[],
 ): Promise<ResolvedNames> {
-  if (!set.startsWith('debian:')) {
+  if (reference === undefined) {
+    const hint =
+      set === 'guix'
+        ? 'only a `debian:` set can be asked here'
+        : 'a tree of it is asked when flake.lock has one or `--set` names one';
     return {
       names: requirements.map((requirement) => byRule(requirement, set)),
       python: undefined,
       missing: [],
-      unchecked: `names follow ${set}'s rules and were not looked up; only a \`debian:\` set can be asked here`,
+      unchecked: `names follow ${set}'s rules and were not looked up; ${hint}`,
     };
   }
   const asked = requirements.map(candidates);
   try {
-    const expression = `(${question}) { reference = ${nixText(set)}; system = "x86_64-linux"; asked = builtins.fromJSON ${nixText(JSON.stringify(asked))}; }`;
+    const expression = `(${question}) { reference = ${nixText(reference)}; system = ${nixText(system)}; asked = builtins.fromJSON ${nixText(JSON.stringify(asked))}; }`;
     const text = await evaluateNix({
       host,
       expression,
@@ -99,7 +112,7 @@ export async function resolveNames(
       names: requirements.map((requirement) => byRule(requirement, set)),
       python: undefined,
       missing: [],
-      unchecked: `${set} could not be asked (${error.message}); names follow rules`,
+      unchecked: `${set} could not be asked (${error.message.split('\n')[0]}); names follow rules`,
     };
   }
 }
