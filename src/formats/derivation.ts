@@ -85,6 +85,8 @@ export interface DerivationParts {
   readonly gaps: readonly { readonly name: ByteString; readonly value: ByteString | undefined }[];
 }
 
+const piecesOfVariable = 5;
+
 export function partsOf(drv: Derivation): DerivationParts {
   const sources = sortedOnce(drv.inputSrcs);
   const outputs = sortedOnce(drv.outputs.keys());
@@ -92,27 +94,35 @@ export function partsOf(drv: Derivation): DerivationParts {
   const runs: ByteString[] = [];
   const gaps: { name: ByteString; value: ByteString | undefined }[] = [];
   // Joined at the end of a run: there are dozens of variables, and adding to a string makes an object each time.
-  let run: ByteString[] = [];
+  let run: ByteString[] = new Array(names.length * piecesOfVariable);
+  let count = 0;
   let gap: ByteString | undefined = outputs[0];
-  const openGap = (name: ByteString, value: ByteString | undefined) => {
+  const openGap = (name: ByteString, value: ByteString | undefined, left: number) => {
+    run.length = count;
     runs.push(run.join(''));
-    run = [];
+    run = new Array(left * piecesOfVariable);
+    count = 0;
     gaps.push({ name, value });
     gap = outputs[gaps.length];
   };
   for (let i = 0; i < names.length; i++) {
     const name = names[i]!;
-    while (gap !== undefined && gap < name) openGap(gap, undefined);
-    if (gap === name) openGap(name, texts[i]);
-    else {
-      run.push(run.length === 0 ? '(' : ',(');
-      pushQuoted(run, name);
-      run.push(',');
-      pushQuoted(run, texts[i]!);
-      run.push(')');
+    while (gap !== undefined && gap < name) openGap(gap, undefined, names.length - i);
+    if (gap === name) {
+      openGap(name, texts[i], names.length - i - 1);
+      continue;
     }
+    const text = texts[i]!;
+    const isPlain = !needsEscape.test(text);
+    run[count] = count === 0 ? '(' : ',(';
+    run[++count] = quoted(name);
+    count++;
+    run[count++] = isPlain ? ',"' : ',';
+    run[count++] = isPlain ? text : quoted(text);
+    run[count++] = isPlain ? '")' : ')';
   }
-  while (gap !== undefined) openGap(gap, undefined);
+  while (gap !== undefined) openGap(gap, undefined, 0);
+  run.length = count;
   runs.push(run.join(''));
   return {
     middle: `[${sources.length === 0 ? '' : `"${sources.join('","')}"`}],${quoted(drv.system)},${quoted(drv.builder)},[${drv.args.map(quoted).join(',')}]`,
@@ -161,12 +171,6 @@ export function assemble(
 
 const needsEscape = /["\\\x00-\x1f]/;
 const otherControls = /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
-
-/** Adds what {@link quoted} gives, piece by piece where that is no more than the text itself. */
-function pushQuoted(pieces: ByteString[], text: ByteString): void {
-  if (needsEscape.test(text)) pieces.push(quoted(text));
-  else pieces.push('"', text, '"');
-}
 
 /** A string with `"`, `\`, newline, return and tab escaped, and nothing else. */
 function quoted(text: ByteString): ByteString {
