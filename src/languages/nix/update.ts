@@ -66,62 +66,69 @@ export function updateAttrs(left: Attrs, right: Attrs, position: Position): Attr
   const rightCount = right.names.length;
   if (rightCount === 0) return left;
   if (left.names === right.names) return right;
-  if (rightCount * 8 < leftCount) {
-    const replaced = replaceAll(left, right, position);
-    if (replaced !== undefined) return replaced;
+  // Sets with the same names share the array, so that selections keep finding their attribute at once.
+  const added = rightCount * 8 < leftCount ? countAddedFew(left, right) : countAdded(left, right);
+  if (added === 0) {
+    const { names } = left;
+    return new Attrs(names, replaced(left, right), mergedPlaces(names, left, right), position);
   }
-  return merge(left, right, position);
+  if (leftCount + added === rightCount) return new Attrs(right.names, right.values, right.places, position);
+  return merge(left, right, leftCount + added, position);
 }
 
-/** The update when every attribute of the right set is one of the left's too, else undefined. */
-function replaceAll(left: Attrs, right: Attrs, position: Position): Attrs | undefined {
-  const { names } = right;
-  const indexes: number[] = [];
-  for (let i = 0; i < names.length; i++) {
-    const index = findAttr(left.names, names[i]!);
-    if (index < 0) return undefined;
-    indexes.push(index);
+/** How many attributes of the right set the left one lacks. */
+function countAdded(left: Attrs, right: Attrs): number {
+  const leftNames = left.names;
+  const rightNames = right.names;
+  let added = 0;
+  let i = 0;
+  for (let j = 0; j < rightNames.length; j++) {
+    const name = rightNames[j]!;
+    while (i < leftNames.length && leftNames[i]! < name) i++;
+    if (leftNames[i] !== name) added++;
   }
+  return added;
+}
+
+/** The same for a right set that is much smaller. */
+function countAddedFew(left: Attrs, right: Attrs): number {
+  let added = 0;
+  for (let j = 0; j < right.names.length; j++) if (findAttr(left.names, right.names[j]!) < 0) added++;
+  return added;
+}
+
+/** The left set's values with the right's, whose names all are the left's too, in their places. */
+function replaced(left: Attrs, right: Attrs): Slot[] {
   const values = left.values.slice();
-  for (let i = 0; i < indexes.length; i++) values[indexes[i]!] = right.values[i]!;
-  return new Attrs(left.names, values, mergedPlaces(left.names, left, right), position);
+  for (let j = 0; j < right.names.length; j++) {
+    values[findAttr(left.names, right.names[j]!)] = right.values[j]!;
+  }
+  return values;
 }
 
-function merge(left: Attrs, right: Attrs, position: Position): Attrs {
+/** Both sets' attributes, of which there are `count`. */
+function merge(left: Attrs, right: Attrs, count: number, position: Position): Attrs {
   const leftNames = left.names;
   const rightNames = right.names;
   const leftValues = left.values;
   const rightValues = right.values;
   const leftCount = leftNames.length;
   const rightCount = rightNames.length;
-  const names: SymbolId[] = new Array(leftCount + rightCount);
-  const values: Slot[] = new Array(leftCount + rightCount);
+  const names: SymbolId[] = new Array(count);
+  const values: Slot[] = new Array(count);
   let i = 0;
   let j = 0;
-  let count = 0;
-  while (i < leftCount && j < rightCount) {
-    const a = leftNames[i]!;
-    const b = rightNames[j]!;
-    if (a < b) {
-      names[count] = a;
-      values[count++] = leftValues[i++]!;
-    } else {
-      names[count] = b;
-      values[count++] = rightValues[j++]!;
-      if (a === b) i++;
+  for (let at = 0; at < count; at++) {
+    const fromRight = j < rightCount && (i >= leftCount || rightNames[j]! <= leftNames[i]!);
+    if (!fromRight) {
+      names[at] = leftNames[i]!;
+      values[at] = leftValues[i++]!;
+      continue;
     }
+    const name = rightNames[j]!;
+    if (leftNames[i] === name) i++;
+    names[at] = name;
+    values[at] = rightValues[j++]!;
   }
-  while (i < leftCount) {
-    names[count] = leftNames[i]!;
-    values[count++] = leftValues[i++]!;
-  }
-  while (j < rightCount) {
-    names[count] = rightNames[j]!;
-    values[count++] = rightValues[j++]!;
-  }
-  values.length = count;
-  // Sets with the same names share the array, so that selections keep finding their attribute at once.
-  const all = count === leftCount ? leftNames : count === rightCount ? rightNames : names;
-  if (all === names) names.length = count;
-  return new Attrs(all, values, mergedPlaces(all, left, right), position);
+  return new Attrs(names, values, mergedPlaces(names, left, right), position);
 }

@@ -8,6 +8,7 @@ import type { Position } from '../positions.ts';
 import type { SymbolId } from '../symbols.ts';
 import {
   Attrs,
+  attrsFromArrays,
   attrsFromEntries,
   DeferredPlaces,
   emptyAttrs,
@@ -122,13 +123,15 @@ function listToAttrs(it: Interpreter, slot: Slot): Value {
     names.push(name);
     pairs.push(attrs);
   }
-  const entries: [SymbolId, Slot, Position][] = new Array(pairs.length);
+  const values: Slot[] = new Array(pairs.length);
+  const positions: Position[] = new Array(pairs.length);
   for (let i = 0; i < pairs.length; i++) {
     const attrs = pairs[i]!;
     const index = it.requireAttr(attrs, symbols.value, pair);
-    entries[i] = [names[i]!, attrs.values[index]!, attrs.positionAt(index)];
+    values[i] = attrs.values[index]!;
+    positions[i] = attrs.positionAt(index);
   }
-  return attrsFromEntries(entries);
+  return attrsFromArrays(names, values, positions);
 }
 
 function zipAttrsWith(it: Interpreter, fn: Slot, list: Slot): Value {
