@@ -2,7 +2,8 @@
 
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { AttrKind, Kind } from './ast.ts';
-import { compileDelay, compileEval, type Delay, lazyCode, type Unit } from './compile.ts';
+import { compileDelay, compileEval, lazyCode, type Unit } from './compile.ts';
+import { type Delay, delayAsThunk, suspend } from './delay.ts';
 import { toNixError } from './errors.ts';
 import type { Interpreter } from './interpreter.ts';
 import { update } from './lazy-attrs.ts';
@@ -18,7 +19,6 @@ import {
   findAttr,
   Lambda,
   type Slot,
-  Thunk,
   type Value,
 } from './values.ts';
 
@@ -72,7 +72,9 @@ function readDefinitions(unit: Unit, node: number): Definitions {
       kind,
       position: unit.global(words[at + 2]!),
       delay:
-        hasOverrides && kind !== AttrKind.inherited ? forcedThunk(unit, value) : compileDelay(unit, value),
+        hasOverrides && kind !== AttrKind.inherited
+          ? delayAsThunk(lazyCode(unit, value))
+          : compileDelay(unit, value),
       slot: i + 1,
     });
   }
@@ -88,16 +90,11 @@ function readDefinitions(unit: Unit, node: number): Definitions {
   return { recursive: (flags & 1) !== 0, hasOverrides, sources, all, dynamic };
 }
 
-function forcedThunk(unit: Unit, node: number): Delay {
-  const code = lazyCode(unit, node);
-  return (env) => new Thunk(code, env);
-}
-
 /** The environment that `inherit (source)` attributes select from. */
 function sourceEnv(sources: readonly Delay[], env: Env): Env {
   const result: Env = new Array(sources.length + 1);
   result[0] = env;
-  for (let i = 0; i < sources.length; i++) result[i + 1] = sources[i]!(env);
+  for (let i = 0; i < sources.length; i++) result[i + 1] = suspend(sources[i]!, env);
   return result;
 }
 
@@ -112,7 +109,7 @@ export function compileBindings(unit: Unit, node: number): CompiledBindings {
         const definition = all[i]!;
         const env =
           definition.kind === AttrKind.plain ? inner : definition.kind === AttrKind.inherited ? outer : from;
-        inner[i + 1] = definition.delay(env);
+        inner[i + 1] = suspend(definition.delay, env);
       }
     },
   };
@@ -137,7 +134,7 @@ export function compileAttrs(unit: Unit, node: number): Eval {
   const base: (env: Env, dynamicEnv: { env: Env }) => Attrs = simple
     ? (env) => {
         const values: Slot[] = new Array(count);
-        for (let i = 0; i < count; i++) values[i] = delays[i]!(env);
+        for (let i = 0; i < count; i++) values[i] = suspend(delays[i]!, env);
         return new Attrs(names, values, positions, position);
       }
     : recursive
@@ -149,7 +146,8 @@ export function compileAttrs(unit: Unit, node: number): Eval {
           for (let i = 0; i < count; i++) {
             const definition = sorted[i]!;
             const { kind } = definition;
-            const slot = definition.delay(
+            const slot = suspend(
+              definition.delay,
               kind === AttrKind.plain ? inner : kind === AttrKind.inherited ? env : from,
             );
             inner[definition.slot] = slot;
@@ -164,7 +162,7 @@ export function compileAttrs(unit: Unit, node: number): Eval {
           const values: Slot[] = new Array(count);
           for (let i = 0; i < count; i++) {
             const definition = sorted[i]!;
-            values[i] = definition.delay(definition.kind === AttrKind.inheritedFrom ? from : env);
+            values[i] = suspend(definition.delay, definition.kind === AttrKind.inheritedFrom ? from : env);
           }
           return new Attrs(names, values, positions, position);
         };
@@ -231,7 +229,7 @@ function addDynamic(
 
 /** A function bound to a dynamic attribute takes its name. */
 function namedFunction(unit: Unit, definition: DynamicDefinition, at: { name: SymbolId; env: Env }): Slot {
-  if (unit.words[definition.value] !== Kind.lambda) return definition.delay(at.env);
+  if (unit.words[definition.value] !== Kind.lambda) return suspend(definition.delay, at.env);
   const value = compileEval(unit, definition.value)(at.env);
   if (value instanceof Lambda) {
     for (let code: Lambda['code'] | undefined = value.code; code !== undefined; code = code.inner) {

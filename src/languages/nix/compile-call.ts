@@ -1,7 +1,8 @@
 // Function calls, and the arithmetic and comparison operators, which are calls of builtins unless somebody binds
 // their names (`let __sub = …; in 1 - 2`).
 import { Kind } from './ast.ts';
-import { compileArgument, compileEval, type Delay, type Unit } from './compile.ts';
+import { compileArgument, compileEval, type Unit } from './compile.ts';
+import { type Delay, delayAsConstant, suspend } from './delay.ts';
 import { toNixError } from './errors.ts';
 import { type Env, type Eval, PrimOp, type Slot, type Value } from './values.ts';
 
@@ -16,13 +17,13 @@ export function compileCall(unit: Unit, node: number): Eval {
   const fn = compileEval(unit, fnNode);
   const position = unit.position(node);
   const first = compileArgument(unit, words[node + 4]!);
-  if (count === 1) return (env) => it.call1(fn(env), first(env), position);
+  if (count === 1) return (env) => it.call1(fn(env), suspend(first, env), position);
   const second = compileArgument(unit, words[node + 5]!);
   if (count === 2) {
     return (env) => {
       const callee = fn(env);
-      const argument = first(env);
-      return it.call2(callee, argument, second(env), position);
+      const argument = suspend(first, env);
+      return it.call2(callee, argument, suspend(second, env), position);
     };
   }
   const args: Delay[] = [first, second];
@@ -30,7 +31,7 @@ export function compileCall(unit: Unit, node: number): Eval {
   return (env) => {
     const callee = fn(env);
     const slots: Slot[] = new Array(count);
-    for (let i = 0; i < count; i++) slots[i] = args[i]!(env);
+    for (let i = 0; i < count; i++) slots[i] = suspend(args[i]!, env);
     return it.call(callee, slots, position);
   };
 }
@@ -47,7 +48,7 @@ function safe(result: number): number | undefined {
   return Number.isSafeInteger(result) ? result + 0 : undefined;
 }
 
-const noArgument: Delay = () => null;
+const noArgument = delayAsConstant(null);
 
 function compilePrimOpCall(unit: Unit, node: number, primOp: PrimOp): Eval {
   const { words, it } = unit;
@@ -83,7 +84,13 @@ function compilePrimOpCall(unit: Unit, node: number, primOp: PrimOp): Eval {
   const third = count < 3 ? noArgument : compileArgument(unit, words[node + 6]!);
   return (env) => {
     it.enter(position);
-    const value = it.callPrimOp(primOp, position, first(env), second(env), third(env));
+    const value = it.callPrimOp(
+      primOp,
+      position,
+      suspend(first, env),
+      suspend(second, env),
+      suspend(third, env),
+    );
     it.depth--;
     return value;
   };

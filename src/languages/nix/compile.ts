@@ -1,32 +1,37 @@
 // Turns a Program into closures, one small piece at a time: a thunk's or function's code is compiled when it first
-// runs. A piece is compiled twice over, for evaluating it now (`evaluator`) and for putting it off (`delayer`).
+// runs. A piece is compiled for evaluating it now (`compileEval`) or for putting it off (`compileDelay`).
 
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { Kind } from './ast.ts';
 import { type CompiledBindings, compileAttrs, compileBindings, compileUpdate } from './compile-attrs.ts';
 import { compileCall } from './compile-call.ts';
+import { lambdaCode } from './compile-lambda.ts';
 import { compileHasAttr, compileSelect } from './compile-select.ts';
 import { compileConcatStrings } from './compile-strings.ts';
+import {
+  type Delay,
+  delayAsConstant,
+  delayAsLambda,
+  delayAsThunk,
+  delayAsVariable,
+  suspend,
+} from './delay.ts';
 import { assertEqualOperands, equalOperands } from './equality.ts';
-import { NixError, nearestAttributes, toNixError } from './errors.ts';
+import { toNixError } from './errors.ts';
 import type { Interpreter } from './interpreter.ts';
 import { slotOf } from './lazy-attrs.ts';
 import { concatLists } from './lists.ts';
 import { normalisePath } from './paths.ts';
 import type { Position } from './positions.ts';
-import type { Program } from './program.ts';
+import type { Program, StringTable } from './program.ts';
 import type { SymbolId } from './symbols.ts';
 import {
-  type Attrs,
   attrsFromEntries,
   Code,
   type Env,
   type Eval,
   emptyList,
-  type Formal,
-  findAttr,
   Lambda,
-  type LambdaCode,
   makeInteger,
   NixFloat,
   NixPath,
@@ -35,17 +40,15 @@ import {
   type Value,
 } from './values.ts';
 
-/** Code that gives a slot, without evaluating anything that could fail. */
-export type Delay = (env: Env) => Slot;
-
 /** A program being run: where its positions lie, and what its literals mean. */
 export class Unit {
   readonly it: Interpreter;
   readonly words: Int32Array;
-  readonly strings: readonly ByteString[];
+  readonly strings: StringTable;
   /** Position of the text's first byte. */
   readonly base: number;
   private readonly basePath: ByteString;
+  /** By string: 1 more than the symbol, or 0 where nobody has asked yet. */
   private readonly symbolIds: Int32Array;
 
   constructor(it: Interpreter, program: Program, options: { base: number; basePath: ByteString }) {
@@ -54,14 +57,14 @@ export class Unit {
     this.strings = program.strings;
     this.base = options.base;
     this.basePath = options.basePath;
-    this.symbolIds = new Int32Array(program.strings.length).fill(-1);
+    this.symbolIds = new Int32Array(program.strings.length);
   }
 
   symbol(index: number): SymbolId {
     const known = this.symbolIds[index]!;
-    if (known >= 0) return known;
-    const id = this.it.symbols.intern(this.strings[index]!);
-    this.symbolIds[index] = id;
+    if (known > 0) return known - 1;
+    const id = this.it.symbols.intern(this.strings.get(index));
+    this.symbolIds[index] = id + 1;
     return id;
   }
 
@@ -76,7 +79,9 @@ export class Unit {
 
   /** The text of an expression that was kept for errors. */
   shownExpression(index: number): ByteString {
-    return this.strings[index]!.replace(/\0([^\0]*)\0/g, (_, literal: ByteString) => this.path(literal).path);
+    return this.strings
+      .get(index)
+      .replace(/\0([^\0]*)\0/g, (_, literal: ByteString) => this.path(literal).path);
   }
 
   /** What a path literal stands for; a trailing slash is kept for what is appended to it. */
@@ -101,12 +106,13 @@ export function runProgram(unit: Unit, root: number, env: Env): Value {
 
 /** Code that is compiled when it first runs. */
 export function lazyCode(unit: Unit, node: number): Code {
-  const code: Code = new Code((env) => {
-    const run = compileEval(unit, node);
-    code.run = run;
-    return run(env);
-  });
-  return code;
+  return new Code(compileAndRun, unit, node);
+}
+
+function compileAndRun(this: Code, env: Env): Value {
+  const run = compileEval(this.unit as Unit, this.node);
+  this.run = run;
+  return run(env);
 }
 
 function constantOf(unit: Unit, node: number): { value: Value } | undefined {
@@ -115,13 +121,13 @@ function constantOf(unit: Unit, node: number): { value: Value } | undefined {
     case Kind.integer:
       return { value: words[node + 2]! };
     case Kind.bigInteger:
-      return { value: makeInteger(BigInt(strings[words[node + 2]!]!))! };
+      return { value: makeInteger(BigInt(strings.get(words[node + 2]!)))! };
     case Kind.float:
-      return { value: new NixFloat(Number(strings[words[node + 2]!]!)) };
+      return { value: new NixFloat(Number(strings.get(words[node + 2]!))) };
     case Kind.string:
-      return { value: strings[words[node + 2]!]! };
+      return { value: strings.get(words[node + 2]!) };
     case Kind.path: {
-      const literal = strings[words[node + 2]!]!;
+      const literal = strings.get(words[node + 2]!);
       // Refused only when it is evaluated, like everything that pure mode forbids.
       if (literal.startsWith('~') && unit.it.settings.pure) return undefined;
       return { value: unit.path(literal) };
@@ -141,7 +147,7 @@ export function compileEval(unit: Unit, node: number): Eval {
   }
   switch (words[node]) {
     case Kind.path: {
-      const literal = unit.strings[words[node + 2]!]!;
+      const literal = unit.strings.get(words[node + 2]!);
       return () => unit.path(literal);
     }
     case Kind.variable:
@@ -174,7 +180,7 @@ export function compileEval(unit: Unit, node: number): Eval {
       for (let i = 0; i < count; i++) items.push(compileDelay(unit, words[node + 3 + i]!));
       return (env) => {
         const list: Slot[] = new Array(count);
-        for (let i = 0; i < count; i++) list[i] = items[i]!(env);
+        for (let i = 0; i < count; i++) list[i] = suspend(items[i]!, env);
         return list;
       };
     }
@@ -192,7 +198,7 @@ export function compileEval(unit: Unit, node: number): Eval {
       const attrs = compileDelay(unit, words[node + 2]!);
       const body = compileEval(unit, words[node + 3]!);
       const position = unit.position(node);
-      return (env) => body([env, attrs(env), position]);
+      return (env) => body([env, suspend(attrs, env), position]);
     }
     case Kind.if: {
       const condition = compileBool(unit, words[node + 2]!, 'while evaluating a branch condition');
@@ -248,57 +254,26 @@ export function compileEval(unit: Unit, node: number): Eval {
   }
 }
 
-/** Code that puts a node off: a constant, the slot of a variable, or a thunk. */
+/** How a node is put off: as a constant, as the slot of a variable, or as a thunk. */
 export function compileDelay(unit: Unit, node: number): Delay {
   const { words } = unit;
   const constant = constantOf(unit, node);
-  if (constant !== undefined) {
-    const { value } = constant;
-    return () => value;
-  }
+  if (constant !== undefined) return delayAsConstant(constant.value);
   switch (words[node]) {
-    case Kind.variable: {
-      const code = lazyCode(unit, node);
-      const slot = words[node + 4]!;
-      const level = words[node + 3]!;
-      // A variable of the scope being set up may have no value yet.
-      switch (level) {
-        case 0:
-          return (env) => env[slot] ?? missing(env[slot], code, env);
-        case 1:
-          return (env) => env[0][slot] ?? missing(env[0][slot], code, env);
-        case 2:
-          return (env) => env[0][0][slot] ?? missing(env[0][0][slot], code, env);
-        default:
-          return (env) => {
-            let at = env;
-            for (let i = level; i > 0; i--) at = at[0];
-            return at[slot] ?? missing(at[slot], code, env);
-          };
-      }
-    }
-    case Kind.global: {
-      const slot = unit.it.globals.get(unit.symbol(words[node + 2]!))!;
-      return () => slot;
-    }
+    case Kind.variable:
+      return delayAsVariable(lazyCode(unit, node), words[node + 3]!, words[node + 4]!);
+    case Kind.global:
+      return delayAsConstant(unit.it.globals.get(unit.symbol(words[node + 2]!))!);
     case Kind.list:
-      if (words[node + 2] === 0) return () => emptyList;
+      if (words[node + 2] === 0) return delayAsConstant(emptyList);
       break;
   }
-  const code = lazyCode(unit, node);
-  return (env) => new Thunk(code, env);
-}
-
-/** null is a value; only undefined means "not set up yet". */
-function missing(slot: Slot | undefined, code: Code, env: Env): Slot {
-  return slot === null ? null : new Thunk(code, env);
+  return delayAsThunk(lazyCode(unit, node));
 }
 
 /** Arguments of calls: a function literal is made at once, since the callee will want it anyway. */
 export function compileArgument(unit: Unit, node: number): Delay {
-  if (unit.words[node] !== Kind.lambda) return compileDelay(unit, node);
-  const code = lambdaCode(unit, node);
-  return (env) => new Lambda(code, env);
+  return unit.words[node] === Kind.lambda ? delayAsLambda(lambdaCode(unit, node)) : compileDelay(unit, node);
 }
 
 function compileVariable(unit: Unit, node: number): Eval {
@@ -306,27 +281,38 @@ function compileVariable(unit: Unit, node: number): Eval {
   const level = words[node + 3]!;
   const slot = words[node + 4]!;
   const position = unit.position(node);
-  const force = (found: Slot): Value =>
-    found instanceof Thunk ? (found.code === null ? found.value : it.forceThunk(found, position)) : found;
+  // Written out for each level: variables are what is evaluated most.
   switch (level) {
     case 0:
-      return (env) => force(env[slot]);
+      return (env) => {
+        const found: Slot = env[slot];
+        if (!(found instanceof Thunk)) return found;
+        return found.code === null ? found.value : it.forceThunk(found, position);
+      };
     case 1:
-      return (env) => force(env[0][slot]);
+      return (env) => {
+        const found: Slot = env[0][slot];
+        if (!(found instanceof Thunk)) return found;
+        return found.code === null ? found.value : it.forceThunk(found, position);
+      };
     case 2:
-      return (env) => force(env[0][0][slot]);
-    case 3:
-      return (env) => force(env[0][0][0][slot]);
+      return (env) => {
+        const found: Slot = env[0][0][slot];
+        if (!(found instanceof Thunk)) return found;
+        return found.code === null ? found.value : it.forceThunk(found, position);
+      };
     default:
       return (env) => {
         let at = env;
         for (let i = level; i > 0; i--) at = at[0];
-        return force(at[slot]);
+        const found: Slot = at[slot];
+        if (!(found instanceof Thunk)) return found;
+        return found.code === null ? found.value : it.forceThunk(found, position);
       };
   }
 }
 
-function compileWithLookup(unit: Unit, node: number): Delay {
+function compileWithLookup(unit: Unit, node: number): (env: Env) => Slot {
   const { it, words } = unit;
   const name = unit.symbol(words[node + 2]!);
   const count = words[node + 3]!;
@@ -451,144 +437,4 @@ export function positionValue(it: Interpreter, position: Position): Value {
     [symbols.intern('line'), part((resolved) => resolved.line)],
     [symbols.intern('column'), part((resolved) => resolved.column)],
   ]);
-}
-
-// Functions.
-
-function lambdaCode(unit: Unit, node: number): LambdaCode {
-  const { words } = unit;
-  const nameIndex = words[node + 2]!;
-  const argumentIndex = words[node + 3]!;
-  const bodyNode = words[node + 4]!;
-  const hasFormals = (words[node + 5]! & 1) !== 0;
-  const ellipsis = (words[node + 5]! & 2) !== 0;
-  const count = words[node + 6]!;
-  const formals: (Formal & { readonly fallback: number })[] = [];
-  for (let i = 0; i < count; i++) {
-    const at = node + 7 + i * 3;
-    formals.push({
-      name: unit.symbol(words[at]!),
-      position: unit.global(words[at + 1]!),
-      hasDefault: words[at + 2] !== -1,
-      fallback: words[at + 2]!,
-    });
-  }
-  const isNested = words[bodyNode] === Kind.lambda;
-  const inner = isNested ? lambdaCode(unit, bodyNode) : undefined;
-  const code: LambdaCode = {
-    name: nameIndex < 0 ? -1 : unit.symbol(nameIndex),
-    position: unit.position(node),
-    argument: argumentIndex < 0 ? -1 : unit.symbol(argumentIndex),
-    formals: hasFormals ? formals : undefined,
-    ellipsis,
-    bind: hasFormals ? compileBind(unit, () => code, formals) : (env, argument) => [env, argument],
-    body:
-      inner !== undefined
-        ? (env) => new Lambda(inner, env)
-        : (env) => {
-            const run = compileEval(unit, bodyNode);
-            code.body = run;
-            return run(env);
-          },
-    inner,
-  };
-  return code;
-}
-
-function compileBind(
-  unit: Unit,
-  codeOf: () => LambdaCode,
-  formals: readonly (Formal & { readonly fallback: number })[],
-): LambdaCode['bind'] {
-  const { it } = unit;
-  const count = formals.length;
-  const names = formals.map((formal) => formal.name);
-  const defaults: (Delay | undefined)[] = formals.map((formal) =>
-    formal.fallback < 0 ? undefined : compileLazyDelay(unit, formal.fallback),
-  );
-  const code = { value: undefined as LambdaCode | undefined };
-  let cachedNames: readonly SymbolId[] | undefined;
-  let cachedIndexes: number[] = [];
-  return (closure, argument, callPosition) => {
-    code.value ??= codeOf();
-    const lambda = code.value;
-    let attrs: Attrs;
-    try {
-      attrs = it.forceAttrs(
-        argument,
-        lambda.position,
-        'while evaluating the value passed for the lambda argument',
-      );
-    } catch (thrown) {
-      const error = toNixError(thrown);
-      if (callPosition !== 0) error.addTrace(callPosition, 'from call site');
-      throw error;
-    }
-    const offset = lambda.argument < 0 ? 1 : 2;
-    const env: Env = new Array(count + offset);
-    env[0] = closure;
-    if (offset === 2) env[1] = argument;
-    const { names: given, values } = attrs;
-    if (given !== cachedNames) {
-      cachedIndexes = names.map((name) => findAttr(given, name));
-      cachedNames = given;
-    }
-    let used = 0;
-    for (let i = 0; i < count; i++) {
-      const index = cachedIndexes[i]!;
-      if (index >= 0) {
-        used++;
-        env[offset + i] = values[index];
-      } else {
-        const fallback = defaults[i];
-        if (fallback === undefined) {
-          throw argumentError(it, lambda, { callPosition, missing: names[i]! });
-        }
-        env[offset + i] = fallback(env);
-      }
-    }
-    if (!lambda.ellipsis && used !== given.length) {
-      const unexpected = given.find((name) => !names.includes(name))!;
-      throw argumentError(it, lambda, { callPosition, unexpected });
-    }
-    return env;
-  };
-}
-
-/** A delayer that is compiled when first needed: most defaults of most functions never are. */
-function compileLazyDelay(unit: Unit, node: number): Delay {
-  let compiled: Delay | undefined;
-  return (env) => {
-    compiled ??= compileDelay(unit, node);
-    return compiled(env);
-  };
-}
-
-function argumentError(
-  it: Interpreter,
-  lambda: LambdaCode,
-  problem: { callPosition: Position; missing?: SymbolId; unexpected?: SymbolId },
-): NixError {
-  const names = it.symbols.names;
-  const name = lambda.name < 0 ? 'anonymous lambda' : names[lambda.name]!;
-  const options = { position: lambda.position };
-  const error =
-    problem.missing !== undefined
-      ? new NixError(
-          'type',
-          `function '${name}' called without required argument '${names[problem.missing]}'`,
-          options,
-        )
-      : new NixError(
-          'type',
-          `function '${name}' called with unexpected argument '${names[problem.unexpected!]}'`,
-          {
-            ...options,
-            suggestions: nearestAttributes(
-              names[problem.unexpected!]!,
-              lambda.formals!.map((formal) => names[formal.name]!),
-            ),
-          },
-        );
-  return error.addTrace(problem.callPosition, 'from call site');
 }

@@ -72,9 +72,6 @@ export const blackHole = new Code(() => {
 const failed = new Code(() => {
   throw new Error('a failed thunk is never run');
 });
-/** Code of suspended applications; the environment holds function and arguments. */
-export class ApplicationCode extends Code {}
-
 export class Interpreter {
   readonly host: NixHost;
   readonly settings: InterpreterSettings;
@@ -103,8 +100,9 @@ export class Interpreter {
   globalsKey = '';
   private readonly stats = new Map<ByteString, { readonly type: NixFileType }>();
   private readonly maxCallDepth: number;
-  private readonly applicationCode: ApplicationCode;
-  private readonly unplacedApplicationCode: ApplicationCode;
+  /** Code of suspended applications; the environment holds function and arguments. */
+  private readonly applicationCode: Code;
+  private readonly unplacedApplicationCode: Code;
 
   constructor(host: NixHost, settings: InterpreterSettings, parseCache: ParseCache | undefined) {
     this.host = host;
@@ -115,8 +113,8 @@ export class Interpreter {
     const neverRun = () => {
       throw new Error('an application is not run as code');
     };
-    this.applicationCode = new ApplicationCode(neverRun);
-    this.unplacedApplicationCode = new ApplicationCode(neverRun);
+    this.applicationCode = new Code(neverRun);
+    this.unplacedApplicationCode = new Code(neverRun);
   }
 
   // Forcing.
@@ -132,7 +130,7 @@ export class Interpreter {
     if (code === blackHole) return this.infiniteRecursion(thunk, position);
     if (code === failed) throw (thunk.value as unknown as NixError).clone();
     const env = thunk.env!;
-    if (code instanceof ApplicationCode) return this.forceApplication(thunk, { code, env, position });
+    if (this.isApplication(code)) return this.forceApplication(thunk, code, env, position);
     thunk.code = blackHole;
     thunk.env = null;
     let value: Value;
@@ -146,10 +144,11 @@ export class Interpreter {
     return value;
   }
 
-  private forceApplication(
-    thunk: Thunk,
-    { code, env, position }: { code: Code; env: Env; position: Position },
-  ): Value {
+  private isApplication(code: Code | null): boolean {
+    return code === this.applicationCode || code === this.unplacedApplicationCode;
+  }
+
+  private forceApplication(thunk: Thunk, code: Code, env: Env, position: Position): Value {
     // An application is not marked while it runs: as in Nix, its endless recursion is a matter of call depth.
     let value: Value;
     try {
@@ -479,7 +478,7 @@ export class Interpreter {
     const value = slot instanceof Thunk ? (slot.code === null ? slot.value : undefined) : slot;
     if (value instanceof Attrs) return value.position;
     if (value instanceof Lambda) return value.code.position;
-    if (slot instanceof Thunk && slot.code instanceof ApplicationCode) {
+    if (slot instanceof Thunk && this.isApplication(slot.code)) {
       return slot.code === this.applicationCode ? this.positionOf(slot.env![0]) : 0;
     }
     return 0;

@@ -10,7 +10,7 @@ import {
   type Node,
 } from './ast.ts';
 import { NixError } from './errors.ts';
-import type { Program } from './program.ts';
+import { type Program, StringTable } from './program.ts';
 import { showNode } from './show-node.ts';
 
 /** Names visible at some point: one level of environment each. A `with` is a level without names. */
@@ -47,7 +47,7 @@ class Resolver {
     const index = this.encode(root, outer);
     return {
       words: Int32Array.from(this.words),
-      strings: this.strings,
+      strings: new StringTable(this.strings),
       root: index,
       sourceLength: this.options.sourceLength,
     };

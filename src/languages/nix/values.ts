@@ -14,11 +14,16 @@ export type Env = any[];
 /** Code that yields a value in weak head normal form. */
 export type Eval = (env: Env) => Value;
 
-/** The code of a thunk; `run` is replaced by compiled code the first time. */
+/** The code of a thunk: `run` is called as its method, and may replace itself by compiled code. */
 export class Code {
-  run: Eval;
-  constructor(run: Eval) {
+  run: (this: Code, env: Env) => Value;
+  /** What `run` compiles the first time: a program, which this file knows nothing of, and a node of it. */
+  readonly unit: unknown;
+  readonly node: number;
+  constructor(run: (this: Code, env: Env) => Value, unit: unknown = null, node = -1) {
     this.run = run;
+    this.unit = unit;
+    this.node = node;
   }
 }
 
@@ -292,8 +297,8 @@ export function lexicographicOrder(attrs: Attrs, symbolNames: readonly ByteStrin
     // Without a comparator strings are sorted by unit, which is by byte here, and much faster.
     return [...indexes.keys()].sort().map((name) => indexes.get(name)!);
   }
-  const order: number[] = [];
-  const sorted: ByteString[] = [];
+  const order: number[] = new Array(count);
+  const sorted: ByteString[] = new Array(count);
   for (let i = 0; i < count; i++) {
     const name = symbolNames[names[i]!]!;
     let low = 0;
@@ -303,8 +308,6 @@ export function lexicographicOrder(attrs: Attrs, symbolNames: readonly ByteStrin
       if (sorted[middle]! < name) low = middle + 1;
       else high = middle;
     }
-    order.push(i);
-    sorted.push(name);
     for (let j = i; j > low; j--) {
       order[j] = order[j - 1]!;
       sorted[j] = sorted[j - 1]!;
@@ -320,29 +323,47 @@ export function attrsFromEntries(
   entries: Iterable<readonly [SymbolId, Slot, Position?]>,
   position: Position = 0,
 ): Attrs {
-  const sorted = [...entries];
-  if (sorted.length === 0) return emptyAttrs;
-  for (let i = 1; i < sorted.length; i++) {
-    if (sorted[i - 1]![0] <= sorted[i]![0]) continue;
-    sorted.sort((a, b) => a[0] - b[0]);
-    break;
-  }
   const names: SymbolId[] = [];
   const values: Slot[] = [];
   const positions: Position[] = [];
-  for (let i = 0; i < sorted.length; i++) {
-    const entry = sorted[i]!;
-    const name = entry[0];
-    const value = entry[1];
-    const at = entry[2];
-    if (names.length > 0 && names[names.length - 1] === name) {
-      values[values.length - 1] = value;
-      positions[positions.length - 1] = at ?? 0;
-      continue;
-    }
-    names.push(name);
-    values.push(value);
-    positions.push(at ?? 0);
+  for (const entry of entries) {
+    names.push(entry[0]);
+    values.push(entry[1]);
+    positions.push(entry[2] ?? 0);
   }
-  return new Attrs(names, values, positions, position);
+  return attrsFromArrays(names, values, positions, position);
+}
+
+/** The same from arrays side by side, which the set keeps when they are sorted by name already. */
+export function attrsFromArrays(
+  names: SymbolId[],
+  values: Slot[],
+  positions: Position[],
+  position: Position = 0,
+): Attrs {
+  const count = names.length;
+  if (count === 0) return emptyAttrs;
+  let isSorted = true;
+  for (let i = 1; i < count && isSorted; i++) isSorted = names[i - 1]! < names[i]!;
+  if (isSorted) return new Attrs(names, values, positions, position);
+  // Numbers are sorted as numbers; what has one name stays in order.
+  const order = new Float64Array(count);
+  for (let i = 0; i < count; i++) order[i] = names[i]! * 2 ** 26 + i;
+  order.sort();
+  const sortedNames: SymbolId[] = [];
+  const sortedValues: Slot[] = [];
+  const sortedPositions: Position[] = [];
+  for (let i = 0; i < count; i++) {
+    const index = order[i]! % 2 ** 26;
+    const name = names[index]!;
+    if (sortedNames[sortedNames.length - 1] === name) {
+      sortedValues[sortedValues.length - 1] = values[index]!;
+      sortedPositions[sortedPositions.length - 1] = positions[index]!;
+    } else {
+      sortedNames.push(name);
+      sortedValues.push(values[index]!);
+      sortedPositions.push(positions[index]!);
+    }
+  }
+  return new Attrs(sortedNames, sortedValues, sortedPositions, position);
 }
