@@ -38,7 +38,13 @@ const release: PreparedRelease = {
   },
 };
 
-function evaluate(expression: string, timeLimit = 5000) {
+function evaluate(
+  expression: string,
+  {
+    timeLimit = 5000,
+    commits = [],
+  }: { readonly timeLimit?: number; readonly commits?: readonly (readonly [string, string, string])[] } = {},
+) {
   const answer = evaluateGuix(
     {
       root,
@@ -49,6 +55,7 @@ function evaluate(expression: string, timeLimit = 5000) {
       env: {},
       channelsFile: undefined,
       loadPath: [],
+      lockedCommits: new Map(commits.map(([url, ref, commit]) => [url, new Map([[ref, commit]])])),
       defaultSuite: 'bookworm',
       timeLimit,
       action: {
@@ -108,6 +115,21 @@ describe('evaluateGuix', () => {
       hashAlgorithm: 'r:sha256',
       hash: '9a23a4c682d11782dd9a76253e8c19e734fa4b5e05819a1ca58c55788d818d1b',
     });
+  });
+
+  it('takes the commit that the lock has for a branch', () => {
+    const origin = (url: string, commit: string) => `(origin (method git-fetch)
+      (uri (git-reference (url "${url}") (commit "${commit}")))
+      (sha256 (base32 "06wdh66phmccllf9m085br5zld773663w9bnkbfq45yihb3a88ws")))`;
+    const locked = 'c0ffee'.padEnd(40, '0');
+    const fetched = (url: string, commit: string) =>
+      evaluate(`${modules} ${origin(url, commit)}`, {
+        commits: [['https://example.org/x', 'main', locked]],
+      }).drvs[0]!.env.get('commit');
+    expect(fetched('https://example.org/x', 'main')).toBe(`"${locked}"`);
+    expect(fetched('https://user:word@example.org/x', 'origin/main')).toBe(`"${locked}"`);
+    expect(fetched('https://example.org/x', 'other')).toBe('"other"');
+    expect(fetched('https://example.org/y', 'main')).toBe('"main"');
   });
 
   it('inherits, modifies inputs and sees earlier fields', () => {
@@ -221,7 +243,7 @@ describe('evaluateGuix', () => {
     ['(let loop ((s "abc")) (loop (string-append s s)))', 'scheme/out-of-memory', 'Memory exhausted'],
     ['(expt 10 (expt 10 10))', 'scheme/out-of-memory', 'Memory exhausted'],
   ])('stops %s before memory runs out', (text, code, message) => {
-    expect(() => evaluate(text, 60_000)).toThrow(expect.objectContaining({ code, message }));
+    expect(() => evaluate(text, { timeLimit: 60_000 })).toThrow(expect.objectContaining({ code, message }));
   });
 
   it('keeps a million frames', () => {

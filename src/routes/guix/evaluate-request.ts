@@ -4,6 +4,7 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openContentsNames } from '../../debian/contents-names.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
+import { withoutCredentials } from '../../foundation/credentials.ts';
 import { isTrimaranError, type Span, TrimaranError } from '../../foundation/error.ts';
 import { nearestNames } from '../../foundation/nearest.ts';
 import { createInterpreter, type Interpreter } from '../../languages/scheme/interpreter.ts';
@@ -107,6 +108,7 @@ class Evaluation {
       maker: this.#maker,
       system: request.system,
       place: this.#place,
+      lockedCommit: (url, ref) => request.lockedCommits.get(withoutCredentials(url))?.get(ref),
       debian: () => this.#openDebian(),
       addText: (name, text) => this.#addText(name, text),
       addPath: (path) => this.#addPath(path),

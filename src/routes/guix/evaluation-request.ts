@@ -1,5 +1,7 @@
 // What the main thread asks of the thread that evaluates Scheme, and what that answers: plain data, since it is sent.
+
 import type { StorePath } from '../../formats/store-path.ts';
+import type { LockFile } from '../../sets/lock-file.ts';
 import type { UsedRelease } from '../../sets/project-lock.ts';
 import type { CopiedSources } from '../../sets/replayed-derivations.ts';
 
@@ -59,6 +61,8 @@ export interface GuixRequest {
   readonly channelsFile: string | undefined;
   /** Absolute folders where modules are looked for first. */
   readonly loadPath: readonly string[];
+  /** What the project's lock says of repositories: URL, then branch or tag, to a commit. */
+  readonly lockedCommits: LockFile['git'];
   /** Suite of the default channel. */
   readonly defaultSuite: string;
   /** Milliseconds that Scheme may run. */

@@ -122,6 +122,7 @@ export class GuixSession {
         env: { ...host.env },
         channelsFile: this.#options.channelsFile,
         loadPath: this.#options.loadPath ?? [],
+        lockedCommits: this.#options.lock?.git ?? new Map(),
         defaultSuite,
         timeLimit,
         action,

@@ -33,6 +33,8 @@ export interface PrimitiveWorld {
   readonly system: string;
   /** Where the package stands that is being lowered, for errors: `(file line column)`, the column from 0, or #f. */
   readonly place: { current: Value };
+  /** The commit that the project's lock has for a branch or tag of a repository. */
+  readonly lockedCommit: (url: string, ref: string) => string | undefined;
   /** The channel, opened when first asked for. */
   readonly debian: () => DebianChannel;
   readonly addText: (name: string, text: string) => string;
@@ -153,6 +155,12 @@ export function definePrimitives(world: PrimitiveWorld): void {
         return variable;
       };
       return UNSPECIFIED;
+    },
+    '%locked-commit': (url: Value, ref: Value) => {
+      const name = text(ref);
+      // As the lock names branches.
+      const branch = name.replace(/^(?:origin|refs\/heads)\//, '');
+      return str(world.lockedCommit(text(url), branch) ?? name);
     },
     '%git-files': (directory: Value) => {
       const files = world.gitFiles(text(directory));

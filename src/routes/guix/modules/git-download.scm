@@ -13,7 +13,8 @@
 (define* (git-fetch reference hash-algorithm hash #:optional name #:key system guile git)
   (%derivation (or name "git-checkout") "builtin:git-download"
                `(("url" . ,(object->string (git-reference-url reference)))
-                 ("commit" . ,(object->string (git-reference-commit reference)))
+                 ("commit" . ,(object->string (%locked-commit (git-reference-url reference)
+                                                              (git-reference-commit reference))))
                  ("recursive?" . ,(object->string (git-reference-recursive? reference))))
                #f '() '("out")
                (list "r:" hash-algorithm hash)))
