@@ -29,8 +29,12 @@ export interface SchemeHost {
   keepExpansion?(key: string, data: Uint8Array): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Milliseconds since 1970. */
+  /** Is told of each variable of `env` that a program asks for; of undefined when it asks for all. */
+  sawVariable?(name: string | undefined): void;
+  /** Milliseconds since 1970, as programs see them. */
   now(): number;
+  /** Milliseconds since whenever, that count against a program's time; `now` when absent. */
+  elapsed?(): number;
   /** Directories that are searched for modules, in order. */
   readonly loadPath: readonly string[];
   /** What the program writes to its ports. */

@@ -129,7 +129,7 @@ export function createInterpreter(options: InterpreterOptions): Interpreter {
       guarded(() => {
         const module = evaluateOptions.module === undefined ? user : moduleNamed(evaluateOptions.module);
         const { timeout } = evaluateOptions;
-        session.machine.deadline = timeout === undefined ? undefined : options.host.now() + timeout;
+        session.machine.deadline = timeout === undefined ? undefined : session.machine.now() + timeout;
         try {
           return session.evaluateText(text, {
             file: evaluateOptions.file,

@@ -153,7 +153,8 @@ export class Machine {
   private readonly loops: Loop[] = [];
   /** Milliseconds a program may run, checked now and then; none by default. */
   deadline: number | undefined;
-  private readonly now: () => number;
+  /** Milliseconds since whenever. */
+  readonly now: () => number;
 
   constructor(now: () => number = Date.now) {
     this.now = now;

@@ -96,7 +96,7 @@ export class Session {
 
   constructor(host: SchemeHost) {
     this.host = host;
-    this.machine = new Machine(() => host.now());
+    this.machine = new Machine(() => (host.elapsed ?? host.now)());
     this.core = new Module([intern('guile')]);
     // Everything in (guile) is public.
     (this.core as { publicInterface: Module }).publicInterface = this.core;

@@ -1,8 +1,9 @@
 // `guix pack` and `guix build`: derivations, and what they make.
 import type { StorePath } from '../../formats/store-path.ts';
+import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { GuixSettings } from './evaluate.ts';
-import type { GuixAction, GuixSources } from './evaluation-request.ts';
+import type { GuixAction, GuixAnswer, GuixSources } from './evaluation-request.ts';
 import type { GuixSession } from './guix-session.ts';
 import {
   earlierOutput,
@@ -67,11 +68,26 @@ export async function buildGuix(request: GuixBuildRequest): Promise<readonly Gui
     if (answer.result.kind !== 'derivations')
       throw new Error('something else than derivations was evaluated');
     const results: GuixBuildResult[] = [];
-    for (const { drvPath } of answer.result.derivations)
-      results.push(await realiseDerivation(session, drvPath, request));
-    if (memorable) rememberResult(request, { read, results, recording: answer.recording });
+    try {
+      for (const { drvPath } of answer.result.derivations)
+        results.push(await realiseDerivation(session, drvPath, request));
+    } catch (error) {
+      throw withPlace(error, answer.places);
+    }
+    if (memorable && answer.isMemorable)
+      rememberResult(request, { read, results, recording: answer.recording });
     return results;
   });
+}
+
+/** What went wrong with a derivation, with the place of the package that it was made for. */
+function withPlace(error: unknown, places: GuixAnswer['places']): unknown {
+  if (!isTrimaranError(error) || error.span !== undefined) return error;
+  const path = /\/[^\s'"`]+\.drv\b/.exec(error.message)?.[0];
+  const span = path === undefined ? undefined : places.get(path as StorePath);
+  if (span === undefined) return error;
+  const { code, message, related, hint, report, exitCode, cause } = error;
+  return new TrimaranError({ code, message, span, related, hint, report, exitCode, cause });
 }
 
 /** Makes a derivation's outputs exist, unless it is a dry run, and says where. Rejects as `GuixSession.realise`. */

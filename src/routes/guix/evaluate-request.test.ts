@@ -57,6 +57,7 @@ function evaluate(
       loadPath: [],
       lockedCommits: new Map(commits.map(([url, ref, commit]) => [url, new Map([[ref, commit]])])),
       defaultSuite: 'bookworm',
+      now: 1_700_000_000_000,
       timeLimit,
       action: {
         kind: 'build',
@@ -130,6 +131,18 @@ describe('evaluateGuix', () => {
     expect(fetched('https://user:word@example.org/x', 'origin/main')).toBe(`"${locked}"`);
     expect(fetched('https://example.org/x', 'other')).toBe('"other"');
     expect(fetched('https://example.org/y', 'main')).toBe('"main"');
+  });
+
+  it('notes what it asks of the environment, and the clock', () => {
+    const plain = evaluate(`${modules} (plain-file "a" "b") (computed-file "c" #~(mkdir #$output))`);
+    expect(plain).toMatchObject({ isMemorable: true, read: { variables: {} } });
+    const asked = evaluate('(use-modules (guix gexp)) (mixed-text-file "v" (or (getenv "VERSION") "0"))');
+    expect(asked).toMatchObject({ isMemorable: true, read: { variables: { VERSION: null } } });
+    const dated = evaluate(
+      '(use-modules (guix gexp) (srfi srfi-19)) (mixed-text-file "v" (date->string (current-date 0) "~Y-~m-~d"))',
+    );
+    expect(dated.isMemorable).toBe(false);
+    expect(dated.drvs[0]!.env.get('text')).toBe('2023-11-14');
   });
 
   it('inherits, modifies inputs and sees earlier fields', () => {

@@ -3,6 +3,7 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openContentsNames } from '../../debian/contents-names.ts';
+import type { StorePath } from '../../formats/store-path.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
 import { withoutCredentials } from '../../foundation/credentials.ts';
 import { isTrimaranError, type Span, TrimaranError } from '../../foundation/error.ts';
@@ -72,14 +73,19 @@ class Evaluation {
   readonly #copied = new Set<string>();
   readonly #reads = new Set<string>();
   #isReplayable = true;
+  readonly #variables = new Map<string, string | null>();
+  /** False once the recipe has looked at what changes without anybody changing it. */
+  #isMemorable = true;
   /** Of the package that is being lowered. */
   readonly #place: { current: Value } = { current: false };
+  readonly #places = new Map<StorePath, Span>();
   readonly #folders = new Map<string, string>();
   #channels: readonly ChannelText[] = [];
   #reference: DebianReference;
   #debian: DebianChannel | undefined;
   /** Milliseconds spent waiting for the main thread. */
   #waited = 0;
+  readonly #started = performance.now();
 
   constructor(request: GuixRequest, world: EvaluationWorld) {
     this.#request = request;
@@ -93,7 +99,15 @@ class Evaluation {
         cwd: request.cwd,
         env: request.env,
         loadPath: request.loadPath,
-        now: () => performance.now() - this.#waited,
+        now: () => {
+          this.#isMemorable = false;
+          return request.now + performance.now() - this.#started;
+        },
+        elapsed: () => performance.now() - this.#waited,
+        sawVariable: (name) => {
+          if (name === undefined) this.#isMemorable = false;
+          else this.#variables.set(name, request.env[name] ?? null);
+        },
         note: (text) => world.note(text.replace(/\n$/, '')),
         expansions: join(request.root, 'expansions', request.build),
         sawFile: (path) => this.#readFile(path),
@@ -108,6 +122,10 @@ class Evaluation {
       maker: this.#maker,
       system: request.system,
       place: this.#place,
+      made: ({ drvPath }) => {
+        const span = spanOf(this.#place.current);
+        if (span !== undefined && !this.#places.has(drvPath)) this.#places.set(drvPath, span);
+      },
       lockedCommit: (url, ref) => request.lockedCommits.get(withoutCredentials(url))?.get(ref),
       debian: () => this.#openDebian(),
       addText: (name, text) => this.#addText(name, text),
@@ -126,9 +144,15 @@ class Evaluation {
     this.#interpreter.keepExpansions();
     return {
       result,
+      places: this.#places,
       recording: this.#recording(result),
       used: this.#debian === undefined ? [] : [usedRelease(this.#debian.facts)],
-      read: { files: Object.fromEntries(this.#files), folders: Object.fromEntries(this.#folders) },
+      isMemorable: this.#isMemorable,
+      read: {
+        files: Object.fromEntries(this.#files),
+        folders: Object.fromEntries(this.#folders),
+        variables: Object.fromEntries(this.#variables),
+      },
     };
   }
 

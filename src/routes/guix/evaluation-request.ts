@@ -1,6 +1,7 @@
 // What the main thread asks of the thread that evaluates Scheme, and what that answers: plain data, since it is sent.
 
 import type { StorePath } from '../../formats/store-path.ts';
+import type { Span } from '../../foundation/error.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
 import type { UsedRelease } from '../../sets/project-lock.ts';
 import type { CopiedSources } from '../../sets/replayed-derivations.ts';
@@ -65,6 +66,8 @@ export interface GuixRequest {
   readonly lockedCommits: LockFile['git'];
   /** Suite of the default channel. */
   readonly defaultSuite: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
   /** Milliseconds that Scheme may run. */
   readonly timeLimit: number;
   readonly action: GuixAction;
@@ -104,6 +107,10 @@ export interface GuixAnswer {
   readonly result: GuixResult;
   readonly used: readonly UsedRelease[];
   readonly read: ReadState;
+  /** Whether the same files and variables give the same again: not when the recipe looks at the clock. */
+  readonly isMemorable: boolean;
+  /** Where the packages stand that derivations were made for. */
+  readonly places: ReadonlyMap<StorePath, Span>;
   /** How derivations came from copied files, where other files would give the same with other paths. */
   readonly recording?: GuixRecording | undefined;
 }
@@ -119,4 +126,6 @@ export interface GuixRecording extends CopiedSources {
 export interface ReadState {
   readonly files: Readonly<Record<string, string>>;
   readonly folders: Readonly<Record<string, string>>;
+  /** Variables of the environment that the recipe asked for; null where there is none. */
+  readonly variables: Readonly<Record<string, string | null>>;
 }

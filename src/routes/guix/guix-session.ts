@@ -124,6 +124,7 @@ export class GuixSession {
         loadPath: this.#options.loadPath ?? [],
         lockedCommits: this.#options.lock?.git ?? new Map(),
         defaultSuite,
+        now: host.now(),
         timeLimit,
         action,
       });

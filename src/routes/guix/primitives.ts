@@ -33,6 +33,8 @@ export interface PrimitiveWorld {
   readonly system: string;
   /** Where the package stands that is being lowered, for errors: `(file line column)`, the column from 0, or #f. */
   readonly place: { current: Value };
+  /** Is told of each derivation. */
+  readonly made: (derivation: MadeDerivation) => void;
   /** The commit that the project's lock has for a branch or tag of a repository. */
   readonly lockedCommit: (url: string, ref: string) => string | undefined;
   /** The channel, opened when first asked for. */
@@ -113,6 +115,7 @@ export function definePrimitives(world: PrimitiveWorld): void {
         outputs: listToArray(outputs).map(text),
         ...(hash === false ? {} : { fixed: fixedOf(hash) }),
       });
+      world.made(made);
       return derivationValue(made);
     }),
     'derivation?': (value: Value) => derivationOf(value) !== undefined,

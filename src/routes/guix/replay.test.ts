@@ -132,3 +132,14 @@ it('evaluates again when the recipe changes, and when copies become one', async 
   recipe(`${both}\n`);
   expect(await buildsAlike()).toBe(false);
 });
+
+it('evaluates again when a variable changes that the recipe asks for', async () => {
+  recipe('(use-modules (guix gexp))\n(mixed-text-file (or (getenv "NAME") "none") (local-file "file"))');
+  const withName = (NAME: string | undefined): Host => ({ ...host, env: { ...host.env, NAME } });
+  const names = [];
+  for (const name of ['one', 'two', undefined, 'two']) {
+    const { outputs } = await build(withName(name));
+    names.push(outputs[0]!.path.replace(/.*-/, ''));
+  }
+  expect(names).toEqual(['one', 'two', 'none', 'two']);
+});

@@ -6,6 +6,7 @@ import { sourceState, stateOf } from '../../sets/source-state.ts';
 import { type GuixBuildRequest, type GuixBuildResult, realiseDerivation } from './build.ts';
 import type { GuixRecording, ReadState } from './evaluation-request.ts';
 import { GuixSession } from './guix-session.ts';
+import { sameVariables } from './result-memo.ts';
 
 export interface ReplayedBuild {
   readonly results: readonly GuixBuildResult[];
@@ -23,7 +24,7 @@ export async function replayGuix(
 ): Promise<ReplayedBuild | undefined> {
   const { host, settings, log } = request;
   const read = stateNow(kept.read, new Set(kept.recording.copiedOnly));
-  if (read === undefined) return undefined;
+  if (read === undefined || !sameVariables(read, host.env)) return undefined;
   const session = new GuixSession({
     host,
     lock: undefined,
@@ -59,7 +60,10 @@ function placeOf(path: ByteString): string {
 }
 
 /** The state of all that was looked at; undefined when something has changed that was more than copied. */
-function stateNow({ files, folders }: ReadState, copiedOnly: ReadonlySet<string>): ReadState | undefined {
+function stateNow(
+  { files, folders, variables }: ReadState,
+  copiedOnly: ReadonlySet<string>,
+): ReadState | undefined {
   const look = (states: ReadState['files'], now: (path: string) => string) =>
     Object.entries(states).map(([path, state]) => {
       const found = now(path);
@@ -71,7 +75,7 @@ function stateNow({ files, folders }: ReadState, copiedOnly: ReadonlySet<string>
     if (![...nowFiles, ...nowFolders].every(([, , isFine]) => isFine)) return undefined;
     const asRecord = (looked: typeof nowFiles) =>
       Object.fromEntries(looked.map(([path, found]) => [path, found]));
-    return { files: asRecord(nowFiles), folders: asRecord(nowFolders) };
+    return { files: asRecord(nowFiles), folders: asRecord(nowFolders), variables };
   } catch {
     // Something is gone.
     return undefined;

@@ -10,7 +10,7 @@ import type { GuixBuildRequest, GuixBuildResult } from './build.ts';
 import type { GuixRecording, ReadState } from './evaluation-request.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
-const memoFormat = 2;
+const memoFormat = 3;
 
 interface Memo {
   readonly read: ReadState;
@@ -31,7 +31,7 @@ export function recallResult(request: GuixBuildRequest): readonly GuixBuildResul
       existsSync(join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`)) &&
       existsSync(physicalPath);
     if (!memo.results.every((result) => result.outputs.every(isThere))) return undefined;
-    return isUnchanged(memo.read) ? memo.results : undefined;
+    return isUnchanged(memo.read, request.host.env) ? memo.results : undefined;
   } catch {
     // No memo, or a file that it names is gone: the request is carried out as if for the first time.
     return undefined;
@@ -82,8 +82,18 @@ export function lockStates(request: GuixBuildRequest): Readonly<Record<string, s
   return Object.fromEntries(lockFiles(request).map((file) => [file, stateOf(file)]));
 }
 
-function isUnchanged({ files, folders }: ReadState): boolean {
+/** Whether the variables that were asked for are what they were. */
+export function sameVariables(
+  { variables }: Pick<ReadState, 'variables'>,
+  env: GuixBuildRequest['host']['env'],
+): boolean {
+  return Object.entries(variables).every(([name, value]) => (env[name] ?? null) === value);
+}
+
+function isUnchanged(read: ReadState, env: GuixBuildRequest['host']['env']): boolean {
+  const { files, folders } = read;
   return (
+    sameVariables(read, env) &&
     Object.entries(files).every(([file, state]) => stateOf(file) === state) &&
     Object.entries(folders).every(
       ([directory, state]) => sourceState({ directory, tracked: undefined }, []) === state,

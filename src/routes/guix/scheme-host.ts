@@ -14,8 +14,12 @@ export interface SchemeHostOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Folders of modules of the user's own. */
   readonly loadPath: readonly string[];
-  /** Milliseconds that count against a program's time. */
+  /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds that count against a program's time. */
+  readonly elapsed: () => number;
+  /** Gets the name of every variable of the environment that was asked for; undefined for all. */
+  readonly sawVariable: (name: string | undefined) => void;
   readonly note: (text: string) => void;
   /** Gets the absolute path of every file that was looked at, there or not. */
   readonly sawFile: (path: string) => void;
@@ -37,6 +41,8 @@ export function createSchemeHost(options: SchemeHostOptions): SchemeHost {
     cwd,
     env: options.env,
     now: options.now,
+    elapsed: options.elapsed,
+    sawVariable: options.sawVariable,
     loadPath: [...options.loadPath, packageModuleFolder],
     readFile: (path) => {
       if (path.startsWith(`${packageModuleFolder}/`)) {

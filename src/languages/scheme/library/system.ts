@@ -380,6 +380,7 @@ export function defineSystem(d: Definer): void {
   defineTime(d);
   const environment = new Map<string, string | undefined>(Object.entries(host.env));
   d.pure('getenv', 1, 1, (name) => {
+    host.sawVariable?.(text('getenv', name));
     const value = environment.get(text('getenv', name));
     return value === undefined ? false : str(value);
   });
@@ -396,13 +397,14 @@ export function defineSystem(d: Definer): void {
     environment.set(name, rest.join('='));
     return UNSPECIFIED;
   });
-  d.pure('environ', 0, 1, () =>
-    arrayToList(
+  d.pure('environ', 0, 1, () => {
+    host.sawVariable?.(undefined);
+    return arrayToList(
       [...environment]
         .filter(([, value]) => value !== undefined)
         .map(([name, value]) => str(`${name}=${value}`)),
-    ),
-  );
+    );
+  });
   // Sockets lead to what the host offers, and are refused where it offers nothing.
   const streams = new WeakMap<Port, SchemeStream>();
   d.pure('socket', 3, 3, () => {
