@@ -173,6 +173,7 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
     ['(open-input-file "/etc/hostname")', 'No such file or directory'],
     ['(socket AF_INET SOCK_STREAM 0)', 'not supported: the procedure socket'],
     ['(system* "true")', 'not supported: the procedure system*'],
+    ['(begin (mkdir #$output) (exit 3))', 'failed with exit code 3'],
     ['(begin (display "before") (newline) (error "no luck:" 7))', 'no luck: 7'],
   ])('lets a builder reach nothing but its inputs and outputs: %s', async (builder, message) => {
     const built = await workspace.trimaran(['guix', 'build', '-e', `(computed-file "x" #~${builder})`]);
@@ -180,6 +181,16 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
     expect(built.stderr).toContain('[store/build-failed]');
     expect(built.stderr).toContain(message);
   });
+
+  it('refuses an entry point that the profile has not, with the nearest', async () => {
+    const pack = (program: string) =>
+      workspace.trimaran(['guix', 'pack', 'python', '-f', 'docker', `--entry-point=${program}`]);
+    const packed = await pack('bin/pyhton3');
+    expect(packed.exitCode).toBe(3);
+    expect(packed.stderr).toContain('the profile has no `bin/pyhton3');
+    expect(packed.stderr).toContain('did you mean bin/python3');
+    expect((await pack('bin/python3')).exitCode).toBe(0);
+  }, 60_000);
 
   it('refuses channels that are not of Debian, and says what to write', async () => {
     writeFileSync(

@@ -2,6 +2,7 @@
 import type { StorePath } from '../../formats/store-path.ts';
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
+import { builderLabel } from './builder-request.ts';
 import type { GuixSettings } from './evaluate.ts';
 import type { GuixAction, GuixAnswer, GuixSources } from './evaluation-request.ts';
 import type { GuixSession } from './guix-session.ts';
@@ -82,7 +83,9 @@ export async function buildGuix(request: GuixBuildRequest): Promise<readonly Gui
 
 /** What went wrong with a derivation, with the place of the package that it was made for. */
 function withPlace(error: unknown, places: GuixAnswer['places']): unknown {
-  if (!isTrimaranError(error) || error.span !== undefined) return error;
+  if (!isTrimaranError(error)) return error;
+  // The text of a builder is nothing that anybody has written as it is.
+  if (error.span !== undefined && error.span.file !== builderLabel) return error;
   const path = /\/[^\s'"`]+\.drv\b/.exec(error.message)?.[0];
   const span = path === undefined ? undefined : places.get(path as StorePath);
   if (span === undefined) return error;

@@ -1,5 +1,8 @@
 // What a builder written in Scheme is given: plain data, since it is sent to the thread that runs it.
 
+/** What errors call the text of a builder. */
+export const builderLabel = 'builder';
+
 export interface BuilderRequest {
   /** The program. */
   readonly expression: string;

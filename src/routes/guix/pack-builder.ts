@@ -11,6 +11,7 @@ import { declaredRootOf } from '../../sets/debian/declared-root.ts';
 import { assembleImage } from '../../sets/image/assemble-image.ts';
 import { collectImageContents, type ImageContents, rootFolder } from '../../sets/image/image-contents.ts';
 import type { BuildContext } from '../../store/builder.ts';
+import { checkEntryPoint } from './entry-point.ts';
 import type { PackAttributes } from './pack-derivation.ts';
 import { readSearchPaths } from './profile-builder.ts';
 import { compressFile, writeTarball } from './tarball.ts';
@@ -42,6 +43,15 @@ async function imageOf(context: BuildContext, attributes: PackAttributes): Promi
     references: [profile],
     includeStorePaths: true,
   });
+  const [program] = attributes.entryPoint ?? [];
+  if (program !== undefined) {
+    await checkEntryPoint({
+      store,
+      profile,
+      program: program.slice(profile.length + 1),
+      contents: collected,
+    });
+  }
   const contents: ImageContents = {
     ...collected,
     rootTree: withRoot(collected.rootTree, attributes, collected),

@@ -143,3 +143,25 @@ it('evaluates again when a variable changes that the recipe asks for', async () 
   }
   expect(names).toEqual(['one', 'two', 'none', 'two']);
 });
+
+const failing = (builder: string) => `(use-modules (guix packages) (guix gexp) (guix build-system trivial))
+(package (name "p") (version "1") (source #f) (build-system trivial-build-system)
+  (arguments (list #:builder ${builder})) (synopsis "s") (description "d") (home-page "h") (license #f))`;
+
+it.each([
+  ['#~(error "broke" 42)', 'failed: broke 42'],
+  ['#~(exit #f)', 'failed with exit code 1'],
+  ['#~(system* "true")', 'not supported: the procedure system*'],
+  ['#~(display "nothing made")', 'failed to produce output path'],
+])('says which package %s was for', async (builder, message) => {
+  recipe(failing(builder));
+  await expect(build(host)).rejects.toMatchObject({
+    message: expect.stringContaining(message),
+    span: { file: join(folder, 'recipe.scm'), line: 2, column: 1 },
+  });
+});
+
+it('takes a builder that ends with success', async () => {
+  recipe(failing('#~(begin (mkdir #$output) (exit 0))'));
+  expect((await build(host)).outputs[0]!.path).toMatch(/-p-1$/);
+});

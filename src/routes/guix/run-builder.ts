@@ -1,11 +1,12 @@
 // Runs one builder written in Scheme, with (guix build utils) and the files that it may see.
 
-import { throwError } from '../../languages/scheme/errors.ts';
+import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { exceptionArgs, SchemeError, throwError } from '../../languages/scheme/errors.ts';
 import { createInterpreter, procedure } from '../../languages/scheme/interpreter.ts';
-import { list, str, UNSPECIFIED, type Value } from '../../languages/scheme/values.ts';
+import { list, listToArray, str, UNSPECIFIED, type Value } from '../../languages/scheme/values.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { BuilderFiles, buildFolder } from './builder-files.ts';
-import type { BuilderRequest } from './builder-request.ts';
+import { type BuilderRequest, builderLabel } from './builder-request.ts';
 import buildUtils from './modules/build-utils.scm';
 
 /** Evaluates the builder; its outputs are then where the request says. Throws `scheme/…`. */
@@ -73,8 +74,22 @@ export function runBuilder(request: BuilderRequest, log: (line: string) => void)
   interpreter.addModuleSource(['guix', 'build', 'utils'], buildUtils);
   try {
     interpreter.evaluateText('(use-modules (guix build utils))', { file: 'trimaran', places: false });
-    interpreter.evaluateText(request.expression, { file: 'builder', timeout: request.timeLimit });
+    interpreter.evaluateText(request.expression, { file: builderLabel, timeout: request.timeLimit });
+  } catch (error) {
+    endOfProgram(error);
   } finally {
     if (line !== '') log(line);
   }
+}
+
+/** Returns when a builder has called `exit` with success; throws `guix/builder-exit` or the error itself. */
+function endOfProgram(error: unknown): void {
+  if (!isTrimaranError(error, 'scheme/quit') || !(error.cause instanceof SchemeError)) throw error;
+  const [status = true] = listToArray(exceptionArgs(error.cause.payload));
+  if (status === true || status === 0) return;
+  throw new TrimaranError({
+    code: 'guix/builder-exit',
+    message: `exit code ${typeof status === 'number' ? status & 255 : 1}`,
+    span: error.span,
+  });
 }

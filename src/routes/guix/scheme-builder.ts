@@ -37,9 +37,15 @@ export async function buildWithScheme(context: BuildContext): Promise<void> {
     if (!isTrimaranError(error)) throw error;
     throw new TrimaranError({
       code: 'store/build-failed',
-      message: `builder for \`${derivationPath}' failed: ${error.message}`,
+      message:
+        error.code === 'guix/builder-exit'
+          ? `builder for \`${derivationPath}' failed with ${error.message}`
+          : `builder for \`${derivationPath}' failed: ${error.message}`,
       span: error.span,
-      hint: error.hint,
+      hint:
+        error.code === 'scheme/unsupported'
+          ? 'a builder reaches no network and starts no other programs'
+          : error.hint,
       cause: error,
     });
   }
