@@ -31,8 +31,8 @@ const ordinaryGrowth = 256 * 1024;
 const mostFiles = 48;
 
 // Most code runs too rarely to be worth optimising before a command is over. Flags are part of what a kept file is
-// valid for, so they are set before anything else, and nowhere else.
-setFlagsFromString('--interrupt-budget=1000000');
+// valid for, so they are set before anything else, and nowhere else. From V8 12 on, calls are counted instead.
+if (Number.parseInt(process.versions.v8, 10) < 12) setFlagsFromString('--interrupt-budget=1000000');
 
 const file = join(__dirname, `${bundle.name}.bundle.cjs`);
 const folder = join(trimaranRoot(process), 'code');
