@@ -98,7 +98,7 @@ export async function buildRecipe(
 export function problemOf(error: unknown): BuildProblem {
   if (isTrimaranError(error)) {
     const { code, message, hint, exitCode } = error;
-    return { code, message, hint, exitCode };
+    return { code, message: withoutEscapes(message), hint, exitCode };
   }
   const code = systemErrorCode(error);
   if (code === undefined) throw error;
@@ -108,6 +108,14 @@ export function problemOf(error: unknown): BuildProblem {
     hint: 'run the command again; if it stays, run `trimaran doctor`',
     exitCode: 4,
   };
+}
+
+/** What builders print for terminals, without colours and other orders to them. */
+function withoutEscapes(message: string): string {
+  return message.replace(
+    /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|[\0-\x08\x0b-\x1f\x7f]/g,
+    '',
+  );
 }
 
 function memoFile(host: Host, { project, service, kind, set }: RecipeChoice): string {

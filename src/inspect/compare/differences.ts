@@ -77,7 +77,7 @@ export function sharedLayers(columns: Columns): number[] {
 
 /** Store paths without what nobody reads: `/nix/store/…-server`. */
 export function withoutStoreHashes(text: string): string {
-  return text.replace(/(\/(?:nix|gnu)\/store\/)[0-9a-z]{32}-/g, '$1…-');
+  return text.replace(/(\/(?:nix|gnu)\/store\/)(?:[0-9a-z]{32}-)+/g, '$1…-');
 }
 
 /** For each image, what no other has; undefined where there is no other to compare with. */

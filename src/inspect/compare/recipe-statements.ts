@@ -1,5 +1,6 @@
 // How a recipe says the five things that every image of a program needs: fetch the source, install what it requires, set
 // the working directory, the command, the port. Each with the lines that say it.
+import { statSync } from 'node:fs';
 import type { Placed } from '../../compose/service.ts';
 import type { Span } from '../../foundation/error.ts';
 import type { ImageNeeds } from '../convert/image-needs.ts';
@@ -51,7 +52,7 @@ export function recipeStatements(
             ? `${value.url}${value.ref === undefined ? '' : ` at ${value.ref}`}`
             : value.kind === 'text'
               ? `the text ${value.target}`
-              : `the folder ${value.path.replace(/^.*\//, '')}`,
+              : `the ${isFile(value.path) ? 'file' : 'folder'} ${value.path.replace(/^.*\//, '')}`,
         )
         .join(', '),
     ),
@@ -82,6 +83,10 @@ export function recipeStatements(
         ? cannot('guix pack has no option for it')
         : says(needs.ports, needs.ports.map(({ value }) => value).join(' ')),
   };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** Lines of a place; of one that has a start only, those up to the bracket that closes what it opens. */

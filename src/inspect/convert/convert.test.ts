@@ -247,7 +247,7 @@ CMD ["start"]
       command: { value: manifest.command, span: { file: 'x', line: 1, column: 1 } },
     });
     expect(seenSources(packed, directory)).toEqual(wantedSources);
-    expect(packed.workingDirectory?.value).toEqual({ kind: 'path', path: '/srv/it' });
+    expect(packed).toMatchObject({ workingDirectory: undefined, rootFolder: { value: '/srv/it' } });
     // The root has a name of its own for `lib`, which is said.
     expect(toldBy(manifest)).toMatch(/links \/lib to what lies in \/srv\/it/);
     writeFileSync(join(directory, 'flake.nix'), flakeText);

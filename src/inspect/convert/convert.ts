@@ -92,8 +92,13 @@ export async function convertRecipe(request: ConvertRequest): Promise<Conversion
 
 /** A command that starts in a root which looks like a source starts as well in that source. */
 function startingInSource(needs: ImageNeeds): ImageNeeds {
-  const { rootSource, workingDirectory } = needs;
-  if (rootSource === undefined || workingDirectory !== undefined) return needs;
+  const { rootSource, rootFolder, workingDirectory } = needs;
+  if (workingDirectory !== undefined) return needs;
+  if (rootFolder !== undefined) {
+    const { value: path, span } = rootFolder;
+    return { ...needs, workingDirectory: { value: { kind: 'path', path }, span } };
+  }
+  if (rootSource === undefined) return needs;
   return {
     ...needs,
     workingDirectory: {

@@ -65,6 +65,8 @@ export interface ImageNeeds {
   readonly workingDirectory: Placed<WorkingDirectory> | undefined;
   /** A source whose files lie in the root, where a recipe that cannot name a working directory starts its command. */
   readonly rootSource?: Placed<Source> | undefined;
+  /** A folder of the image whose entries links in the root stand for; a command starts there as well as in the root. */
+  readonly rootFolder?: Placed<string> | undefined;
   readonly entrypoint: Placed<readonly string[]> | undefined;
   readonly command: Placed<readonly string[]> | undefined;
   readonly user: Placed<string> | undefined;

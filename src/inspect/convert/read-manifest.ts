@@ -101,7 +101,7 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
     for (const link of lost) remarks.push({ value: `the link ${link} into a repository`, span });
   const inRoot = placed.filter(({ isRoot }) => isRoot);
   const tag = optionsNamed(/^--image-tag$/)[0];
-  const start = optionsNamed(/^--workdir$/)[0] ?? (folder === undefined ? undefined : `/${folder}`);
+  const workdir = optionsNamed(/^--workdir$/)[0];
   const user = optionsNamed(/^--user$/)[0];
   for (const expression of optionsNamed(/^(?:-e|--expression)$/))
     remarks.push({ value: `the expression ${expression}`, span: at });
@@ -119,7 +119,9 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
       })),
     ],
     environment: pairsOf(optionsNamed(/^--env$/), at),
-    workingDirectory: start === undefined ? undefined : { value: { kind: 'path', path: start }, span: at },
+    workingDirectory:
+      workdir === undefined ? undefined : { value: { kind: 'path', path: workdir }, span: at },
+    rootFolder: folder === undefined ? undefined : { value: `/${folder}`, span: at },
     rootSource: inRoot.length === 1 ? { value: inRoot[0]!.sources[0]!, span: inRoot[0]!.span } : undefined,
     entrypoint: undefined,
     command: words.length === 0 ? undefined : { value: words, span: at },

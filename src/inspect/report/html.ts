@@ -147,7 +147,7 @@ function serviceSection(comparison: ServiceComparison): string {
 function tableHtml(
   table: Table,
   names: readonly string[],
-  cellOf: (cell: Cell, index: number) => string = (cell) => text(cell.text),
+  cellOf: (cell: Cell, index: number) => string = (cell) => cellText(cell.text),
 ): string {
   const rows = table.rows.map(({ label, cells, differs }) => {
     const shown = cells.map(
@@ -169,11 +169,20 @@ function classOf({ tone, text: shown }: Cell): string {
   return names.length === 0 ? '' : ` class="${names.join(' ')}"`;
 }
 
+/** Beyond this a cell shows its beginning and its end, and the whole when it is opened. */
+const mostText = 900;
+
+function cellText(value: string): string {
+  if (value.length <= mostText) return text(value);
+  const short = `${value.slice(0, 240).trimEnd()} … ${value.slice(-240).trimStart()}`;
+  return `<details class="long"><summary>${text(short)}</summary>${text(value)}</details>`;
+}
+
 /** A cell whose place is a link to the recipe's lines. */
 function cellHtml(cell: Cell, column: Column, id: string): string {
   const { place } = cell;
   const file = place === undefined ? -1 : column.texts.findIndex((one) => one.file === place.file);
-  if (place === undefined || file < 0) return text(cell.text);
+  if (place === undefined || file < 0) return cellText(cell.text);
   const [said] = cell.text.split('\n');
   const line = place.lines[0] ?? 1;
   const short = place.file.replace(/^.*\/(?=[^/]*\/)/, '');
@@ -193,7 +202,7 @@ function lineId(at: {
 function recipeSection(column: Column, columns: readonly Column[], id: string): string {
   const lines = [
     `<section aria-label="${text(`${id}, ${columnName(column)}`)}">`,
-    `<h4>${columnName(column)}</h4>`,
+    `<h4>${text(columnName(column))}</h4>`,
   ];
   for (const [file, { file: name, text: source }] of column.texts.entries()) {
     const topicsAt = new Map<number, string[]>();
@@ -240,7 +249,7 @@ function otherRecipes(at: {
     const file = other.texts.findIndex((one) => one.file === says.file);
     if (file < 0) return [];
     const place = lineId({ id: at.id, kind: other.set ?? other.kind, file, line: says.lines[0] ?? 1 });
-    return [`<a href="#${place}">${columnName(other)}</a>`];
+    return [`<a href="#${place}">${text(columnName(other))}</a>`];
   });
   return links.length === 0 ? '' : ` → ${links.join(', ')}`;
 }

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { TrimaranError } from '../../foundation/error.ts';
+import { problemOf } from '../compare/build-recipe.ts';
 import type { Column, ServiceComparison } from '../compare/compare.ts';
 import { compareConfigs, comparePackages, filesOnlyIn, sharedLayers } from '../compare/differences.ts';
 import type { ImageFacts, PackageFacts } from '../compare/image-facts.ts';
@@ -138,6 +140,9 @@ describe('recipeStatements', () => {
     expect(says.command).toMatchObject({ kind: 'says', text: 'run', lines: [6, 7, 8] });
     expect(says.port).toMatchObject({ kind: 'says', text: '80/tcp', lines: [9] });
     expect(says.workdir).toEqual({ kind: 'silent' });
+    const span = { file: 'f', line: 1, column: 1 };
+    const linked = { ...needs!, kind: 'guix' as const, rootFolder: { value: '/app', span } };
+    expect(recipeStatements(linked, () => []).workdir).toMatchObject({ kind: 'cannot' });
     expect(recipeStatements({ ...needs!, kind: 'guix', ports: [] }, () => []).port).toMatchObject({
       kind: 'cannot',
     });
@@ -156,6 +161,14 @@ describe('requirements that cannot be read', () => {
       file: 'Dockerfile',
       lines: [3, 4],
     });
+  });
+});
+
+describe('problemOf', () => {
+  it('takes colours and other orders to terminals out', () => {
+    const message = 'it failed:\n\x1b[91mE\x1b[0m\x1b[0;1m: no\x1b]8;;http://x\x07 link\r\n\tnext';
+    const { message: shown } = problemOf(new TrimaranError({ code: 'a/b', message }));
+    expect(shown).toBe('it failed:\nE: no link\n\tnext');
   });
 });
 
@@ -221,6 +234,19 @@ describe('reports', () => {
     };
     expect(comparisonHtml([comparison, nothing], 'p')).toContain('no &#60;recipe&#62;; write one');
     expect(comparisonMarkdown([nothing])).toBe('# n\n\nno \\<recipe\\>; write one\n');
+  });
+
+  it('fold what is too long to read, and keep all of it', () => {
+    const long = `${'a'.repeat(2000)}<b>end`;
+    const folded = image('b', [], { Env: [`LONG=${long}`] });
+    const html = comparisonHtml(
+      [{ ...comparison, columns: [column('nix', folded)], packages: [], config: compareConfigs([folded]) }],
+      'p',
+    );
+    expect(html).toContain(
+      `<details class="long"><summary>LONG=${'a'.repeat(235)} … ${'a'.repeat(234)}&#60;b&#62;end</summary>`,
+    );
+    expect(html).toContain(`LONG=${'a'.repeat(2000)}&#60;b&#62;end</details>`);
   });
 
   it('make Markdown tables that hold together', () => {
