@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: compose files have variables
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -206,6 +206,19 @@ volumes: { e: }
     ]);
     expect(a!.overrides.volumes.map(({ value }) => value.type)).toEqual(['bind', 'volume']);
     expect(c!.span.file).toBe('compose.override.yaml');
+  });
+
+  it('tells files that were named from those that they bring in', async () => {
+    write({
+      'compose.yaml': 'include: [more.yaml]\nservices:\n  a:\n    extends: { file: base.yaml, service: b }\n',
+      'compose.override.yaml': 'services: { a: { command: x } }\n',
+      'base.yaml': 'services: { b: { image: b } }\n',
+      'more.yaml': 'services: { m: { image: m } }\n',
+    });
+    const project = await load();
+    const names = (paths: readonly string[]) => paths.map((path) => basename(path)).sort();
+    expect(names(project.composeFiles)).toEqual(['compose.override.yaml', 'compose.yaml']);
+    expect(names(project.files)).toEqual(['base.yaml', 'compose.override.yaml', 'compose.yaml', 'more.yaml']);
   });
 
   it('follows extends, into other folders too', async () => {

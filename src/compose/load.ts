@@ -40,7 +40,9 @@ export interface ComposeProject {
   readonly name: string;
   /** Absolute path of the folder that relative paths start from. */
   readonly directory: string;
-  /** Every file read, absolute, in the order they were merged. */
+  /** The files that were named or found, absolute, in the order they were merged. */
+  readonly composeFiles: readonly string[];
+  /** Every file read: those, and what they extend and include. */
   readonly files: readonly string[];
   /** In the order of the files. */
   readonly services: readonly Service[];
@@ -88,6 +90,7 @@ export async function loadComposeProject(options: LoadComposeOptions): Promise<C
   return {
     name,
     directory: projectDirectory,
+    composeFiles: paths,
     files: loader.files,
     services: serviceEntries.map(([service, entry]) =>
       readService(service, entry.value as ConfigMap, {

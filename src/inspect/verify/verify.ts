@@ -10,7 +10,7 @@ import { temporaryNameFor } from '../../foundation/atomic-file.ts';
 import type { Host } from '../../foundation/host.ts';
 import { connectEngine } from '../../oci/engine.ts';
 import { diffIds, type Image } from '../../oci/image.ts';
-import { builderKinds, findBuilder } from '../../routes/dockerfile/engine-kinds.ts';
+import { type BuilderKind, builderKinds, findBuilder } from '../../routes/dockerfile/engine-kinds.ts';
 import type { NixSettings } from '../../routes/nix/settings.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { removeDiskTree } from '../../store/disk-tree.ts';
@@ -56,7 +56,8 @@ export async function verifyProject(request: VerifyRequest): Promise<VerifiedSer
   const verified: VerifiedService[] = [];
   for (const { service, recipe } of selected) {
     const kind = recipe.kind;
-    const access = await accessOfOthers(request, kind);
+    const builder = kind === 'dockerfile' ? await builderOf(request) : undefined;
+    const access = await accessOfOthers(request, builder);
     const directory = temporaryNameFor(join(placeFor(host, access), 'verify', service.name));
     mkdirSync(directory, { recursive: true });
     try {
@@ -97,7 +98,7 @@ export async function verifyProject(request: VerifyRequest): Promise<VerifiedSer
         configDigest: first.configDigest,
         diffIds: diffIds(first),
         surroundings: pair,
-        notVaried,
+        notVaried: isEngine(builder) ? [...notVaried, ...ofEngine] : notVaried,
         verified: difference === undefined && against === undefined,
         ...(difference === undefined ? {} : { difference }),
         ...(against === undefined ? {} : { against }),
@@ -110,22 +111,32 @@ export async function verifyProject(request: VerifyRequest): Promise<VerifiedSer
   return verified;
 }
 
+/** What surrounds steps that an engine's daemon runs: it is the same one for both builds. */
+const ofEngine = ['host name and cores of the engine’s steps'];
+
+function isEngine(builder: BuilderKind | undefined): boolean {
+  return builder === 'docker' || builder === 'buildkit';
+}
+
+async function builderOf({ host, buildArgs }: VerifyRequest): Promise<BuilderKind> {
+  const at = buildArgs.indexOf('--engine');
+  const wanted = builderKinds.find((builder) => builder === buildArgs[at + 1]);
+  return (await findBuilder(host, { wanted: at < 0 ? undefined : wanted, needed: [] })).kind;
+}
+
 /** What another user needs to build; undefined where none can. */
 async function accessOfOthers(
-  { host, project, program, buildArgs }: VerifyRequest,
-  kind: RecipeKind,
+  { host, project, program }: VerifyRequest,
+  builder: BuilderKind | undefined,
 ): Promise<{ readonly group?: number } | undefined> {
   const needed = [
     project.directory,
     ...program.filter((word) => isAbsolute(word)).map((file) => dirname(file)),
   ];
   if (!needed.every(isOpenToOthers)) return undefined;
-  if (kind !== 'dockerfile') return {};
-  const at = buildArgs.indexOf('--engine');
-  const wanted = builderKinds.find((builder) => builder === buildArgs[at + 1]);
-  const builder = await findBuilder(host, { wanted: at < 0 ? undefined : wanted, needed: [] });
+  if (builder === undefined) return {};
   // Podman and buildah want ids of their own for each user.
-  if (builder.kind !== 'docker' && builder.kind !== 'buildkit') return undefined;
+  if (!isEngine(builder)) return undefined;
   const { endpoint } = await connectEngine(host);
   if (endpoint.kind !== 'unix' || !isOpenToOthers(dirname(endpoint.socketPath))) return undefined;
   const { mode, gid } = statSync(endpoint.socketPath);
@@ -142,6 +153,6 @@ function placeFor(host: Host, access: object | undefined): string {
   return isOpenToOthers(shared) && statSync(shared).uid === process.getuid?.() ? shared : own;
 }
 
-function composeArgs({ name, files }: ComposeProject): string[] {
-  return ['--project-name', name, ...files.slice(0, 1).flatMap((file) => ['--file', file])];
+function composeArgs({ name, composeFiles }: ComposeProject): string[] {
+  return ['--project-name', name, ...composeFiles.flatMap((file) => ['--file', file])];
 }

@@ -82,7 +82,7 @@ export function needsAnotherBuilder(builder: string, { name, span }: NeededFeatu
     code: 'dockerfile/builder-lacks',
     message: `${builder} does not know ${name}`,
     span,
-    hint: 'build with BuildKit (`DOCKER_BUILDKIT=1`, or docker 23 and later), or with `--engine buildah` where that knows it',
+    hint: 'build with `--engine buildkit`, or with `--engine buildah` where that knows it',
     exitCode: 4,
   });
 }

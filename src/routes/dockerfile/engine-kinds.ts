@@ -67,7 +67,7 @@ export async function findBuilder(
   const reasons: string[] = [];
   let lacking: TrimaranError | undefined;
   for (const kind of wanted === undefined ? builderKinds : [wanted]) {
-    const found = await tryBuilder(host, kind);
+    const found = await tryBuilder(host, { kind, isAsked: kind === wanted });
     if (typeof found === 'string') {
       reasons.push(`${kind}: ${found}`);
       continue;
@@ -86,7 +86,10 @@ export async function findBuilder(
 }
 
 /** A builder, or why it cannot be had. */
-async function tryBuilder(host: Host, kind: BuilderKind): Promise<ImageBuilder | string> {
+async function tryBuilder(
+  host: Host,
+  { kind, isAsked }: { readonly kind: BuilderKind; readonly isAsked: boolean },
+): Promise<ImageBuilder | string> {
   if (kind === 'podman' || kind === 'buildah') {
     const command = host.which(kind);
     return command === undefined ? 'not installed' : commandBuilder(kind, command);
@@ -100,7 +103,8 @@ async function tryBuilder(host: Host, kind: BuilderKind): Promise<ImageBuilder |
     if (command === undefined) return 'the docker command is not installed';
     if (Number(/^\d+/.exec(engine.version)?.[0] ?? 0) < 23) {
       // Before 23, BuildKit was an experiment that had to be asked for.
-      if (host.env.DOCKER_BUILDKIT !== '1') return `docker ${engine.version} uses it only on demand`;
+      if (!isAsked && host.env.DOCKER_BUILDKIT !== '1')
+        return `docker ${engine.version} uses it only on demand`;
     }
     const lacking = await lacksBuildx(host, command);
     return lacking ?? buildkitBuilder(engine, command);

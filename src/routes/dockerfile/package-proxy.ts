@@ -52,6 +52,19 @@ export interface PackageProxy {
   close(): Promise<void>;
 }
 
+/** Below the ports that systems give out by themselves. */
+const usualPort = 28_418;
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
 /** Starts a proxy on a free port of loopback. */
 export async function startPackageProxy(options: PackageProxyOptions): Promise<PackageProxy> {
   const proxy = new ReleaseProxy(options);
@@ -62,10 +75,8 @@ export async function startPackageProxy(options: PackageProxyOptions): Promise<P
     socket.once('close', () => tunnels.delete(socket));
     proxy.tunnel(request.url ?? '', { socket, head });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  // Steps may keep their environment, the proxy's address with it, so that is the same for as long as nobody else has it.
+  await listen(server, usualPort).catch(() => listen(server, 0));
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   return {
