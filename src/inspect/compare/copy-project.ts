@@ -39,6 +39,7 @@ export async function copyProject(host: Host, choice: CopyChoice, target: string
     project: {
       ...project,
       directory: placed(project.directory),
+      composeFiles: project.composeFiles.map(placed),
       files: project.files.map(placed),
       services: project.services.map((service) => {
         const { build } = service;
