@@ -42,6 +42,14 @@ export function layOutCertificates(certificates: readonly Certificate[]): Certif
   return { links: new Map([...links, ...byHash]), bundle: Buffer.concat(parts) };
 }
 
+/** The first certificate of a PEM file, DER; undefined when there is none. */
+export function certificateBytes(pem: Buffer): Buffer | undefined {
+  const match = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END/.exec(
+    pem.toString('latin1'),
+  );
+  return match === null ? undefined : Buffer.from(match[1]!, 'base64');
+}
+
 /** A DER value: its tag, where its contents begin and end. */
 interface Der {
   readonly tag: number;
@@ -55,11 +63,8 @@ interface Der {
  * Undefined for what is no certificate.
  */
 export function subjectHash(pem: Buffer): string | undefined {
-  const match = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END/.exec(
-    pem.toString('latin1'),
-  );
-  if (match === null) return undefined;
-  const der = Buffer.from(match[1]!, 'base64');
+  const der = certificateBytes(pem);
+  if (der === undefined) return undefined;
   try {
     const certificate = readDer(der, 0);
     const toBeSigned = readDer(der, certificate.start);

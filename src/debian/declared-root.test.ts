@@ -141,6 +141,111 @@ describe('declareRoot', () => {
     expect(at(tree, 'usr/bin/tool')).toBeUndefined();
   });
 
+  it('puts configuration in place where no package has it', () => {
+    const tree = declare(
+      {
+        name: 'a',
+        entries: [
+          testFile('usr/share/a/a.conf', 'from a'),
+          testFile('usr/share/a/sshd_config', 'Port 22'),
+          testFile('usr/share/a/site/index.html', 'page'),
+          testFile('etc/kept', 'kept'),
+        ],
+        postinst:
+          'adduser --system --group daemon1\n' +
+          'if [ x = y ]; then ucf /usr/share/a/none /etc/a/a.conf; else ucf --three-way /usr/share/a/a.conf /etc/a/a.conf; fi\n' +
+          'new="$(mktemp)"\nucf --debconf-ok "$new" /etc/ssh/sshd_config\nchmod 600 /etc/ssh/sshd_config\n' +
+          'cp -r /usr/share/a/site /var/lib/a/ROOT\ncp /usr/share/a/a.conf /etc/kept\n' +
+          'install -m 0640 -o daemon1 /usr/share/a/a.conf /etc/a/own.conf\n' +
+          'cp /usr/share/a/a.conf /usr/bin/a\ncp /etc/a/a.conf /etc/a/a.conf.dpkg-old\n' +
+          'touch /var/log/a.log /var/run/a.flag\nchown daemon1 /var/log/a.log\n',
+      },
+      { name: 'b', entries: [testFile('usr/share/b/other')] },
+    );
+    expect(text(tree, 'etc/a/a.conf')).toBe('from a');
+    expect(text(tree, 'etc/ssh/sshd_config')).toBe('Port 22');
+    expect(at(tree, 'etc/ssh/sshd_config')).toMatchObject({ mode: 0o600 });
+    expect(text(tree, 'var/lib/a/ROOT/index.html')).toBe('page');
+    expect(at(tree, 'etc/a/own.conf')).toMatchObject({ mode: 0o640, uid: 101 });
+    expect(at(tree, 'var/log/a.log')).toMatchObject({ kind: 'file', uid: 101 });
+    for (const path of ['etc/kept', 'usr/bin/a', 'etc/a/a.conf.dpkg-old', 'run/a.flag', 'var/run/a.flag'])
+      expect(at(tree, path)).toBeUndefined();
+  });
+
+  it('gives away what a search finds', () => {
+    const tree = declare({
+      name: 'mariadb-server',
+      entries: [testDirectory('var/lib/mysql'), testDirectory('usr/share/mysql'), testFile('srv/x')],
+      postinst:
+        'dir=/var/lib/mysql\nadduser --system --group mysql\n' +
+        'find $dir ! -uid "$(id -u mysql)" -print0 | xargs -0 -r chown mysql\n' +
+        'find /srv -name "*.pid" -print0 | xargs -0 chown mysql\n',
+    });
+    expect(at(tree, 'var/lib/mysql')).toMatchObject({ kind: 'directory', uid: 101, gid: 0 });
+    expect(at(tree, 'srv/x')).toBeUndefined();
+  });
+
+  it('switches on modules and sites of Apache and PHP', () => {
+    const tree = declare(
+      {
+        name: 'apache2',
+        entries: [
+          testFile('etc/apache2/mods-available/mpm_event.load'),
+          testFile('etc/apache2/mods-available/mpm_prefork.load'),
+          testFile('etc/apache2/mods-available/auth_basic.load', '# Depends: authn_core\nLoadModule x\n'),
+          testFile('etc/apache2/mods-available/authn_core.load'),
+          testFile('etc/apache2/mods-available/alias.load'),
+          testFile('etc/apache2/mods-available/alias.conf'),
+          testFile('etc/apache2/mods-available/off.load'),
+          testFile('etc/apache2/sites-available/000-default.conf'),
+          testFile('etc/apache2/conf-available/charset.conf'),
+        ],
+        postinst:
+          'a2enmod -m -q mpm_event\nfor module in auth_basic alias nosuch; do a2enmod -m -q $module; done\n' +
+          'a2enconf -m -q charset\na2ensite -q 000-default\n',
+      },
+      {
+        name: 'php',
+        entries: [
+          testFile('usr/share/php/pdo.ini', '; priority=10\nextension=pdo.so\n'),
+          testFile('usr/lib/php/8.2/sapi/cli'),
+          testFile('usr/lib/php/8.2/sapi/fpm'),
+        ],
+        postinst:
+          'if apache2_switch_mpm prefork; then return 0; fi\nini=pdo.ini\n' +
+          'ucf /usr/share/php/$ini /etc/php/8.2/mods-available/$ini\nphp_invoke enmod 8.2 ALL pdo\n',
+      },
+    );
+    const enabled = (folder: string) =>
+      tree.map(({ path }) => path).filter((path) => path.startsWith(`etc/apache2/${folder}-enabled/`));
+    expect(enabled('mods').map((path) => path.slice(path.lastIndexOf('/') + 1))).toEqual([
+      'alias.conf',
+      'alias.load',
+      'auth_basic.load',
+      'authn_core.load',
+      'mpm_prefork.load',
+    ]);
+    expect(target(tree, 'etc/apache2/mods-enabled/alias.load')).toBe('../mods-available/alias.load');
+    expect(enabled('conf')).toEqual(['etc/apache2/conf-enabled/charset.conf']);
+    expect(enabled('sites')).toEqual(['etc/apache2/sites-enabled/000-default.conf']);
+    for (const sapi of ['cli', 'fpm']) {
+      expect(target(tree, `etc/php/8.2/${sapi}/conf.d/10-pdo.ini`)).toBe(
+        '/etc/php/8.2/mods-available/pdo.ini',
+      );
+    }
+  });
+
+  it('makes the store of certificates that Java trusts', () => {
+    const pem = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n';
+    const tree = declare(
+      { name: 'ca-certificates', entries: [testFile('usr/share/ca-certificates/mozilla/A.crt', pem)] },
+      { name: 'ca-certificates-java', entries: [testDirectory('etc/ssl/certs/java')] },
+    );
+    const store = Buffer.from(text(tree, 'etc/ssl/certs/java/cacerts')!, 'latin1');
+    expect(store.includes('debian:a.pem')).toBe(true);
+    expect(at(declare({ name: 'x' }), 'etc/ssl/certs/java/cacerts')).toBeUndefined();
+  });
+
   it('assembles certificates, the time zone and a shell', () => {
     const tree = declare(
       { name: 'ca-certificates', entries: [testFile('usr/share/ca-certificates/mozilla/A.crt', 'PEM A\n')] },

@@ -1,6 +1,6 @@
 // What maintainer scripts would have done that an image needs, as a tree to lay over the packages: links of the merged
-// /usr, accounts, directories and owners, alternatives, certificates, time zone, names service. Scripts are read, not
-// run: see script-reader.ts for how far that goes.
+// /usr, accounts, directories and owners, configuration files, alternatives, certificates, time zone, names service.
+// Scripts are read, not run: see script-reader.ts for how far that goes.
 //
 // Left out: /etc/ld.so.cache, as the loader finds Debian's library directories without it (its own multiarch
 // directories are compiled in, and alternatives put links there); the databases of dpkg and update-alternatives, since
@@ -25,11 +25,16 @@ import {
   writeShadow,
 } from './accounts.ts';
 import { type Alternative, chooseAlternatives, readAlternative } from './alternatives.ts';
-import { layOutCertificates } from './certificates.ts';
-import { mergedDirectories } from './package-tree.ts';
+import { certificateBytes, layOutCertificates } from './certificates.ts';
+import { declareConfiguration } from './configuration-files.ts';
+import { writeJavaKeystore } from './java-keystore.ts';
+import { mergedDirectories, packageTime } from './package-tree.ts';
 import { applyCommand, applyTmpfiles, RootDraft } from './root-draft.ts';
 import { readScript, type ScriptCommand } from './script-reader.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
+
+/** For keys of what is kept: raised whenever the same packages give another tree. */
+export const declaredRootFormat = 2;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */
@@ -65,6 +70,8 @@ export function declareRoot(options: DeclareRootOptions): FileTree {
       gid: accounts.users.find((user) => user.name === owner)?.gid,
     });
   }
+  // Files first, since scripts make them before they say whose they are.
+  declareConfiguration({ draft, commands, ids, textAt: (path) => textAt(draft, path) });
   for (const command of commands) applyCommand(draft, command, ids);
   for (const text of configurationTexts(draft, 'usr/lib/tmpfiles.d/')) applyTmpfiles(draft, text, ids);
   declareAlternatives(draft, commands);
@@ -173,9 +180,18 @@ function declareCertificates(draft: RootDraft): void {
     .concat(draft.below('usr/local/share/ca-certificates/'))
     .filter((entry) => entry.kind === 'file' && entry.path.endsWith('.crt'));
   if (files.length === 0) return;
-  const { links, bundle } = layOutCertificates(
-    files.map((entry) => ({ path: `/${entry.path}`, pem: readContent(entry) })),
-  );
+  const certificates = files.map((entry) => ({ path: `/${entry.path}`, pem: readContent(entry) }));
+  const { links, bundle } = layOutCertificates(certificates);
+  // Java trusts what its own store says, and nobody without one.
+  const java = 'etc/ssl/certs/java';
+  if (draft.get(java)?.kind === 'directory' && draft.get(`${java}/cacerts`) === undefined) {
+    const trusted = certificates.flatMap(({ path, pem }) => {
+      const der = certificateBytes(pem);
+      const name = path.slice(path.lastIndexOf('/') + 1).replace(/\.crt$/, '.pem');
+      return der === undefined ? [] : [{ alias: `debian:${name.toLowerCase()}`, der }];
+    });
+    draft.putFile(`${java}/cacerts`, writeJavaKeystore(trusted, packageTime));
+  }
   for (const [name, target] of links) draft.putLink(`etc/ssl/certs/${name}`, target);
   draft.putFile('etc/ssl/certs/ca-certificates.crt', bundle);
   // The package openssl, which few images need, has OpenSSL's directory; the library looks for certificates there.

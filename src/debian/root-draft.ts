@@ -5,17 +5,12 @@ import { toByteString } from '../foundation/byte-string.ts';
 import type { FileTree, TreeEntry } from '../foundation/file-tree.ts';
 import { mergedPath, packageTime } from './package-tree.ts';
 import type { ScriptCommand } from './script-reader.ts';
+import { type AccountIds, isMode, readDirectoryWords } from './script-words.ts';
 
 export interface Metadata {
   readonly mode?: number | undefined;
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
-}
-
-/** Numbers of accounts by name; undefined for names that nobody has. */
-export interface AccountIds {
-  uid(name: string): number | undefined;
-  gid(name: string): number | undefined;
 }
 
 /** See the head of this file. Paths are relative byte strings unless said otherwise. */
@@ -175,6 +170,13 @@ export function applyCommand(draft: RootDraft, command: ScriptCommand, ids: Acco
       for (const path of paths) draft.change(path, { mode: Number.parseInt(mode, 8) });
       return;
     }
+    case 'find': {
+      const given = readFoundOwner(words);
+      const metadata = given === undefined ? undefined : ownerOf(given.owner, ids);
+      if (metadata !== undefined)
+        for (const path of given!.paths) draft.change(path, metadata, { deep: true });
+      return;
+    }
     case 'dpkg-statoverride': {
       const [owner, group, mode, path] = rest;
       if (!options.includes('--add') || path === undefined || !isMode(mode ?? '')) return;
@@ -184,7 +186,25 @@ export function applyCommand(draft: RootDraft, command: ScriptCommand, ids: Acco
   }
 }
 
-const isMode = (text: string) => /^[0-7]{3,5}$/.test(text);
+/**
+ * Where `find PATH… | xargs chown OWNER` gives all files to somebody, and to whom; a search that asks for more than whose
+ * files are is passed over.
+ */
+function readFoundOwner(words: readonly string[]): { owner: string; paths: readonly string[] } | undefined {
+  const pipe = words.indexOf('|');
+  const tests = words.slice(0, pipe);
+  const paths = tests.slice(
+    0,
+    tests.findIndex((word) => !word.startsWith('/')),
+  );
+  const known = new Set(['!', '-or', '-o', '-uid', '-gid', '-user', '-group', '-print0', '-print', '']);
+  const isPlain = tests.slice(paths.length).every((word) => known.has(word) || /^[a-z0-9_-]+$/i.test(word));
+  const asked = tests.filter((word) => word.startsWith('-') && !known.has(word));
+  const chown = words.indexOf('chown', pipe);
+  const owner = words[chown + 1];
+  if (pipe < 0 || chown < 0 || owner === undefined || chown + 2 !== words.length) return undefined;
+  return isPlain && asked.length === 0 && paths.length > 0 ? { owner, paths } : undefined;
+}
 
 function ownerOf(owner: string, ids: AccountIds): Metadata | undefined {
   const [user = '', group] = owner.split(/[:.]/);
@@ -193,28 +213,6 @@ function ownerOf(owner: string, ids: AccountIds): Metadata | undefined {
   if ((user !== '' && uid === undefined) || (group !== undefined && group !== '' && gid === undefined))
     return undefined;
   return { uid, gid };
-}
-
-function readDirectoryWords(words: readonly string[], ids: AccountIds) {
-  let mode: number | undefined;
-  let uid: number | undefined;
-  let gid: number | undefined;
-  let isDirectory = false;
-  const paths: string[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    const [option, inline] = word.startsWith('--') ? word.split(/=(.*)/s) : [word, undefined];
-    const value = () => inline ?? words[++i] ?? '';
-    if (option === '--mode' || /^-[a-zA-Z]*m$/.test(word)) {
-      const text = value();
-      if (isMode(text)) mode = Number.parseInt(text, 8);
-      if (/^-[a-zA-Z]*d/.test(word)) isDirectory = true;
-    } else if (option === '--owner' || option === '-o') uid = ids.uid(value());
-    else if (option === '--group' || option === '-g') gid = ids.gid(value());
-    else if (option === '--directory' || /^-[a-zA-Z]*d/.test(word)) isDirectory = true;
-    else if (!word.startsWith('-')) paths.push(word);
-  }
-  return { isDirectory, mode, uid, gid, paths };
 }
 
 /** Takes up the lines of a tmpfiles.d file that make directories and links; specifiers (`%…`) and other types are passed over. */

@@ -1,9 +1,12 @@
 // Reads the commands of maintainer scripts without running them: enough of the POSIX shell's grammar to split words,
 // follow assignments and unroll `for` over known words. Branches are all read, since nothing is known of the machine a
 // script would run on; what depends on command output or arguments stays unknown, and commands with an unknown word are
-// left out. Functions are read where they are defined.
+// left out, but for the few that say enough without it. Functions are read where they are defined.
 
-/** A command's words, all known: `['adduser', '--system', 'postgres']`. */
+/**
+ * A command's words, all known: `['adduser', '--system', 'postgres']`. What `find` gives to `xargs` is one command, with
+ * the word `|` between the two.
+ */
 export type ScriptCommand = readonly string[];
 
 type Token =
@@ -60,6 +63,11 @@ const keywords = new Set([
 ]);
 /** Commands that run the command after them. */
 const prefixes = new Set(['command', 'exec', 'sudo', 'env', 'nice', 'ionice', 'setpriv', 'builtin', 'eval']);
+/**
+ * Commands that are kept when some of their words are unknown, which are empty then: `ucf "$new" /etc/ssh/sshd_config`
+ * says which file it makes, and `find /var/lib/x ! -uid "$(id -u x)"` where it looks.
+ */
+const telling = new Set(['ucf', 'find']);
 
 function walk(
   tokens: readonly Token[],
@@ -185,8 +193,12 @@ function walkCommand(
   // `name()` is the head of a function.
   const isHead = isOperator(end, '(') && words.length === 1;
   while (words[0] !== undefined && prefixes.has(words[0])) words.shift();
-  if (!isHead && words.length > 0 && words.every((word) => word !== undefined)) {
-    commands.push(words as string[]);
+  if (!isHead && words[0] !== undefined) {
+    const command = words.map((word) => word ?? '');
+    const fed = isOperator(tokens[range.start - 1], '|') ? commands.at(-1) : undefined;
+    if (command[0] === 'xargs' && fed?.[0] === 'find' && !words.includes(undefined)) {
+      commands[commands.length - 1] = [...fed, '|', ...command];
+    } else if (!words.includes(undefined) || telling.has(words[0])) commands.push(command);
   }
   return Math.max(position, range.start + 1);
 }

@@ -10,7 +10,7 @@ import { removeDiskTree, writeDiskTree } from '../store/disk-tree.ts';
 import { canGiveFilesAway } from '../store/file-owners.ts';
 import type { LocalStore } from '../store/local-store.ts';
 import type { SandboxRoot } from '../store/sandbox-builder.ts';
-import { declaredRootOf } from './debian/declared-root.ts';
+import { declaredRootKey, declaredRootOf } from './debian/declared-root.ts';
 import { type EnvironmentPackage, readEnvironment, uniteEnvironments } from './image/environment.ts';
 
 /** A {@link SandboxRoot} for environments of Debian packages; other inputs need nothing added. */
@@ -28,7 +28,7 @@ export function packagesIn(store: LocalStore, paths: readonly StorePath[]): Envi
 
 /** A folder with the declared root of these packages, made once and kept. */
 export function declaredRootFolder(store: LocalStore, packages: readonly EnvironmentPackage[]): string {
-  const key = sha256Hex(packages.map((item) => `${item.tree} ${item.control}\n`).join(''));
+  const key = sha256Hex(declaredRootKey(packages).join('\n'));
   const folder = join(store.root, 'declared-roots', key);
   if (existsSync(folder)) return folder;
   mkdirSync(dirname(folder), { recursive: true });

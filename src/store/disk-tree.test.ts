@@ -78,6 +78,12 @@ describe('trees on disk', () => {
     );
   });
 
+  it('of nothing are an empty folder', () => {
+    const path = join(folder, 'tree');
+    writeDiskTree({ tree: [], path, owners: 'apply' });
+    expect(readDiskTree(path).map(({ path: name, kind }) => [name, kind])).toEqual([['', 'directory']]);
+  });
+
   it('keep hard links, set-id bits and links', () => {
     const tree = fileTree([
       directory(''),

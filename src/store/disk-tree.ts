@@ -117,7 +117,7 @@ export interface WriteDiskTreeOptions {
 
 /**
  * Writes a tree to a path that does not exist yet, with permissions and times of the tree. Folders that the tree implies
- * but does not list get mode 0755. Nothing is written outside the path whatever the tree says.
+ * but does not list get mode 0755; a tree of nothing is an empty folder. Nothing is written outside the path whatever the tree says.
  *
  * Throws `store/unsafe-tree` for names such as `..` and for entries below something that is no folder, and system
  * errors; what was written until then stays.
@@ -141,6 +141,7 @@ export function writeDiskTree({ tree, path, owners }: WriteDiskTreeOptions): voi
     folders.set(entryPath, undefined);
   };
   try {
+    if (tree.length === 0) requireFolder('', '');
     for (const entry of tree) {
       if (!isSafe(entry.path)) throw unsafeTree(entry.path);
       if (entry.path !== '') requireFolder(parentOf(entry.path), entry.path);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { readAlternative } from '../../debian/alternatives.ts';
 import { type Archive, findSnapshot } from '../../debian/archive.ts';
 import { debianSnapshot } from '../../debian/archive-roots.ts';
-import { declareRoot } from '../../debian/declared-root.ts';
+import { declaredRootFormat, declareRoot } from '../../debian/declared-root.ts';
 import { fetchDebs } from '../../debian/fetch-debs.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
 import { formatTimestamp, parseTimestamp } from '../../debian/release.ts';
@@ -62,6 +62,7 @@ export async function buildDebianBase(options: DebianBaseOptions): Promise<Debia
     ingredients: [
       'debian base',
       String(format),
+      String(declaredRootFormat),
       variant,
       suite,
       release.timestamp,

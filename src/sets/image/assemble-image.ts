@@ -9,6 +9,7 @@ import type { Layer } from '../../oci/layer.ts';
 import { writeLayer } from '../../oci/layer-write.ts';
 import { type LayeringPackage, planLayers } from '../../oci/layering.ts';
 import type { LocalStore } from '../../store/local-store.ts';
+import { declaredRootKey } from '../debian/declared-root.ts';
 import type { EnvironmentPackage } from './environment.ts';
 import { type ImageContents, rootFolder } from './image-contents.ts';
 import { cachedLayer } from './layer-cache.ts';
@@ -116,7 +117,7 @@ async function declaredLayer(options: AssembleOptions): Promise<Layer[]> {
   if (packages.length === 0) return [];
   const layer = await cachedLayer({
     directory: options.layerDirectory,
-    ingredients: ['declared root', ...packages.flatMap((item) => [item.tree, item.control])],
+    ingredients: declaredRootKey(packages),
     comment: 'users, merged /usr, alternatives, certificates',
     tree: () => options.declareRoot(packages),
   });
