@@ -1,8 +1,7 @@
 // Configuration that maintainer scripts put in place on a fresh system: files copied from where packages keep their
-// templates (cp, install, ucf(1)), sites and modules of Apache and PHP switched on by their tools' names, empty files.
-// Nothing that a package ships is replaced. Left out are copies of what scripts compute, and links, since which of them
-// are made mostly depends on questions to the administrator.
-import type { ByteString } from '../foundation/byte-string.ts';
+// templates (cp, install, ucf(1)), links and empty files beside them, modules and sites of Apache and PHP that scripts
+// switch on. Nothing that a package ships is replaced. Left out are copies of what scripts compute.
+import { type ByteString, toByteString } from '../foundation/byte-string.ts';
 import type { TreeEntry } from '../foundation/file-tree.ts';
 import { packageTime } from './package-tree.ts';
 import type { Metadata, RootDraft } from './root-draft.ts';
@@ -48,10 +47,19 @@ function applyCopy(draft: RootDraft, [program, ...words]: ScriptCommand, ids: Ac
       return;
     }
     case 'ucf': {
-      const [from, to, more] = rest;
+      const [from, to, more] = rest.filter((_, index) => !ucfValues.has(wordBefore(words, rest, index)));
       if (from === undefined || to === undefined || more !== undefined) return;
       if (from !== '') copy(draft, { from, to, deep: false });
       else for (const template of templatesOf(draft, to)) copy(draft, { from: template, to, deep: false });
+      return;
+    }
+    case 'ln': {
+      const [target, link, more] = rest;
+      if (!options.some((option) => /^-[a-z]*s|^--symbolic$/.test(option)) || more !== undefined) return;
+      const at = link !== undefined && isConfiguration(link) ? draft.pathOf(link) : undefined;
+      // A link to nothing is for what this image leaves out.
+      const leads = target?.startsWith('/') && draft.resolve(target) !== undefined;
+      if (at !== undefined && leads && draft.get(at) === undefined) draft.putLink(at, toByteString(target!));
       return;
     }
     case 'touch':
@@ -61,6 +69,19 @@ function applyCopy(draft: RootDraft, [program, ...words]: ScriptCommand, ids: Ac
         if (at !== undefined && draft.get(at) === undefined) draft.putFile(at, '');
       }
   }
+}
+
+/** Options of ucf that take a value. */
+const ucfValues = new Set(['-s', '--src-dir', '--sum-file', '--state-dir']);
+
+/** The word before one that is no option: the option that it may be the value of. */
+function wordBefore(words: readonly string[], rest: readonly string[], index: number): string {
+  let seen = -1;
+  for (const [at, word] of words.entries()) {
+    if (!word.startsWith('-')) seen++;
+    if (seen === index && rest[index] === word) return words[at - 1] ?? '';
+  }
+  return '';
 }
 
 interface Copy {

@@ -29,6 +29,7 @@ import { certificateBytes, layOutCertificates } from './certificates.ts';
 import { declareConfiguration } from './configuration-files.ts';
 import { writeJavaKeystore } from './java-keystore.ts';
 import { mergedDirectories, packageTime } from './package-tree.ts';
+import { declarePam } from './pam-configuration.ts';
 import { applyCommand, applyTmpfiles, RootDraft } from './root-draft.ts';
 import { readScript, type ScriptCommand } from './script-reader.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
@@ -76,6 +77,7 @@ export function declareRoot(options: DeclareRootOptions): FileTree {
   for (const text of configurationTexts(draft, 'usr/lib/tmpfiles.d/')) applyTmpfiles(draft, text, ids);
   declareAlternatives(draft, commands);
   declareCertificates(draft);
+  declarePam(draft, (path) => textAt(draft, path));
   declareSmallFiles(draft, options);
   return fileTree(draft.changes());
 }
@@ -97,7 +99,21 @@ function commandsOf(owner: TreePackage): ScriptCommand[] {
   };
   return ['preinst', 'postinst'].flatMap((name) => {
     const script = owner.control.scripts[name];
-    return script === undefined ? [] : readScript(script, variables);
+    if (script === undefined) return [];
+    const commands = inFolders(readScript(script, variables));
+    // Which links a script makes that asks the administrator depends on the answers.
+    return /\bdb_get\b/.test(script) ? commands.filter(([program]) => program !== 'ln') : commands;
+  });
+}
+
+/** Commands with the paths that `cd` has made relative to a known folder as absolute ones, where files are copied. */
+function inFolders(commands: readonly ScriptCommand[]): ScriptCommand[] {
+  let folder: string | undefined;
+  return commands.map((command) => {
+    const [program, ...words] = command;
+    if (program === 'cd') folder = words[0]?.startsWith('/') ? words[0] : undefined;
+    if (program !== 'cp' || folder === undefined) return command;
+    return [program, ...words.map((word) => (/^[-/]/.test(word) ? word : `${folder}/${word}`))];
   });
 }
 

@@ -46,6 +46,26 @@ describe('readScript', () => {
     expect(words('echo $NAME', { NAME: 'n' })).toEqual(['echo n']);
   });
 
+  it('follows functions with the arguments that they are called with', () => {
+    const script =
+      'setup() {\n  DIR="${1}"\n  mkdir -p ${DIR}\n  if [ -z "$2" ]; then x; fi\n  chmod $2 ${DIR}\n}\n' +
+      'setup /var/log/redis 2750\nnone() { a; }\nnone';
+    expect(words(script).filter((line) => /^(?:mkdir|chmod|a)/.test(line))).toEqual([
+      'mkdir -p /var/log/redis',
+      'chmod 2750 /var/log/redis',
+      'a',
+    ]);
+    // A function that calls itself comes to an end.
+    expect(words('f() { echo $1; f x; f y; }\nf z').length).toBeLessThan(1000);
+  });
+
+  it('keeps what is known of ucf and find', () => {
+    expect(readScript('new=$(mktemp)\nucf --x "$new" /etc/a')).toContainEqual(['ucf', '--x', '', '/etc/a']);
+    expect(readScript('find /a ! -uid "$(id -u b)" -print0 | xargs -0 chown b')).toEqual([
+      ['find', '/a', '!', '-uid', '', '-print0', '|', 'xargs', '-0', 'chown', 'b'],
+    ]);
+  });
+
   it('passes over comments, redirections and documents in place', () => {
     expect(words('a # b\nc > /dev/null 2>&1 || true\ncat > $F <<EOF\nadduser evil\nEOF\nd')).toEqual([
       'a',
@@ -91,5 +111,6 @@ describe('readScript', () => {
     const list = Array.from({ length: 100 }, (_, i) => i).join(' ');
     const script = `${`for i in ${list}; do `.repeat(6)}x $i${'; done'.repeat(6)}`;
     expect(readScript(script).length).toBeLessThanOrEqual(20_000);
+    expect(readScript(script.replace('x $i', 'x "$1"'))).toEqual([]);
   });
 });

@@ -1,7 +1,8 @@
 // Reads the commands of maintainer scripts without running them: enough of the POSIX shell's grammar to split words,
 // follow assignments and unroll `for` over known words. Branches are all read, since nothing is known of the machine a
 // script would run on; what depends on command output or arguments stays unknown, and commands with an unknown word are
-// left out, but for the few that say enough without it. Functions are read where they are defined.
+// left out, but for the few that say enough without it. Functions are read where they are defined, and again with the
+// arguments that they are called with.
 
 /**
  * A command's words, all known: `['adduser', '--system', 'postgres']`. What `find` gives to `xargs` is one command, with
@@ -26,6 +27,27 @@ type Part =
 
 /** Commands past this are not read: no honest script unrolls to so many. */
 const maximumCommands = 20_000;
+/** Nor are more steps taken, those included that lead to no command. */
+const maximumSteps = 200_000;
+/** Calls within calls past this are passed over. */
+const maximumDepth = 5;
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What reading a script has come to. */
+interface Reading {
+  readonly tokens: readonly Token[];
+  /** By name, positional ones by number; undefined for those that only a shell could tell. */
+  readonly variables: Map<string, string | undefined>;
+  readonly commands: ScriptCommand[];
+  /** Where the body of a function lies. */
+  readonly functions: Map<string, Range>;
+  steps: number;
+  depth: number;
+}
 
 /**
  * The commands of a script, in its order. `variables` are those set from outside. Never throws: what cannot be
@@ -38,10 +60,16 @@ export function readScript(
   script: string,
   variables: Readonly<Record<string, string>> = {},
 ): ScriptCommand[] {
-  const commands: ScriptCommand[] = [];
-  const tokens = tokenize(script);
-  walk(tokens, { start: 0, end: tokens.length }, new Map(Object.entries(variables)), commands);
-  return commands;
+  const reading: Reading = {
+    tokens: tokenize(script),
+    variables: new Map(Object.entries(variables)),
+    commands: [],
+    functions: new Map(),
+    steps: 0,
+    depth: 0,
+  };
+  walk(reading, { start: 0, end: reading.tokens.length });
+  return reading.commands;
 }
 
 /** Words that stand where a command may begin and are none themselves. */
@@ -69,14 +97,12 @@ const prefixes = new Set(['command', 'exec', 'sudo', 'env', 'nice', 'ionice', 's
  */
 const telling = new Set(['ucf', 'find']);
 
-function walk(
-  tokens: readonly Token[],
-  range: { readonly start: number; readonly end: number },
-  variables: Map<string, string | undefined>,
-  commands: ScriptCommand[],
-): void {
+function walk(reading: Reading, range: Range): void {
+  const { tokens, commands } = reading;
   let position = range.start;
   while (position < range.end && commands.length < maximumCommands) {
+    reading.steps++;
+    if (reading.steps > maximumSteps) return;
     const token = tokens[position]!;
     const plain = plainText(token);
     if (isOperator(token, ';') && isOperator(tokens[position + 1], ';')) {
@@ -84,13 +110,13 @@ function walk(
     } else if (token.kind === 'operator' || (plain !== undefined && keywords.has(plain))) {
       position++;
     } else if (plain === 'for') {
-      position = walkLoop(tokens, { start: position, end: range.end }, variables, commands);
+      position = walkLoop(reading, { start: position, end: range.end });
     } else if (plain === 'case') {
       position = skipPattern(tokens, skipPast(tokens, position, range.end, 'in'), range.end);
     } else if (plain === 'function') {
       position += 2;
     } else {
-      position = walkCommand(tokens, { start: position, end: range.end }, variables, commands);
+      position = walkCommand(reading, { start: position, end: range.end });
     }
   }
 }
@@ -122,12 +148,8 @@ function skipPast(tokens: readonly Token[], from: number, end: number, word: str
   return end;
 }
 
-function walkLoop(
-  tokens: readonly Token[],
-  range: { readonly start: number; readonly end: number },
-  variables: Map<string, string | undefined>,
-  commands: ScriptCommand[],
-): number {
+function walkLoop(reading: Reading, range: Range): number {
+  const { tokens, variables } = reading;
   const name = plainText(tokens[range.start + 1]);
   let position = range.start + 2;
   const values: (string | undefined)[] = [];
@@ -149,19 +171,15 @@ function walkLoop(
   if (name !== undefined) {
     for (const value of values) {
       variables.set(name, value);
-      walk(tokens, { start: bodyStart, end: bodyEnd }, variables, commands);
+      walk(reading, { start: bodyStart, end: bodyEnd });
     }
   }
   return bodyEnd + 1;
 }
 
 /** Reads one simple command, or the head of a function; gives where the next begins. */
-function walkCommand(
-  tokens: readonly Token[],
-  range: { readonly start: number; readonly end: number },
-  variables: Map<string, string | undefined>,
-  commands: ScriptCommand[],
-): number {
+function walkCommand(reading: Reading, range: Range): number {
+  const { tokens, variables, commands } = reading;
   const words: (string | undefined)[] = [];
   let position = range.start;
   let assigning = true;
@@ -193,6 +211,11 @@ function walkCommand(
   // `name()` is the head of a function.
   const isHead = isOperator(end, '(') && words.length === 1;
   while (words[0] !== undefined && prefixes.has(words[0])) words.shift();
+  const body = words[0] === undefined ? undefined : reading.functions.get(words[0]);
+  if (isHead && words[0] !== undefined) {
+    const found = bodyAt(tokens, { start: position, end: range.end });
+    if (found !== undefined) reading.functions.set(words[0], found);
+  } else if (body !== undefined && words.length > 1) callFunction(reading, body, words.slice(1));
   if (!isHead && words[0] !== undefined) {
     const command = words.map((word) => word ?? '');
     const fed = isOperator(tokens[range.start - 1], '|') ? commands.at(-1) : undefined;
@@ -202,6 +225,35 @@ function walkCommand(
   }
   return Math.max(position, range.start + 1);
 }
+
+/** The body of the function whose `(` is at the start of a range: between its braces. */
+function bodyAt(tokens: readonly Token[], { start, end }: Range): Range | undefined {
+  let position = start + 1;
+  while (position < end && tokens[position]!.kind === 'operator') position++;
+  if (plainText(tokens[position]) !== '{') return undefined;
+  let depth = 0;
+  for (let at = position; at < end; at++) {
+    const word = plainText(tokens[at]);
+    if (word === '{') depth++;
+    if (word === '}' && --depth === 0) return { start: position + 1, end: at };
+  }
+  return undefined;
+}
+
+/** Reads a function's body with these arguments. */
+function callFunction(reading: Reading, body: Range, words: readonly (string | undefined)[]): void {
+  if (reading.depth >= maximumDepth) return;
+  const outer = new Map([...reading.variables].filter(([name]) => isPosition(name)));
+  for (const name of outer.keys()) reading.variables.delete(name);
+  words.forEach((word, index) => void reading.variables.set(String(index + 1), word));
+  reading.depth++;
+  walk(reading, body);
+  reading.depth--;
+  for (const name of [...reading.variables.keys()]) if (isPosition(name)) reading.variables.delete(name);
+  for (const [name, value] of outer) reading.variables.set(name, value);
+}
+
+const isPosition = (name: string) => /^[0-9]+$/.test(name);
 
 function assignmentOf(token: Token): { name: string; parts: readonly Part[] } | undefined {
   if (token.kind !== 'word') return undefined;
@@ -218,7 +270,13 @@ function expand(token: Token, variables: ReadonlyMap<string, string | undefined>
   if (token.kind !== 'word') return [];
   const only = token.parts.length === 1 ? token.parts[0]! : undefined;
   // A variable that is never set leaves no word, when it stands alone and unquoted.
-  if (only?.kind === 'variable' && !only.quoted && !variables.has(only.name) && only.fallback === undefined)
+  if (
+    only?.kind === 'variable' &&
+    !only.quoted &&
+    !variables.has(only.name) &&
+    only.fallback === undefined &&
+    !isPosition(only.name)
+  )
     return [];
   const value = expandParts(token.parts, variables);
   if (value === undefined) return [undefined];
@@ -356,11 +414,11 @@ function readSubstitution(script: string, start: number, quoted: boolean): { par
     return { part: unknown, end: end < 0 ? script.length : end + 1 };
   }
   const rest = script.slice(start + 1, start + 200);
-  const name = /^[A-Za-z_][A-Za-z0-9_]*/.exec(rest)?.[0];
+  const name = /^(?:[A-Za-z_][A-Za-z0-9_]*|[1-9])/.exec(rest)?.[0];
   if (name !== undefined) {
     return { part: { kind: 'variable', name, fallback: undefined, quoted }, end: start + 1 + name.length };
   }
-  const braced = /^\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+])([^{}$`'"]*))?\}/.exec(rest);
+  const braced = /^\{([A-Za-z_][A-Za-z0-9_]*|[1-9])(?:(:?[-+])([^{}$`'"]*))?\}/.exec(rest);
   if (braced !== null) {
     const end = start + 1 + braced[0].length;
     // `${quiet:+--quiet}` with an unset variable is nothing.
