@@ -35,7 +35,7 @@ import { readScript, type ScriptCommand } from './script-reader.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
 
 /** For keys of what is kept: raised whenever the same packages give another tree. */
-export const declaredRootFormat = 2;
+export const declaredRootFormat = 3;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */
@@ -204,7 +204,9 @@ function declareCertificates(draft: RootDraft): void {
     const trusted = certificates.flatMap(({ path, pem }) => {
       const der = certificateBytes(pem);
       const name = path.slice(path.lastIndexOf('/') + 1).replace(/\.crt$/, '.pem');
-      return der === undefined ? [] : [{ alias: `debian:${name.toLowerCase()}`, der }];
+      return der === undefined
+        ? []
+        : [{ alias: `debian:${name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())}`, der }];
     });
     draft.putFile(`${java}/cacerts`, writeJavaKeystore(trusted, packageTime));
   }

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import type { ByteString } from '../foundation/byte-string.ts';
 
 export interface TrustedCertificate {
-  /** ASCII, such as `debian:isrg_root_x1.pem`. */
+  /** UTF-8, such as `debian:isrg_root_x1.pem`. */
   readonly alias: ByteString;
   /** The certificate, DER. */
   readonly der: Buffer;
@@ -42,7 +42,7 @@ export function writeJavaKeystore(certificates: readonly TrustedCertificate[], s
   return Buffer.concat([body, digest]);
 }
 
-/** `DataOutput.writeUTF` of ASCII: two bytes of length, then the text. */
+/** `DataOutput.writeUTF`: two bytes of length, then UTF-8 (of names without NUL and emoji, which Java writes otherwise). */
 function javaText(text: ByteString): Buffer {
   const length = Buffer.alloc(2);
   length.writeUInt16BE(text.length);
