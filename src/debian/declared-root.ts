@@ -35,7 +35,7 @@ import { readScript, type ScriptCommand } from './script-reader.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
 
 /** For keys of what is kept: raised whenever the same packages give another tree. */
-export const declaredRootFormat = 3;
+export const declaredRootFormat = 4;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */

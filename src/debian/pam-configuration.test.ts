@@ -66,6 +66,23 @@ describe('declarePam', () => {
     expect(common('auth')).not.toContain('off');
   });
 
+  it('knows Unix accounts where a service asks and nothing else is there', () => {
+    const draft = new RootDraft([testFile('etc/pam.d/su')]);
+    declarePam(draft, (path) => (path === 'etc/pam.d/su' ? '@include common-auth\n' : undefined));
+    const common = draft.get('etc/pam.d/common-auth');
+    expect(
+      common?.kind === 'file' &&
+        common.content.kind === 'bytes' &&
+        Buffer.from(common.content.bytes).toString(),
+    ).toBe(
+      'auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite\tpam_deny.so\nauth\trequired\tpam_permit.so\n\n',
+    );
+    expect(draft.get('etc/pam.d/common-session-noninteractive')).toBeDefined();
+    const none = new RootDraft([testFile('etc/pam.d/other')]);
+    declarePam(none, () => 'auth required pam_deny.so\n');
+    expect(none.get('etc/pam.d/common-auth')).toBeUndefined();
+  });
+
   it('keeps a file that a package has', () => {
     expect(declared({ 'etc/pam.d/common-auth': 'mine' })('auth')).not.toContain('pam_unix');
     expect(declared()('account')).toBeUndefined();

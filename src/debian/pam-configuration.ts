@@ -1,5 +1,6 @@
 // /etc/pam.d/common-*, as pam-auth-update(8) makes them of the profiles that packages have in /usr/share/pam-configs: su,
-// cron, sshd and the like read them, and let nobody in without. Leaves out what an administrator has chosen otherwise.
+// cron, sshd and the like read them, and let nobody in without. Where the package that has the templates stays out, which
+// is for setting systems up, they are as it makes them for Unix accounts.
 import type { ByteString } from '../foundation/byte-string.ts';
 import type { RootDraft } from './root-draft.ts';
 
@@ -14,16 +15,36 @@ const files = [
   { name: 'session-noninteractive', kind: 'Session', interactive: false },
 ] as const;
 
-/** Fills each template of /usr/share/pam that has no file in /etc/pam.d yet. */
+/** What the package libpam-runtime has, in as many words as it takes. */
+const plainTemplate = (type: string) =>
+  `$${type}_primary\n${type}\trequisite\tpam_deny.so\n${type}\trequired\tpam_permit.so\n$${type}_additional\n`;
+const plainProfile = `Default: yes
+Priority: 256
+Auth-Type: Primary
+Auth: [success=end default=ignore]\tpam_unix.so nullok try_first_pass
+Auth-Initial: [success=end default=ignore]\tpam_unix.so nullok
+Account-Type: Primary
+Account: [success=end new_authtok_reqd=done default=ignore]\tpam_unix.so
+Session-Type: Additional
+Session: required\tpam_unix.so
+Password-Type: Primary
+Password: [success=end default=ignore]\tpam_unix.so obscure use_authtok try_first_pass yescrypt
+Password-Initial: [success=end default=ignore]\tpam_unix.so obscure yescrypt
+`;
+
+/** Makes each common file that services include and no package has. */
 export function declarePam(draft: RootDraft, textAt: (path: ByteString) => string | undefined): void {
-  const profiles = draft
-    .below('usr/share/pam-configs/')
-    .flatMap(({ path }) => textAt(path) ?? [])
+  const services = draft.below('etc/pam.d/').map(({ path }) => textAt(path) ?? '');
+  const hasTemplates = draft.get('usr/share/pam/common-auth') !== undefined;
+  if (!hasTemplates && !services.some((text) => /^@include\s+common-/m.test(text))) return;
+  const given = draft.below('usr/share/pam-configs/').flatMap(({ path }) => textAt(path) ?? []);
+  const profiles = (hasTemplates ? given : [...given, plainProfile])
     .map(readProfile)
     .filter((profile) => profile.get('Default') === 'yes')
     .sort((a, b) => Number(b.get('Priority') ?? 0) - Number(a.get('Priority') ?? 0));
   for (const { name, kind, interactive } of files) {
-    const template = textAt(`usr/share/pam/common-${name}`);
+    const type = kind.toLowerCase();
+    const template = hasTemplates ? textAt(`usr/share/pam/common-${name}`) : plainTemplate(type);
     const place = `etc/pam.d/common-${name}`;
     if (template === undefined || draft.get(place) !== undefined) continue;
     const wanted = profiles.filter(
@@ -36,7 +57,6 @@ export function declarePam(draft: RootDraft, textAt: (path: ByteString) => strin
           (index === 0 ? profile.get(`${kind}-Initial`) : undefined) ?? profile.get(kind) ?? '',
       );
     };
-    const type = kind.toLowerCase();
     // Without a module of its own, a stack lets through.
     const primary = block('Primary');
     const text = template
