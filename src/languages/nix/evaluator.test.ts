@@ -231,4 +231,34 @@ describe('createEvaluator', () => {
     expect(evaluate('builtins.readFileType ./link')).toBe('"symlink"');
     expect(toByteString('é').length).toBe(2);
   });
+
+  it('does not read a file whose state it knows, and reads it when the state is another', () => {
+    const padding = '#'.repeat(300);
+    const kept = new Map<string, Uint8Array>();
+    const key = (...parts: readonly string[]) => parts.join(' ');
+    const parseCache: ParseCache = {
+      get: () => undefined,
+      put: () => {},
+      byState: {
+        program: (variant, path, stamp) => kept.get(key(variant, path, stamp)),
+        noteProgram: (variant, path, stamp, program) => void kept.set(key(variant, path, stamp), program),
+      },
+    };
+    const read: string[] = [];
+    const run = (text: string, stamp: string | undefined) => {
+      const host = createInMemoryHost({ files: inMemoryFiles({ '/f.nix': `${text} ${padding}` }) });
+      const readFile = (path: string) => {
+        read.push(path);
+        return host.readFile(path);
+      };
+      const evaluator = createEvaluator({ host: { ...host, readFile, stamp: () => stamp }, parseCache });
+      return evaluator.print(evaluator.evaluateFile('/f.nix'));
+    };
+    expect([run('1 + 1', 'a'), read.length]).toEqual(['2', 1]);
+    expect([run('1 + 1', 'a'), read.length]).toEqual(['2', 1]);
+    expect([run('1 + 2', 'b'), read.length]).toEqual(['3', 2]);
+    expect([run('1 + 2', undefined), read.length]).toEqual(['3', 3]);
+    kept.forEach((program) => program.fill(255));
+    expect([run('1 + 2', 'b'), read.length]).toEqual(['3', 4]);
+  });
 });

@@ -72,10 +72,15 @@ function absoluteFrom(directory: ByteString, target: ByteString): ByteString {
 
 /** The bytes of a regular file, links followed. */
 export function readRegularFile(it: Interpreter, path: ByteString): ByteString {
+  return it.readFile(requireRegularFile(it, path));
+}
+
+/** Where a regular file lies, links followed. */
+export function requireRegularFile(it: Interpreter, path: ByteString): ByteString {
   const resolved = resolveSymlinks(it, path);
   const { type } = it.requireFile(resolved, path);
   if (type !== 'regular') throw it.error('other', `path '${path}' is not a regular file`);
-  return it.readFile(resolved);
+  return resolved;
 }
 
 /** Names in a directory and what they are. */

@@ -55,6 +55,11 @@ export interface NixHost {
   lstat(path: ByteString): { readonly type: NixFileType } | undefined;
   /** All bytes of a file. Called only after `lstat` said `regular`. */
   readFile(path: ByteString): ByteString;
+  /**
+   * A text that another state of a regular file would not have, or undefined when the host cannot tell states apart.
+   * A file whose stamp is known need not be read. A host that watches what is read must not offer it.
+   */
+  stamp?(path: ByteString): string | undefined;
   /** Names in a directory, any order. */
   readDirectory(path: ByteString): readonly { readonly name: ByteString; readonly type: NixFileType }[];
   /** Target of a symbolic link. */
@@ -122,4 +127,10 @@ export interface NixHost {
 export interface ParseCache {
   get(key: string): Uint8Array | undefined;
   put(key: string, program: Uint8Array): void;
+  /** Programs by file and its state (`NixHost.stamp`), where the file need not even be read. */
+  readonly byState?: {
+    /** `variant` tells programs of one text apart. */
+    program(variant: string, path: ByteString, stamp: string): Uint8Array | undefined;
+    noteProgram(variant: string, path: ByteString, stamp: string, program: Uint8Array): void;
+  };
 }

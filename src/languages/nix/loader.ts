@@ -5,7 +5,8 @@ import { type ByteString, toByteString } from '../../foundation/byte-string.ts';
 import type { Node } from './ast.ts';
 import { lazyCode, runProgram, Unit } from './compile.ts';
 import { toNixError } from './errors.ts';
-import { readRegularFile, resolveExpressionPath } from './files.ts';
+import { readRegularFile, requireRegularFile, resolveExpressionPath } from './files.ts';
+import type { ParseCache } from './host.ts';
 import type { Interpreter } from './interpreter.ts';
 import { parse } from './parser.ts';
 import { parentPath } from './paths.ts';
@@ -47,26 +48,36 @@ export function parseText(
   return { node, base, warned };
 }
 
-/** A text as a unit ready to run. */
+/** What a program depends on besides its text. */
+function programVariant(it: Interpreter): string {
+  return `${programFormat}:${it.settings.features.has('pipe-operators')}:${it.globalsKey}`;
+}
+
+/** Programs are kept unless lints are to be looked for, or other names are in scope than usual. */
+function cacheFor(it: Interpreter, scope: readonly ByteString[] | undefined): ParseCache | undefined {
+  if (scope !== undefined) return undefined;
+  return Object.values(it.settings.lints).some((level) => level !== 'ignore') ? undefined : it.parseCache;
+}
+
+/** A text as a unit ready to run. `note` is told the program when it may be kept. */
 function loadText(
   it: Interpreter,
   text: ByteString,
   options: SourceOptions,
+  note?: (program: Uint8Array) => void,
 ): { unit: Unit; program: Program } {
   const { origin, basePath, scope } = options;
-  const { lints, features } = it.settings;
-  const hasLints = Object.values(lints).some((level) => level !== 'ignore');
-  const cache = scope === undefined && !hasLints && text.length > 256 ? it.parseCache : undefined;
+  const cache = text.length > 256 ? cacheFor(it, scope) : undefined;
   let key = '';
   if (cache !== undefined) {
     const hash = createHash('sha256');
-    hash.update(`trimaran-nix-program:${programFormat}:${features.has('pipe-operators')}:${it.globalsKey}:`);
+    hash.update(`trimaran-nix-program:${programVariant(it)}:`);
     key = hash.update(text, 'latin1').digest('hex');
     const kept = cache.get(key);
     const program = kept === undefined ? undefined : readProgram(kept);
     if (program !== undefined) {
-      const base = it.positions.addOrigin(origin, program.sourceLength);
-      return { unit: new Unit(it, program, { base, basePath }), program };
+      note?.(kept!);
+      return { unit: unitOf(it, program, options), program };
     }
   }
   const { node, base, warned } = parseText(it, text, origin);
@@ -77,8 +88,18 @@ function loadText(
     ...(scope === undefined ? {} : { scope }),
   });
   // What warns is parsed every time, so that it warns every time.
-  if (!warned) cache?.put(key, writeProgram(program));
+  if (!warned && cache !== undefined) {
+    const bytes = writeProgram(program);
+    cache.put(key, bytes);
+    note?.(bytes);
+  }
   return { unit: new Unit(it, program, { base, basePath }), program };
+}
+
+/** A kept program as a unit ready to run. */
+function unitOf(it: Interpreter, program: Program, { origin, basePath }: SourceOptions): Unit {
+  const base = it.positions.addOrigin(origin, program.sourceLength);
+  return new Unit(it, program, { base, basePath });
 }
 
 /** The origin of a file's text, which is read again when an error needs it. */
@@ -101,12 +122,22 @@ function loadFile(
   path: ByteString,
   scope?: readonly ByteString[],
 ): { unit: Unit; program: Program } {
-  const text = readRegularFile(it, path);
-  return loadText(it, text, {
+  const options = {
     origin: fileOrigin(it, path),
     basePath: parentPath(path),
     ...(scope === undefined ? {} : { scope }),
-  });
+  };
+  const resolved = requireRegularFile(it, path);
+  const byState = cacheFor(it, scope)?.byState;
+  const stamp = byState && it.host.stamp?.(resolved);
+  if (byState === undefined || stamp === undefined) return loadText(it, it.readFile(resolved), options);
+  const variant = programVariant(it);
+  const kept = byState.program(variant, resolved, stamp);
+  const program = kept === undefined ? undefined : readProgram(kept);
+  if (program !== undefined) return { unit: unitOf(it, program, options), program };
+  return loadText(it, it.readFile(resolved), options, (bytes) =>
+    byState.noteProgram(variant, resolved, stamp, bytes),
+  );
 }
 
 /** A file's value; directories stand for their `default.nix`. */

@@ -22,6 +22,7 @@ import type {
 } from './evaluation-request.ts';
 import { callFlakeExpression, type NodeSource } from './flakes/flake-outputs.ts';
 import { parseAttributePath, showAttributePaths } from './flakes/installable.ts';
+import { KnownFiles } from './known-files.ts';
 import { createParseCache } from './parse-cache.ts';
 import { PendingDerivations } from './pending-derivations.ts';
 import { SourceTrace } from './source-trace.ts';
@@ -39,9 +40,12 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
   const store = new LocalStore({ root: request.root, storeDirectory: request.storeDirectory });
   const pending = new PendingDerivations(store);
   const trace = traceFor(request, store);
+  const parsed = join(request.root, 'parsed');
+  const known = new KnownFiles(join(parsed, 'known-files'));
   const storeHost = createStoreHost({
     store,
     pending,
+    known,
     env: request.env,
     currentSystem: request.system,
     currentTime: request.currentTime,
@@ -51,7 +55,7 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
   });
   const evaluator = createEvaluator({
     host: trace?.watch(storeHost) ?? storeHost,
-    parseCache: createParseCache(join(request.root, 'parsed')),
+    parseCache: createParseCache(parsed, known),
     settings: {
       pure: request.pure,
       features: ['flakes', 'fetch-tree'],
@@ -102,6 +106,8 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
       report: reportOf(error, request),
       start: startOf(error, request.target),
     });
+  } finally {
+    known.close();
   }
 }
 

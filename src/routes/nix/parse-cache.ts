@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { systemErrorCode } from '../../foundation/error.ts';
 import type { ParseCache } from '../../languages/nix/host.ts';
+import type { KnownFiles } from './known-files.ts';
 
 /** A {@link ParseCache} in a folder, which is made when something is first put there. */
-export function createParseCache(directory: string): ParseCache {
+export function createParseCache(directory: string, known?: KnownFiles): ParseCache {
   return {
+    ...(known === undefined ? {} : { byState: known }),
     get(key) {
       try {
         return readFileSync(join(directory, key));

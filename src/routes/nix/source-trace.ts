@@ -100,6 +100,12 @@ export class SourceTrace {
       lstat: (path) => lookedAt(path, 'type', host.lstat(path), (found) => found?.type),
       readFile: (path) =>
         lookedAt(path, 'text', host.readFile(path), (text) => sha256Hex(Buffer.from(text, 'latin1'))),
+      // Of the tree it counts what was read.
+      stamp: (path) => {
+        if (this.#relative(path) !== undefined) return undefined;
+        this.examine(path);
+        return host.stamp?.(path);
+      },
       readDirectory: (path) =>
         lookedAt(path, 'names', host.readDirectory(path), (found) =>
           found.map(({ name, type }) => `${type} ${name}`),

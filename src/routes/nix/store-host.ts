@@ -27,12 +27,15 @@ import {
   flakeRefToStringBuiltin,
   parseFlakeRefBuiltin,
 } from './flakes/fetch-builtins.ts';
+import type { KnownFiles } from './known-files.ts';
 import type { PendingDerivations } from './pending-derivations.ts';
 
 export interface StoreHostOptions {
   readonly store: LocalStore;
   /** Takes the derivations that are made; those that something looks into are written to the store then. */
   readonly pending: PendingDerivations;
+  /** What is known of files that have not changed. */
+  readonly known: KnownFiles | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly currentSystem: string;
   readonly currentTime: number;
@@ -79,6 +82,7 @@ export function createStoreHost(options: StoreHostOptions): NixHost {
     },
     readFile: (path) =>
       bufferToByteString(inStore(path) ? store.readFile(path) : readFileSync(toFilePath(path))),
+    stamp: (path) => stampOf(inStore(path) ? placeInStore(store, path) : toFilePath(path), options),
     readDirectory: (path) => {
       if (inStore(path)) {
         return [...store.readDirectory(path)].map(([name, kind]) => ({ name, type: typeOf(kind) }));
@@ -101,7 +105,7 @@ export function createStoreHost(options: StoreHostOptions): NixHost {
         : `access to absolute path '${path}' is forbidden in pure evaluation mode (use '--impure' to override)`,
 
     addTextToStore: (request) => store.addText(request) as StorePath,
-    addPathToStore: (request) => addPath(store, request, inStore),
+    addPathToStore: (request) => addKnownPath(options, request, inStore),
     writeDerivation: (derivation: Derivation, text) => pending.add(derivation, text),
     readDerivation: (path) => pending.derivation(path) ?? store.readDerivation(path),
     isValidPath: (path) => pending.has(path) || store.isValid(path),
@@ -175,6 +179,44 @@ function readFolder(path: ByteString): { name: ByteString; type: NixFileType }[]
           ? 'symlink'
           : 'unknown',
   }));
+}
+
+/**
+ * Device, number, size and times of a file on disk: whoever changes it changes its time of change, which cannot be set.
+ * Undefined for a file that changed just now, since another change might fall into the same tick of the clock.
+ */
+function stampOf(
+  file: string | Buffer | undefined,
+  { currentTime }: { readonly currentTime: number },
+): string | undefined {
+  const found = file === undefined ? undefined : lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || found.ctimeMs > (currentTime - 2) * 1000) return undefined;
+  return `${found.dev}:${found.ino}:${found.size}:${found.mtimeMs}:${found.ctimeMs}`;
+}
+
+/** Where a file of a plain object lies on disk; undefined for packed ones. `path` has no links in it. */
+function placeInStore(store: LocalStore, path: ByteString): string | Buffer | undefined {
+  const object = objectPath(store, path) as StorePath;
+  if (!store.isValid(object) || store.info(object).form !== 'plain') return undefined;
+  return toFilePath(toByteString(store.physicalPath(object)) + path.slice(object.length));
+}
+
+/** Adds a file or tree; a single file whose copy is known and still there is not read again. */
+function addKnownPath(
+  { store, known, currentTime }: StoreHostOptions,
+  request: AddPathRequest,
+  inStore: (path: ByteString) => boolean,
+): StorePath {
+  const { path, name, method } = request;
+  const isPlain = request.filter === undefined && request.expectedHash === undefined && !inStore(path);
+  const stamp = isPlain && known !== undefined ? stampOf(toFilePath(path), { currentTime }) : undefined;
+  if (known === undefined || stamp === undefined) return addPath(store, request, inStore);
+  const how = `${method} ${name}`;
+  const copy = known.copy(how, path, stamp) as StorePath | undefined;
+  if (copy !== undefined && store.isValid(copy)) return copy;
+  const added = addPath(store, request, inStore);
+  known.noteCopy(how, path, stamp, added);
+  return added;
 }
 
 function addPath(

@@ -1,5 +1,5 @@
 // Sets up the base environment: everything an expression can name without binding it.
-import { fromByteString } from '../../../foundation/byte-string.ts';
+import { sha256HexOfText } from '../../../formats/sha256.ts';
 import type { Interpreter } from '../interpreter.ts';
 import { ownFileThunk } from '../loader.ts';
 import { derivationFile } from '../own-files.ts';
@@ -94,7 +94,7 @@ export function installBuiltins(it: Interpreter, extra: readonly Builtin[]): voi
     positions.push(0);
   }
   it.builtins = builtins;
-  it.globalsKey = fromByteString(
+  it.globalsKey = sha256HexOfText(
     [...globals.keys()]
       .map((symbol) => symbols.names[symbol]!)
       .sort()
