@@ -433,9 +433,111 @@ describe('a flake of another style', () => {
     const told = needs.remarks.map(({ value }) => value).join('\n');
     for (const pattern of [/fromImage/, /the tag/, /CERT=|in Env/]) expect(told).toMatch(pattern);
     expect(needs.sources.filter(({ value }) => value.kind === 'text').map(({ value }) => value)).toEqual([
-      { kind: 'text', text: '#!/bin/sh\nexec true', target: '/bin/start', isExecutable: true },
+      { kind: 'text', text: '#!/bin/bash\nexec true', target: '/bin/start', isExecutable: true },
     ]);
     expect(readFlake({ text, file: 'f', directory: '/p', isWanted: () => false })).toBeUndefined();
+  });
+});
+
+describe('a flake that writes its own programs', () => {
+  const text = `{
+  outputs = { self, nixpkgs }: let
+    pkgs = nixpkgs.legacyPackages.x86_64-linux;
+    src = pkgs.lib.cleanSource ./src;
+    entry = pkgs.writeShellApplication { name = "entry"; runtimeInputs = [ pkgs.curl ]; text = "exec $1"; };
+  in {
+    web = pkgs.dockerTools.streamLayeredImage {
+      name = "web";
+      contents = [
+        (pkgs.python3.withPackages (p: with p; [ flask (numpy.override { x = 1; }) ]))
+        (pkgs.hello.overrideAttrs (old: { }))
+        pkgs.dockerTools.binSh pkgs.dockerTools.fakeNss
+        (pkgs.writeTextDir "etc/app.ini" "a=1")
+        (pkgs.linkFarm "f" { "srv/page" = "\${src}/page"; })
+      ];
+      config = {
+        Entrypoint = [ (pkgs.lib.getExe entry) ];
+        Cmd = [ (pkgs.lib.getExe' pkgs.postgresql "psql") "-p" (toString 80) ];
+        Env = [ "PYTHONPATH=\${src}/lib:/x" "ODD=\${pkgs.cacert}/y" ];
+        Volumes = odd.volumes;
+      };
+    };
+    mute = pkgs.dockerTools.buildImage { name = "mute"; config.Entrypoint = [ (odd "x") ]; };
+  };
+}`;
+  const read = (name: string) =>
+    readFlake({ text, file: 'f', directory: '/p', isWanted: (image) => image === name })!;
+
+  it('is read with them, with what helpers stand for, and with places in text', () => {
+    const needs = read('web');
+    expect(needs.entrypoint?.value).toEqual(['entry']);
+    expect(needs.command?.value).toEqual(['psql', '-p', '80']);
+    expect(needs.environment.map(({ value }) => value)).toEqual([['PYTHONPATH', '/opt/src/lib:/x']]);
+    expect(needs.requirements.map(({ value }) => `${value.from} ${value.name}`)).toEqual(
+      expect.arrayContaining([
+        'python flask',
+        'python numpy',
+        'nixpkgs hello',
+        'nixpkgs bash',
+        'nixpkgs curl',
+      ]),
+    );
+    const script = '#!/bin/bash\nset -o errexit\nset -o nounset\nset -o pipefail\n\nexec $1';
+    expect(needs.sources.map(({ value }) => value)).toEqual(
+      expect.arrayContaining([
+        { kind: 'text', text: 'a=1', target: '/etc/app.ini' },
+        { kind: 'text', text: script, target: '/bin/entry', isExecutable: true },
+        { kind: 'local', path: '/p/src/page', target: '/srv/page' },
+        { kind: 'local', path: '/p/src', target: '/opt/src' },
+      ]),
+    );
+    const told = needs.remarks.map(({ value }) => value).join('\n');
+    for (const pattern of [
+      /`numpy\.override .* changes/,
+      /overrideAttrs .* changes/,
+      /fakeNss/,
+      /ODD=/,
+      /Volumes/,
+    ])
+      expect(told).toMatch(pattern);
+  });
+
+  it('gives no empty entry point for one that cannot be read', () => {
+    const needs = read('mute');
+    expect(needs.entrypoint).toBeUndefined();
+    expect(needs.remarks.map(({ value }) => value).join('\n')).toMatch(/`odd "x".* in Entrypoint/);
+  });
+});
+
+describe('a manifest that resolves names itself', () => {
+  it('is read by its names, and says what it does to packages', () => {
+    const text = `(define www (package (name "www") (source (local-file "html" #:recursive? #t))))
+(packages->manifest
+  (append (list (specification->package "nginx") (specification->package+output "git:send-email")
+                (transform (specification->package "curl@8")) www coreutils
+                \`(,(specification->package "gcc") "lib"))
+          (map specification->package '("python-flask" "ruby"))
+          (list (first (lookup-inferior-packages old "perl")))))
+(specifications->manifest '("bash" "glibc:static"))
+`;
+    const span = { file: 'c', line: 9, column: 1 };
+    const command = 'guix pack --with-input=a=b -S /srv=share less:doc';
+    const needs = readManifest({ text, file: 'm', path: '/p/m', command: { value: command, span } });
+    const names = needs.requirements.map(({ value }) => `${value.name}${value.version}`).sort();
+    expect(names).toEqual(
+      ['bash', 'coreutils', 'curl=8', 'gcc', 'git', 'glibc', 'less', 'nginx', 'python-flask', 'ruby'].sort(),
+    );
+    const told = needs.remarks.map(({ value }) => value).join('\n');
+    for (const pattern of [
+      /output send-email of git/,
+      /\(transform .*curl@8/,
+      /output lib of .*gcc/,
+      /lookup-inferior-packages old "perl"/,
+      /output static of glibc/,
+      /output doc of less/,
+      /--with-input a=b/,
+    ])
+      expect(told).toMatch(pattern);
   });
 });
 

@@ -327,7 +327,7 @@ function remarksOf(
   const program = unknownProgram(draft, resolved);
   if (program !== undefined && to !== 'dockerfile')
     remarks.push({
-      value: `the program ${program} itself, when it is the base image's: add the package that has it`,
+      value: `the program ${program}: no package that is asked for is called like it; add the one that has it`,
       span: (needs.entrypoint ?? needs.command)!.span,
     });
   if (usesShell(needs) && to !== 'dockerfile')
@@ -345,8 +345,13 @@ function remarksOf(
       value: `versions, which were not compared: ${asked.map(({ value }) => `${value.name} ${value.version}`).join(', ')}`,
       span: asked[0]!.span,
     });
-  if (resolved.unchecked !== undefined && resolved.names.length > 0)
-    remarks.push({ value: resolved.unchecked, span: start(needs) });
+  if (resolved.unchecked !== undefined && resolved.names.length > 0) {
+    const value =
+      to === 'dockerfile' && !set.startsWith('debian:')
+        ? 'names of packages are as the recipe has them and were not looked up in Debian; `--set debian:bookworm` does that'
+        : resolved.unchecked;
+    remarks.push({ value, span: start(needs) });
+  }
   const { workingDir } = service.overrides;
   if (workingDir !== undefined && to === 'nix' && needs.workingDirectory?.value.kind === 'source')
     remarks.push({

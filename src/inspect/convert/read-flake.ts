@@ -7,6 +7,7 @@ import type { Span } from '../../foundation/error.ts';
 import { type AttrsNode, Kind, type Node } from '../../languages/nix/ast.ts';
 import { NixError } from '../../languages/nix/errors.ts';
 import { parse } from '../../languages/nix/parser.ts';
+import { sourceOfUrl, textFile } from './flake-files.ts';
 import { asList, asSet, attrOf, follow, lastName, nameBefore, type Scope } from './flake-syntax.ts';
 import {
   type ImageNeeds,
@@ -44,6 +45,7 @@ export function readFlake(flake: FlakeSource): ImageNeeds | undefined {
 /** Arguments of dockerTools that the model holds, or that leave no trace in what other recipes say. */
 const withoutEffect =
   /^(?:name|tag|config|copyToRoot|contents|created|mtime|architecture|maxLayers|compressor|diskSize|buildVMMemorySize|keepContentsDirlinks|includeStorePaths|includeNixDB|uid|gid|meta|passthru)$/;
+const overriding = /^override(?:Attrs|PythonAttrs|Derivation)?$/;
 const imageFunctions = /^(?:buildImage|buildLayeredImage|streamLayeredImage)$/;
 
 /** A source, and a path below it; empty for all of it. */
@@ -51,6 +53,13 @@ interface FoundSource {
   readonly source: Source;
   readonly inside: string;
 }
+
+/** What helpers of dockerTools take their files from. */
+const imageHelpers: Readonly<Record<string, string>> = {
+  binSh: 'bash',
+  caCertificates: 'cacert',
+  usrBinEnv: 'coreutils',
+};
 
 interface Found {
   /** Name of the attribute that it is the value of. */
@@ -123,7 +132,10 @@ class FlakeReader {
       labels: this.pairs(attrs, 'Labels', scope),
       healthcheck: this.healthcheck(attrs, scope),
       stopSignal: this.placedText(attrs, 'StopSignal', scope),
-      remarks: this.remarks,
+      remarks: this.remarks.filter(
+        ({ value, span }, at, all) =>
+          all.findIndex((one) => one.value === value && one.span.line === span.line) === at,
+      ),
     };
   }
 
@@ -189,6 +201,8 @@ class FlakeReader {
     if (value?.kind === Kind.string) return fromByteString(value.text);
     if (value?.kind === Kind.integer) return String(value.value);
     if (value?.kind === Kind.path) return resolve(this.flake.directory, fromByteString(value.literal));
+    if (value?.kind === Kind.call && value.args.length === 1 && lastName(value.fn) === 'toString')
+      return this.text(value.args[0], scope);
     if (value?.kind !== Kind.concatStrings) return undefined;
     const parts = value.parts.map((part) => this.text(part.value, scope));
     return parts.includes(undefined) ? undefined : parts.join('');
@@ -270,6 +284,20 @@ class FlakeReader {
           const place = this.spanAt(value) ?? span;
           this.requirements.push({ value: { from: 'nixpkgs', name: of, version: '' }, span: place });
           this.readChosen(argument.body, python ? 'python' : 'nixpkgs', python ? '' : `${of} `, place);
+        } else if (overriding.test(name) && value.fn.kind === Kind.select) {
+          const { fn } = value;
+          const of = fn.path.length === 1 ? fn.of : { ...fn, path: fn.path.slice(0, -1) };
+          this.readContents(of, scope, span);
+          this.remarks.push({
+            value: `what ${this.excerpt(value)} changes`,
+            span: this.spanAt(value) ?? span,
+          });
+        } else if (name === 'writeShellApplication') {
+          const made = textFile(value, (node) => this.text(node, scope), '/');
+          const inputs = argument?.kind === Kind.attrs ? attrOf(argument, 'runtimeInputs') : undefined;
+          if (inputs !== undefined) this.readContents(inputs, scope, span);
+          if (made !== undefined) this.place(made, made.target, span);
+          else this.remarks.push({ value: `${this.excerpt(value)} is not carried over`, span });
         } else if (name === 'linkFarm') this.readFarm(value.args[1], scope, this.spanAt(value) ?? span);
         else {
           const made = textFile(value, (node) => this.text(node, scope), '/');
@@ -284,6 +312,15 @@ class FlakeReader {
         const name = lastName(value);
         const set = nameBefore(value);
         const python = /^python\d*Packages$/.test(set);
+        if (set === 'dockerTools' && name === 'fakeNss') {
+          this.remarks.push({ value: 'the users root and nobody of fakeNss', span });
+          break;
+        }
+        const provided = set === 'dockerTools' ? imageHelpers[name] : undefined;
+        if (provided !== undefined) {
+          this.requirements.push({ value: { from: 'nixpkgs', name: provided, version: '' }, span });
+          break;
+        }
         this.requirements.push({
           value: { from: python ? 'python' : 'nixpkgs', name, version: '' },
           span: this.spanAt(value) ?? span,
@@ -351,6 +388,8 @@ class FlakeReader {
       ({ value }) => sameSource(value, source) && (value.target === undefined || value.target === target),
     );
     if (known >= 0) this.sources.splice(known, 1);
+    if (source.kind === 'text' && source.text.startsWith('#!/bin/bash\n'))
+      this.requirements.push({ value: { from: 'nixpkgs', name: 'bash', version: '' }, span });
     this.sources.push({ value: { ...source, target }, span });
   }
 
@@ -361,7 +400,22 @@ class FlakeReader {
       this.remarks.push({ value: `${this.excerpt(body)} is no plain list`, span });
       return;
     }
-    for (const item of items) {
+    for (const written of items) {
+      const changes =
+        written.kind === Kind.call && overriding.test(lastName(written.fn)) && written.fn.kind === Kind.select
+          ? written.fn
+          : undefined;
+      if (changes !== undefined)
+        this.remarks.push({
+          value: `what ${this.excerpt(written)} changes`,
+          span: this.spanAt(written) ?? span,
+        });
+      const item =
+        changes === undefined
+          ? written
+          : changes.path.length === 1
+            ? changes.of
+            : { ...changes, path: changes.path.slice(0, -1) };
       const name = item.kind === Kind.variable ? fromByteString(item.name) : lastName(item);
       if (name === '') this.remarks.push({ value: `${this.excerpt(item)} is not carried over`, span });
       else {
@@ -377,10 +431,11 @@ class FlakeReader {
     scope: Scope,
   ): Placed<readonly string[]> | undefined {
     if (config === undefined || !config.attrs.has(key)) return undefined;
-    return {
-      value: this.placedList(config, key, scope).map((item) => item.value),
-      span: this.spanOf(config, key),
-    };
+    const value = this.placedList(config, key, scope).map((item) => item.value);
+    const wrote = asList(attrOf(config, key), scope);
+    // None of its words could be read: an empty list would say something else.
+    if (value.length === 0 && wrote?.length !== 0) return undefined;
+    return { value, span: this.spanOf(config, key) };
   }
 
   private placedList(config: AttrsNode | undefined, key: string, scope: Scope): Placed<string>[] {
@@ -393,7 +448,10 @@ class FlakeReader {
     return items.flatMap((item) => {
       const span = this.spanAt(item) ?? this.spanOf(config, key);
       const value =
-        this.sourceWord(item, scope, span) ?? this.programWord(item, scope, span) ?? this.text(item, scope);
+        this.sourceWord(item, scope, span) ??
+        this.programWord(item, scope, span) ??
+        this.text(item, scope) ??
+        this.mixedWord(item, scope, span);
       if (value !== undefined) return [{ value, span }];
       this.remarks.push({ value: `${this.excerpt(item)} in ${key} is not written plainly`, span });
       return [];
@@ -424,6 +482,15 @@ class FlakeReader {
   /** A program of a package by its place in there: the package is needed, and the program is found by its name. */
   private programWord(item: Node, scope: Scope, span: Span): string | undefined {
     const value = follow(item, scope);
+    if (value?.kind === Kind.call && /^getExe'?$/.test(lastName(value.fn))) {
+      const [of, named] = value.args;
+      const made = textFile(follow(of, scope), (node) => this.text(node, scope), undefined);
+      const program = named === undefined ? undefined : this.text(named, scope);
+      const main = made?.target.replace(/^.*\//, '') ?? (of?.kind === Kind.select ? lastName(of) : undefined);
+      if (of === undefined || (program ?? main) === undefined) return undefined;
+      this.readContents(of, scope, span);
+      return program ?? main;
+    }
     if (value?.kind !== Kind.concatStrings || value.parts.length !== 2) return undefined;
     const [, name] = /^\/s?bin\/([^/]+)$/.exec(this.text(value.parts[1]!.value, scope) ?? '') ?? [];
     const first = value.parts[0]!.value;
@@ -431,6 +498,16 @@ class FlakeReader {
     if (name === undefined || (of?.kind !== Kind.select && of?.kind !== Kind.call)) return undefined;
     this.readContents(first, scope, span);
     return name;
+  }
+
+  /** Text with the places of sources in it: `PYTHONPATH=${src}/lib`. */
+  private mixedWord(item: Node, scope: Scope, span: Span): string | undefined {
+    const value = follow(item, scope);
+    if (value?.kind !== Kind.concatStrings) return undefined;
+    const parts = value.parts.map(
+      ({ value: part }) => this.text(part, scope) ?? this.sourceWord(part, scope, span),
+    );
+    return parts.includes(undefined) ? undefined : parts.join('');
   }
 
   private set(node: Node | undefined, scope: Scope): AttrsNode | undefined {
@@ -523,53 +600,4 @@ class FlakeReader {
     const text = fromByteString(this.bytes.slice(node.position - 1, node.position + 60));
     return `\`${text.split('\n')[0]!.trim()}\``;
   }
-}
-
-/**
- * A file that the flake writes itself, by nixpkgs' functions for that. It lies at `place`, or below it where its function
- * says where; without a place it gets one of its own.
- */
-function textFile(
-  node: Node | undefined,
-  textOf: (node: Node | undefined) => string | undefined,
-  place: string | undefined,
-): (Source & { readonly kind: 'text' }) | undefined {
-  if (node?.kind !== Kind.call) return undefined;
-  const kind = lastName(node.fn);
-  const [first, second] = node.args;
-  const name = textOf(first);
-  const text = textOf(second);
-  if (
-    name === undefined ||
-    text === undefined ||
-    !/^write(?:Text|Script|ShellScript)(?:Bin|Dir)?$/.test(kind)
-  )
-    return undefined;
-  const inside = kind.endsWith('Bin') ? `bin/${name}` : kind.endsWith('Dir') ? name : '';
-  if (inside === '' && place === '/') return undefined;
-  const own = `/opt/${name.replace(/^.*\//, '')}`;
-  return {
-    kind: 'text',
-    text: kind.startsWith('writeShellScript') ? `#!/bin/sh\n${text}` : text,
-    target: inside === '' ? (place ?? own) : `${place ?? own}/${inside}`.replace(/^\/+/, '/'),
-    ...(kind.startsWith('writeText') ? {} : { isExecutable: true }),
-  };
-}
-
-/** The repository or folder that an input's URL names; undefined for other kinds. */
-function sourceOfUrl(url: string, directory: string): Source | undefined {
-  const path = /^path:([^?#]+)/.exec(url)?.[1];
-  if (path !== undefined) return { kind: 'local', path: resolve(directory, path) };
-  const [, address, query = ''] = /^git\+([^?#]+)(?:\?(.*))?$/.exec(url) ?? [];
-  const forge = /^(github|gitlab|sourcehut):([^/?#]+)\/([^/?#]+)(?:\/([^?#]+))?/.exec(url);
-  if (address === undefined && forge === null) return undefined;
-  const parameters = new URLSearchParams(query);
-  const ref =
-    forge?.[4] ?? parameters.get('rev') ?? parameters.get('ref')?.replace(/^refs\/(?:tags|heads)\//, '');
-  const host = { github: 'github.com', gitlab: 'gitlab.com', sourcehut: 'git.sr.ht' }[forge?.[1] ?? ''];
-  return {
-    kind: 'git',
-    url: address ?? `https://${host}/${decodeURIComponent(forge![2]!)}/${forge![3]}`,
-    ...(ref === undefined || ref === null ? {} : { ref }),
-  };
 }

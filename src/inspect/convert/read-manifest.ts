@@ -6,7 +6,8 @@ import { type Form, fieldOf, findForms, readSchemeForms } from '../../compose/sc
 import type { Placed } from '../../compose/service.ts';
 import { splitCommand } from '../../compose/split-command.ts';
 import type { Span } from '../../foundation/error.ts';
-import type { ImageNeeds, Requirement, Source } from './image-needs.ts';
+import type { ImageNeeds, Source } from './image-needs.ts';
+import { manifestPackages, otherOutput, specification } from './manifest-packages.ts';
 
 export interface ManifestSource {
   readonly text: string;
@@ -100,6 +101,15 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
   for (const { lost, span } of placed)
     for (const link of lost) remarks.push({ value: `the link ${link} into a repository`, span });
   const inRoot = placed.filter(({ isRoot }) => isRoot);
+  const named = manifestPackages(forms, new Set(packages.flatMap((item) => item.variable ?? [])));
+  remarks.push(...named.remarks);
+  for (const word of packPackages(manifest.command?.value ?? '')) {
+    const output = otherOutput(word);
+    if (output !== undefined) remarks.push({ value: output, span: at });
+  }
+  for (const [name, value] of options)
+    if (/^(?:-s|--(?:with|without|tune|target|system|localstatedir)(?:-.*)?)$/.test(name))
+      remarks.push({ value: `the option ${name}${value === '' ? '' : ` ${value}`} of guix pack`, span: at });
   const tag = optionsNamed(/^--image-tag$/)[0];
   const workdir = optionsNamed(/^--workdir$/)[0];
   const user = optionsNamed(/^--user$/)[0];
@@ -112,7 +122,7 @@ export function readManifest(manifest: ManifestSource): ImageNeeds {
     base: undefined,
     sources: placed.flatMap(({ sources, span }) => sources.map((value) => ({ value, span }))),
     requirements: [
-      ...specifications(forms, new Set(packages.flatMap((item) => item.variable ?? []))),
+      ...named.requirements,
       ...packPackages(manifest.command?.value ?? '').map((text) => ({
         value: specification(text),
         span: at,
@@ -254,41 +264,6 @@ function pairsOf(assignments: readonly string[], span: Span): Placed<readonly [s
 function isDefinition(form: Form): boolean {
   const first = form.kind === 'list' ? form.items[0] : undefined;
   return first?.kind === 'symbol' && /^define(?:-public)?$/.test(first.text);
-}
-
-/** `python-uvicorn@0.17`, `gcc:lib` */
-function specification(text: string): Requirement {
-  const [name = '', version] = text.split('@', 2);
-  return {
-    from: 'guix',
-    name: name.replace(/:.*$/, ''),
-    version: version === undefined ? '' : `=${version}`,
-  };
-}
-
-function specifications(forms: readonly Form[], own: ReadonlySet<string>): Placed<Requirement>[] {
-  const found: Placed<Requirement>[] = [];
-  const add = (text: string, form: Form) => found.push({ value: specification(text), span: form.span });
-  for (const { form } of findForms(forms, 'specifications->manifest')) {
-    const visit = (inner: Form): void => {
-      if (inner.kind === 'string') add(inner.text, inner);
-      if (inner.kind === 'list') for (const item of inner.items) visit(item);
-    };
-    visit(form);
-  }
-  for (const { form } of findForms(forms, 'packages->manifest')) {
-    const visit = (inner: Form): void => {
-      if (
-        inner.kind === 'symbol' &&
-        !own.has(inner.text) &&
-        !/^(?:packages->manifest|list|cons\*?|append)$/.test(inner.text)
-      )
-        add(inner.text, inner);
-      if (inner.kind === 'list') for (const item of inner.items) visit(item);
-    };
-    visit(form);
-  }
-  return found;
 }
 
 /** The repository or folder that a package is a copy of. */

@@ -99,13 +99,18 @@ export async function readRecipe(
         file,
         directory: join(path, '..'),
         isWanted: (imageName, attribute) =>
-          service.imageNames.includes(imageName) || (wanted !== undefined && attribute === wanted),
+          service.imageNames.some((name) => name === imageName || withoutTag(name) === imageName) ||
+          (wanted !== undefined && attribute === wanted),
         isNamed: command !== undefined,
       });
     }
     case 'guix':
       return readManifest({ text, file, path, command: service.recipes.get('guix') });
   }
+}
+
+function withoutTag(name: string): string {
+  return name.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
 }
 
 async function readLocal(source: Source, path: string): Promise<string | undefined> {

@@ -168,7 +168,8 @@ function specificationNames(draft: Draft): string[] {
 /** Names that a set gives to several Debian packages or to a version of one mean nothing to a manifest; theirs do. */
 function plainNames({ plain, debian }: Draft['names'][number]): readonly string[] {
   if (plain === 'python3') return ['python'];
-  return debian.length === 0 || debian.includes(plain!) ? [plain!] : debian;
+  const names = debian.length === 0 || debian.includes(plain!) ? [plain!] : debian;
+  return names.map((name) => (name === 'python3' ? 'python' : name));
 }
 
 /** Files that one package holds, so that they find each other, or that only a builder can make. */
