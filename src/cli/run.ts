@@ -18,6 +18,7 @@ export async function run(
   options: Record<string, unknown>,
 ): Promise<number> {
   const [name, ...command] = args;
+  const published = ((options.publish as string[] | undefined) ?? []).map(parsePublishedPort);
   const image = await openImage(context.host, name!);
   const container = await runImage({
     host: context.host,
@@ -26,9 +27,13 @@ export async function run(
     ...(options['runtime'] === undefined ? {} : { among: [runtimeNamed(options['runtime'] as string)] }),
     command,
     env: (options.env as string[] | undefined) ?? [],
-    ports: ((options.publish as string[] | undefined) ?? []).map(parsePublishedPort),
+    ports: published,
   });
-  context.say(`running with ${container.runtime}; Ctrl-C stops it`);
+  const ports = published.map(
+    (port, index) => `${port.address}:${container.ports[index] ?? port.host} to ${port.container}`,
+  );
+  const where = ports.length === 0 ? '' : `, publishing ${ports.join(', ')}`;
+  context.say(`running with ${container.runtime}${where}; Ctrl-C stops it`);
   const stop = () => void container.stop();
   process.once('SIGINT', stop).once('SIGTERM', stop);
   const code = await container.exited;

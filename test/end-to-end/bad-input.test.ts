@@ -82,6 +82,7 @@ describe.concurrent('a recipe that is wrong', () => {
 
   it.each([
     ['pkgs.helo', 'nix/eval', /'helo' missing/, /did you mean hello\?/],
+    ['with pkgs; helo', 'nix/undefined-variable', /undefined variable 'helo'/, /did you mean hello\?/],
     ['pkgs.pyhton3', 'nix/eval', /'pyhton3' missing/, /did you mean python3\?/],
     ['pkgs.buildEnv { name = "x"; path = [ ]; }', 'nix/argument', /no argument 'path'/, /did you mean paths/],
   ])('asks for %s and is told the nearest names', (expression, code, text, hint) =>
@@ -221,6 +222,20 @@ describe.concurrent('locks', () => {
       'a path that leads out',
       (t: string) => t.replace(/pool\/main\/hello.*/, '../../etc/passwd'),
       'lock/invalid',
+      3,
+    ],
+    [
+      'trimaran.lock',
+      'another time for its release',
+      (t: string) => t.replace(/timestamp: \d{4}/, 'timestamp: 2020'),
+      'lock/mismatch',
+      3,
+    ],
+    [
+      'flake.lock',
+      'another time for its release',
+      (t: string) => t.replace(/"timestamp": "\d{4}/, '"timestamp": "2020'),
+      'lock/mismatch',
       3,
     ],
     ['trimaran.lock', 'half of itself', (t: string) => t.slice(0, t.length >> 1), 'lock/invalid', 3],

@@ -78,6 +78,11 @@ export class DebianFacts {
     ]);
   }
 
+  /** Names of packages, of the releases that were looked into. */
+  names(): Set<string> {
+    return new Set([...this.#facts.values()].flatMap((facts) => facts.names()));
+  }
+
   /** What was used of each release. */
   used(): UsedRelease[] {
     return [...this.#facts.values()].map(usedRelease);

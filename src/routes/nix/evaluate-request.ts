@@ -105,10 +105,21 @@ export function evaluate(request: EvaluationRequest, world: EvaluationWorld): Ev
       definition: found && definitionOf(evaluator, found),
       report: reportOf(error, request),
       start: startOf(error, request.target),
+      near: nearPackage(error, debian),
     });
   } finally {
     known.close();
   }
+}
+
+/** Packages that a name may have meant which no `with` has found. Nix names none there, so this stays out of its text. */
+function nearPackage({ code, message }: TrimaranError, debian: DebianFacts): string | undefined {
+  const name = /^undefined variable '(.+)'$/.exec(message)?.[1];
+  if (code !== 'nix/undefined-variable' || name === undefined) return undefined;
+  const names = [...debian.names()];
+  // The set that is meant may be that of Python's packages.
+  const python = names.filter((known) => known.startsWith('python3-')).map((known) => known.slice(8));
+  return didYouMean(name, names) ?? didYouMean(name, python);
 }
 
 /** Watches what the evaluation learns of the flake's own tree, where that is asked for. */
@@ -177,17 +188,20 @@ function placed(
     definition,
     report,
     start,
+    near,
   }: {
     readonly definition: RelatedSpan | undefined;
     readonly report: string | undefined;
     readonly start: Span | undefined;
+    /** What to do next where the error does not say. */
+    readonly near: string | undefined;
   },
 ): TrimaranError {
   const { code, message, related, hint, exitCode, cause } = error;
   return new TrimaranError({
     code,
     message,
-    hint,
+    hint: hint ?? near,
     exitCode,
     span: (isTrimaranError(cause) ? cause.span : undefined) ?? error.span ?? start,
     related: definition === undefined ? related : [...related, definition],

@@ -178,7 +178,17 @@ function checkSameRelease(locked: LockOutcome, { lock, file }: ProjectLock): voi
     if (pinned.input.type !== 'debian' || original.input.timestamp !== undefined) continue;
     const suite = lock?.debian.get(requiredString(pinned.input, 'suite'));
     const { release } = pinned.input;
-    if (suite === undefined || release === undefined || release === suite.releaseSha256) continue;
+    if (suite === undefined || release === undefined) continue;
+    if (release === suite.releaseSha256) {
+      // A release has one time, so that one of the two was edited.
+      if (pinned.input.timestamp !== undefined && pinned.input.timestamp !== suite.timestamp)
+        throw new TrimaranError({
+          code: 'lock/mismatch',
+          message: `flake.lock and trimaran.lock give the same release of ${showFlakeReference(original)} two times: flake.lock has ${pinned.input.timestamp} for the input '${name}', ${file} has ${suite.timestamp}`,
+          hint: 'restore the one that was changed from version control, or run `trimaran lock --update` to take the present release for both',
+        });
+      continue;
+    }
     throw new TrimaranError({
       code: 'lock/mismatch',
       message: `flake.lock and trimaran.lock mean two releases of ${showFlakeReference(original)}: flake.lock has ${describeRelease(pinned.input.timestamp, release)} for the input '${name}', ${file} has ${describeRelease(suite.timestamp, suite.releaseSha256)}`,

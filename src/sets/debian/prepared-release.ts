@@ -107,6 +107,13 @@ export async function prepareRelease(
   try {
     const archive = await openRelease(source, request, architecture);
     const { release } = archive;
+    if (suite?.releaseSha256 === release.sha256 && suite.timestamp !== release.timestamp) {
+      throw new TrimaranError({
+        code: 'lock/mismatch',
+        message: `trimaran.lock has ${suite.timestamp} as the time of its release of debian:${request.suite}, which was made at ${release.timestamp}`,
+        hint: 'restore trimaran.lock from version control, or run `trimaran lock --update` to lock the present release',
+      });
+    }
     return {
       identity: {
         suite: request.suite,

@@ -119,15 +119,25 @@ export class ReleaseFacts {
     return this.#contentsNames().pythonNames();
   }
 
-  /** Whether {@link pythonNames} has a name. */
+  /** Whether {@link pythonPackage} finds a package for a name. */
   hasPython(name: string): boolean {
-    return this.#locked?.python.has(name) === true || this.#contentsNames().pythonPackage(name) !== undefined;
+    return (
+      this.#locked?.python.has(name) === true ||
+      this.#contentsNames().pythonPackage(name) !== undefined ||
+      this.has(`python3-${name}`)
+    );
   }
 
-  /** The package that ships a Python distribution under any spelling of its name. */
+  /**
+   * The package that ships a Python distribution under any spelling of its name, or the one that Debian calls so: nixpkgs'
+   * `dateutil` is python-dateutil of python3-dateutil.
+   */
   pythonPackage(distribution: string): string {
     const name = normaliseDistribution(distribution);
-    const found = this.#locked?.python.get(name) ?? this.#contentsNames().pythonPackage(name);
+    const found =
+      this.#locked?.python.get(name) ??
+      this.#contentsNames().pythonPackage(name) ??
+      (this.has(`python3-${name}`) ? `python3-${name}` : undefined);
     if (found === undefined) {
       throw new TrimaranError({
         code: 'debian/unknown-package',

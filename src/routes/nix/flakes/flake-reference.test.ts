@@ -116,10 +116,13 @@ describe('flake references', () => {
       type: 'debian',
     });
     expect(writeFlakeReference(pinned)).toBe('debian:bookworm/20261101T000000Z');
-    expect(parsed('debian:bookworm/yesterday')).toMatch(/not an absolute path/);
-    expect(failure(() => parseFlakeReference('debian:bookworm/yesterday')).hint).toContain(
-      "'yesterday' is not a timestamp",
-    );
+    for (const text of ['debian:bookworm/yesterday', 'debian:Bookworm', 'debian:', 'debian:a/b/c']) {
+      // No path either, though there were such a folder.
+      const { code, hint } = failure(() => parseFlakeReference(text, { baseDirectory: '/tmp' }));
+      expect(code).toBe('flake/bad-url');
+      expect(hint).toContain('debian:bookworm/20261101T000000Z');
+    }
+    expect(parsed('debian:bookworm/yesterday')).toMatch(/'yesterday' is not a timestamp/);
   });
 
   it('writes what it reads', () => {

@@ -88,6 +88,8 @@ export function parseFlakeReferenceWithFragment(
   } catch (error) {
     // As in Nix, what is no URL may still be a path.
     if (!isTrimaranError(error, 'flake/bad-url')) throw error;
+    // Nix knows no `debian:`; who writes it means a release, and `./debian:x` is a path.
+    if (text.startsWith('debian:')) throw error;
     urlProblem = error.message;
   }
   return referenceFromPath(text, options, urlProblem);

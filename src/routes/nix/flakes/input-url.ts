@@ -174,7 +174,7 @@ function debianFromUrl(url: ParsedUrl): InputAttributes {
     );
   if (timestamp !== undefined && !/^[0-9]{8}T[0-9]{6}Z$/.test(timestamp))
     throw flakeError('bad-url', `in '${shownUrl(url)}', '${timestamp}' is not a timestamp`, {
-      hint: 'timestamps look like 20261101T000000Z',
+      hint: 'write the day and time in UTC, as in debian:bookworm/20261101T000000Z, or leave it out for the present release',
     });
   for (const name of url.query.keys())
     if (name !== 'release' && name !== 'narHash')
