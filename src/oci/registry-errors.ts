@@ -33,7 +33,11 @@ async function messageOf(response: RegistryAnswer): Promise<string> {
  */
 export async function registryRefusal(
   response: RegistryAnswer,
-  { label, domain }: { readonly label: string; readonly domain: string },
+  {
+    label,
+    domain,
+    sentCredentials = false,
+  }: { readonly label: string; readonly domain: string; readonly sentCredentials?: boolean },
 ): Promise<TrimaranError> {
   const said = await messageOf(response);
   const because = said === '' ? '' : `: ${said}`;
@@ -41,6 +45,12 @@ export async function registryRefusal(
   const error = (code: string, message: string, hint: string) =>
     new TrimaranError({ code: `oci/registry-${code}`, message: `${message}${because}`, hint, exitCode: 4 });
   switch (true) {
+    case status === 401 && sentCredentials:
+      return error(
+        'unauthorized',
+        `${domain} does not accept the user and password that this machine has, for ${label} (status 401)`,
+        `run \`docker login ${domain}\` again`,
+      );
     case status === 401:
       return error(
         'unauthorized',

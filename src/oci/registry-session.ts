@@ -199,7 +199,11 @@ export class RegistrySession {
       }
       const temporary = status === 429 || (status >= 500 && status !== 501);
       if (!temporary || attempt >= attempts)
-        throw await registryRefusal(response, { label, domain: endpoint.domain });
+        throw await registryRefusal(response, {
+          label,
+          domain: endpoint.domain,
+          sentCredentials: sentToken?.startsWith('Basic ') === true,
+        });
       await response.body?.cancel();
       await this.#wait(attempt, response.headers.get('retry-after'));
     }
@@ -318,7 +322,10 @@ export class RegistrySession {
     } catch (error) {
       throw unreachable(url.host, error);
     }
-    if (!response.ok) throw await registryRefusal(response, { label: request.label, domain });
+    if (!response.ok) {
+      const sentCredentials = credentials !== undefined;
+      throw await registryRefusal(response, { label: request.label, domain, sentCredentials });
+    }
     const token = await readToken(response, domain);
     // A little early, so that a token does not expire on its way.
     const lifetime = Math.max(1, token.lifetime - 5);

@@ -459,7 +459,10 @@ describe('credentials', () => {
     expect((await pull(registry, 'app')).image.configDigest).toBe(image.configDigest);
     login(registry, 'user', 'wrong-password');
     const failure: unknown = await pull(registry, 'app').catch((error) => error);
-    expect(failure).toMatchObject({ code: 'oci/registry-unauthorized' });
+    expect(failure).toMatchObject({
+      code: 'oci/registry-unauthorized',
+      message: expect.stringContaining('does not accept the user and password'),
+    });
     expect(JSON.stringify(failure) + String(failure)).not.toContain('wrong-password');
   });
 

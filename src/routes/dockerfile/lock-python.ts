@@ -1,6 +1,6 @@
 // Versions for what pip is asked to install, and for all that those depend on: one version each that meets every clause,
-// with the digests of its files. Newest first, without pip's search back through older ones: where clauses contradict each
-// other the distribution stays open, with that reason.
+// with the digests of its files. Newest first; where clauses contradict each other, older versions of what asks for them are
+// tried, as pip does it. Where none suits the distribution stays open, with the reason that the newest ones gave.
 import { mapConcurrently } from '../../foundation/concurrency.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
@@ -68,6 +68,8 @@ type Chosen = NonNullable<ReturnType<typeof chooseVersion>>;
 const lanes = 6;
 const mostRounds = 40;
 const mostDistributions = 1000;
+/** Versions that are given up before a search ends; each may cost a request for what an older one depends on. */
+const mostRetreats = 200;
 
 /** Locks the requirements of one recipe. What is out of reach or contradictory is in `missed`. */
 export async function lockPython(request: PythonLockRequest): Promise<PythonLock> {
@@ -110,6 +112,13 @@ function lockedOf({ version, files }: Chosen): LockedRequirement {
   return { version: version.text, hashes: [...new Set(hashes)].sort() };
 }
 
+/** What the newest versions that are not given up come to. */
+interface Settled {
+  readonly chosen: ReadonlyMap<string, Chosen>;
+  /** Distributions that no version suits although others ask for them, which those are. */
+  readonly conflicts: readonly { readonly name: string; readonly by: readonly string[] }[];
+}
+
 class Resolver {
   /** Why a name has no version, or why what it depends on is not known. */
   readonly failures = new Map<string, Failure>();
@@ -130,14 +139,35 @@ class Resolver {
     );
   }
 
+  /** The newest versions that agree with each other, or else the newest of each. */
+  async resolve(roots: readonly PythonRequirement[]): Promise<ReadonlyMap<string, Chosen>> {
+    let retreats = 0;
+    const search = async (given: ReadonlySet<string>): Promise<Settled | undefined> => {
+      const settled = await this.#settle(roots, given);
+      const [conflict] = settled.conflicts;
+      if (conflict === undefined) return settled;
+      if (settled.conflicts.some(({ by }) => by.length === 0)) return undefined;
+      // Of those that contradict each other, the one that came in last gives way first.
+      for (const culprit of [...conflict.by].reverse()) {
+        const version = settled.chosen.get(culprit)?.version.text;
+        if (version === undefined || retreats++ >= mostRetreats) continue;
+        const found = await search(new Set([...given, `${culprit} ${version}`]));
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
+    const found = await search(new Set());
+    return (found ?? (await this.#settle(roots, new Set()))).chosen;
+  }
+
   /** Goes one step further into what is depended on with each round, until nothing changes. */
-  async resolve(roots: readonly PythonRequirement[]): Promise<Map<string, Chosen>> {
+  async #settle(roots: readonly PythonRequirement[], given: ReadonlySet<string>): Promise<Settled> {
     const start = new Map<string, Wanted>();
     for (const root of roots) if (this.applies(root)) addWanted(start, root);
     let wanted = start;
     for (let round = 1; ; round++) {
       this.failures.clear();
-      const chosen = await this.#choose(wanted);
+      const { chosen, conflicts } = await this.#choose(wanted, given);
       const next = new Map(start);
       for (const [name, { version, files }] of chosen) {
         const { extras } = wanted.get(name)!;
@@ -146,32 +176,40 @@ class Resolver {
           if (this.applies(dependency, extras)) addWanted(next, dependency, name);
         }
       }
-      if (sameWanted(next, wanted)) return chosen;
+      if (sameWanted(next, wanted)) return { chosen, conflicts };
       if (round === mostRounds || next.size > mostDistributions) {
         const failure = { reason: 'what it depends on comes to no end', code: 'lock/endless-dependencies' };
         for (const { name } of roots) this.failures.set(name, failure);
-        return new Map();
+        return { chosen: new Map(), conflicts: [] };
       }
       wanted = next;
     }
   }
 
-  async #choose(wanted: ReadonlyMap<string, Wanted>): Promise<Map<string, Chosen>> {
+  async #choose(
+    wanted: ReadonlyMap<string, Wanted>,
+    given: ReadonlySet<string>,
+  ): Promise<{ chosen: Map<string, Chosen>; conflicts: Settled['conflicts'] }> {
     const missing = [...wanted.keys()].filter((name) => !this.#pages.has(name));
     await mapConcurrently(missing, lanes, async (name) => {
       this.#pages.set(name, await this.#readPage(name));
     });
     const chosen = new Map<string, Chosen>();
+    const conflicts: { name: string; by: readonly string[] }[] = [];
     for (const [name, { clauses, by }] of wanted) {
-      const page = this.#pages.get(name)!;
-      if ('reason' in page) {
-        this.failures.set(name, page);
+      const all = this.#pages.get(name)!;
+      if ('reason' in all) {
+        this.failures.set(name, all);
         continue;
       }
+      const page =
+        given.size === 0 ? all : all.filter(({ version }) => !given.has(`${name} ${version.text}`));
       const { python } = this.#request;
       const found = this.#preferred(name, page, clauses) ?? chooseVersion(page, { clauses, python });
       if (found !== undefined) chosen.set(name, found);
       else {
+        // Nobody asked for what was given up entirely: a dead end, and no fault of the recipe.
+        if (by.length > 0 || page.length < all.length) conflicts.push({ name, by });
         const asked = clauses.map(({ operator, version }) => operator + version).join(', ');
         const whose = by.length === 0 ? '' : `, as ${by.join(', ')} ${by.length === 1 ? 'asks' : 'ask'}`;
         this.failures.set(name, {
@@ -180,7 +218,7 @@ class Resolver {
         });
       }
     }
-    return chosen;
+    return { chosen, conflicts };
   }
 
   #preferred(
