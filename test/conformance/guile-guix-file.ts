@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TrimaranError } from '../../src/foundation/error.ts';
 import { createInterpreter, type Interpreter } from '../../src/languages/scheme/interpreter.ts';
-import { listToArray } from '../../src/languages/scheme/values.ts';
+import type { Value } from '../../src/languages/scheme/values.ts';
 import { diskHost } from './guile-disk-host.ts';
 import { defineGuixModules } from './guile-guix-modules.ts';
 import { TestStore } from './guile-guix-store.ts';
@@ -90,30 +90,55 @@ function runTests(
   { file, output }: { readonly file: string; readonly output: () => string },
 ): GuixTestResult {
   let problem: string | undefined;
+  const failures: string[] = [];
+  const counts = new Map<string, number>();
+  interpreter.defineModule(['trimaran', 'test-results'], {
+    '%note': (kind: Value, name: Value, details: Value) => {
+      const label = interpreter.display(kind);
+      counts.set(label, (counts.get(label) ?? 0) + 1);
+      if (label === 'fail' || label === 'xpass')
+        failures.push(`${interpreter.display(name)}: ${interpreter.write(details).slice(0, 500)}`);
+      return true;
+    },
+  });
+  interpreter.evaluateText(
+    `(test-runner-factory
+       (lambda ()
+         (let ((runner (test-runner-null)))
+           (test-runner-on-test-end! runner
+             (lambda (runner)
+               (%note (test-result-kind runner)
+                      (let ((name (test-runner-test-name runner)))
+                        (if (equal? name "") (test-result-ref runner 'source-form) name))
+                      (filter (lambda (entry) (memq (car entry) '(expected-value actual-value actual-error)))
+                              (test-result-alist runner)))))
+           runner)))`,
+    { file: 'test-runner', module: testRunnerModule(interpreter) },
+  );
   try {
     interpreter.evaluateText(readFileSync(file, 'utf8'), { file });
   } catch (error) {
     problem = describe(error as Error);
   }
   if (process.env['SHOW_OUTPUT'] !== undefined) process.stderr.write(output());
+  const count = (kind: string) => counts.get(kind) ?? 0;
   return {
-    passed: count(interpreter, 'pass') + count(interpreter, 'xfail'),
-    failed: count(interpreter, 'fail') + count(interpreter, 'xpass'),
-    skipped: count(interpreter, 'skip'),
-    failures: listToArray(interpreter.lookup(['srfi', 'srfi-64'], 'failures'))
-      .reverse()
-      .map((failure) => {
-        const [name, , outcome] = listToArray(failure);
-        return `${interpreter.display(name)}: ${interpreter.write(outcome).slice(0, 500)}`;
-      }),
+    passed: count('pass') + count('xfail'),
+    failed: count('fail') + count('xpass'),
+    skipped: count('skip'),
+    failures,
     problem,
   };
 }
 
-function count(interpreter: Interpreter, kind: string): number {
-  return Number(
-    interpreter.evaluateText(`((@ (srfi srfi-64) test-runner-${kind}-count) #f)`, { file: 'counts' }),
+/** A module that sees the tests' library and what notes their results. */
+function testRunnerModule(interpreter: Interpreter): string[] {
+  const name = ['trimaran', 'test-runner'];
+  interpreter.addModuleSource(
+    name,
+    '(define-module (trimaran test-runner) #:use-module (srfi srfi-64) #:use-module (srfi srfi-1) #:use-module (trimaran test-results))',
   );
+  return name;
 }
 
 function describe(error: Error): string {

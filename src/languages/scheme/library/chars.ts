@@ -1,7 +1,16 @@
 // Characters of (guile) and char-sets (SRFI 14). A char-set is a predicate over code points with its finite part.
 import { outOfRange, wrongType } from '../errors.ts';
 import { tail1, tail2 } from '../procedures.ts';
-import { arrayToList, Char, char, intern, listToArray, MString, type Value } from '../values.ts';
+import {
+  arrayToList,
+  Char,
+  char,
+  intern,
+  listToArray,
+  MString,
+  MultipleValues,
+  type Value,
+} from '../values.ts';
 import { type Definer, MANY } from './define.ts';
 
 type Ranges = readonly (readonly [number, number])[];
@@ -286,7 +295,10 @@ function defineCharSets(d: Definer): void {
       ...(base instanceof CharSet ? base.codes() : []),
     ]),
   );
-  d.pure('ucs-range->char-set', 2, 4, (start, end) => new CharSet(withoutSurrogates(start, end)));
+  d.pure('ucs-range->char-set', 2, 4, (start, end, _, base) => {
+    const range = new CharSet(withoutSurrogates(start, end));
+    return base instanceof CharSet ? combine([range, base], (n) => n > 0) : range;
+  });
   d.pure('->char-set', 1, 1, (x) => toSet('->char-set', x));
   d.pure('char-set-contains?', 2, 2, (set, x) =>
     toSet('char-set-contains?', set).has(code('char-set-contains?', x, 2)),
@@ -321,13 +333,48 @@ function defineCharSets(d: Definer): void {
   d.pure('char-set-delete', 1, MANY, (set, ...chars) =>
     combine([set, complement(charSetOf(chars.map((x) => code('char-set-delete', x))))], (n) => n === 2),
   );
-  for (const name of ['union', 'intersection', 'difference', 'adjoin', 'delete', 'complement'])
+  for (const name of ['union', 'intersection', 'difference', 'xor', 'adjoin', 'delete', 'complement'])
     d.alias(`char-set-${name}!`, `char-set-${name}`);
-  d.steps('char-set-filter', 2, 3, function* (f, set) {
+  d.steps('char-set-filter', 2, 3, function* (f, set, base) {
     const kept: number[] = [];
     for (const c of set.codes()) if ((yield tail1(f, char(c))) !== false) kept.push(c);
-    return charSetOf(kept);
+    return charSetOf([...kept, ...codesOf(base)]);
   });
+  d.steps('char-set-map', 2, 2, function* (f, set) {
+    const made: number[] = [];
+    for (const c of set.codes()) made.push(code('char-set-map', yield tail1(f, char(c))));
+    return charSetOf(made);
+  });
+  d.steps('char-set-unfold', 4, 5, function* (stop, value, next, start, base) {
+    const made = codesOf(base);
+    for (let seed = start; (yield tail1(stop, seed)) === false; seed = yield tail1(next, seed))
+      made.push(code('char-set-unfold', yield tail1(value, seed)));
+    return charSetOf(made);
+  });
+  d.pure('char-set-diff+intersection', 1, MANY, (set, ...others) => {
+    const other = combine(others, (n) => n > 0);
+    return new MultipleValues([
+      combine([set, complement(other)], (n, total) => n === total),
+      combine([set, other], (n, total) => n === total),
+    ]);
+  });
+  d.pure('char-set-hash', 1, 2, (set, bound = 0) => {
+    let hash = 0;
+    for (const c of set.codes()) hash = (hash * 31 + c) % 871_531;
+    return bound === 0 ? hash : hash % bound;
+  });
+  // A cursor is a code point; -1 is past the last.
+  const from = (set: CharSet, start: number) => {
+    for (const c of set.codes()) if (c >= start) return c;
+    return -1;
+  };
+  d.pure('char-set-cursor', 1, 1, (set) => from(set, 0));
+  d.pure('char-set-cursor-next', 2, 2, (set, cursor) => from(set, cursor + 1));
+  d.pure('char-set-ref', 2, 2, (_, cursor) => char(cursor));
+  d.pure('end-of-char-set?', 1, 1, (cursor) => cursor === -1);
+  for (const name of ['list->char-set', 'string->char-set', 'ucs-range->char-set']) d.alias(`${name}!`, name);
+  for (const name of ['filter', 'unfold', 'diff+intersection'])
+    d.alias(`char-set-${name}!`, `char-set-${name}`);
   d.steps('char-set-fold', 3, 3, function* (f, init, set) {
     let result = init;
     for (const c of set.codes()) result = yield tail2(f, char(c), result);
@@ -357,6 +404,11 @@ function defineCharSets(d: Definer): void {
     for (const c of set.codes()) if ((yield tail1(f, char(c))) !== false) count++;
     return count;
   });
+}
+
+/** Of the set that others are added to; none when there is none. */
+function codesOf(base: Value): number[] {
+  return base instanceof CharSet ? [...base.codes()] : [];
 }
 
 /** Characters and char-sets. */

@@ -3,7 +3,7 @@
 const binaryPorts =
   'eof-object open-bytevector-input-port get-u8 lookahead-u8 get-bytevector-n get-bytevector-n! get-bytevector-some get-bytevector-all put-u8 put-bytevector unget-bytevector open-bytevector-output-port make-custom-binary-input-port make-custom-binary-output-port make-custom-binary-input/output-port';
 const textualPorts =
-  'get-char get-line get-string-all get-string-n lookahead-char put-char put-string unget-char unget-string';
+  'get-char get-line get-string-all get-string-n get-string-n! lookahead-char put-char put-string unget-char unget-string';
 const integers = ['u8', 's8'].flatMap((kind) => [`bytevector-${kind}-ref`, `bytevector-${kind}-set!`]);
 const wide = ['u16', 's16', 'u32', 's32', 'u64', 's64'].flatMap((kind) =>
   ['', '-native'].flatMap((native) => [

@@ -173,16 +173,19 @@ export const standardNames: Readonly<Record<string, string>> = {
   'scheme write': `
     display write write-shared write-simple`,
   'srfi srfi-13': `
-    string-ci<> string-hash-ci string-map! string-reverse! string-titlecase! string-unfold-right xsubstring string-compare string-compare-ci`,
+    string-ci<> string-hash-ci string-map! string-reverse! string-titlecase! string-unfold-right xsubstring string-compare string-compare-ci
+    string-prefix-length-ci string-suffix-length-ci string-concatenate-reverse/shared string-xcopy!`,
   'srfi srfi-14': `
     char-set-adjoin! char-set-complement! char-set-delete! char-set-difference! char-set-intersection!
-    char-set-union!`,
+    char-set-union! char-set-xor! char-set-filter! char-set-map char-set-unfold char-set-unfold! char-set-hash
+    char-set-diff+intersection char-set-diff+intersection! char-set-cursor char-set-cursor-next char-set-ref
+    end-of-char-set? list->char-set! string->char-set! ucs-range->char-set!`,
   'srfi srfi-17': `
     caaaar caaadr caaar caadar caaddr caadr caar cadaar cadadr cadar caddar cadddr caddr cadr car cdaaar
     cdaadr cdaar cdadar cdaddr cdadr cdar cddaar cddadr cddar cdddar cddddr cdddr cddr cdr string-ref
     vector-ref`,
   'srfi srfi-39': `
-    current-error-port current-input-port current-output-port`,
+    current-error-port current-input-port current-output-port with-parameters*`,
   'srfi srfi-69': `
     string-hash`,
   'srfi srfi-88': `

@@ -322,7 +322,7 @@
             define-stream list->stream stream->list stream stream-append stream-concat stream-drop stream-drop-while
             stream-filter stream-fold stream-for-each stream-from stream-iterate stream-length stream-let
             stream-map stream-range stream-ref stream-reverse stream-scan stream-take stream-take-while
-            stream-unfold stream-zip stream-constant port->stream stream-of stream-match))
+            stream-unfold stream-unfolds stream-zip stream-constant port->stream stream-of stream-match))
 (define-syntax stream-lazy (syntax-rules () ((_ e) (delay-force e))))
 (define-syntax stream-eager-delay (syntax-rules () ((_ e) (delay e))))
 (define stream-null (delay '()))
@@ -400,6 +400,21 @@
   (if (and (stream-pair? s) (f (stream-car s))) (stream-cons (stream-car s) (stream-take-while f (stream-cdr s))) stream-null))
 (define-stream (stream-unfold f more? next base)
   (if (more? base) (stream-cons (f base) (stream-unfold f more? next (next base))) stream-null))
+;; GENERATE gives the next seed, and for each stream a list of one item, #f for none now, or () for its end.
+(define (stream-unfolds generate seed)
+  (define (results seed)
+    (stream-lazy
+     (call-with-values (lambda () (generate seed))
+       (lambda (next . items) (stream-cons items (results next))))))
+  (define (nth n results)
+    (stream-lazy
+     (let ((item (list-ref (stream-car results) n)))
+       (cond ((pair? item) (stream-cons (car item) (nth n (stream-cdr results))))
+             (item stream-null)
+             (else (nth n (stream-cdr results)))))))
+  (let ((count (call-with-values (lambda () (generate seed)) (lambda (next . items) (length items))))
+        (all (results seed)))
+    (apply values (map (lambda (n) (nth n all)) (iota count)))))
 (define-stream (stream-zip . streams)
   (if (or-map stream-null? streams) stream-null
       (stream-cons (map stream-car streams) (apply stream-zip (map stream-cdr streams)))))
@@ -409,12 +424,52 @@
 (define* (port->stream #:optional (port (current-input-port)))
   (stream-let loop ((c (read-char port)))
     (if (eof-object? c) stream-null (stream-cons c (loop (read-char port))))))
-(define-syntax stream-of (syntax-rules () ((_ . x) (error "stream-of is not supported"))))
-(define-syntax stream-match (syntax-rules () ((_ . x) (error "stream-match is not supported"))))
+(define-syntax stream-of (syntax-rules () ((_ item clause ...) (stream-of-onto item stream-null clause ...))))
+(define-syntax stream-of-onto
+  (syntax-rules (in is)
+    ((_ item base) (stream-cons item base))
+    ((_ item base (name in stream) clause ...)
+     (stream-let loop ((rest stream))
+       (if (stream-null? rest)
+           base
+           (let ((name (stream-car rest)))
+             (stream-of-onto item (loop (stream-cdr rest)) clause ...)))))
+    ((_ item base (name is value) clause ...)
+     (let ((name value)) (stream-of-onto item base clause ...)))
+    ((_ item base test clause ...)
+     (if test (stream-of-onto item base clause ...) base))))
+(define-syntax stream-match
+  (syntax-rules ()
+    ((_ stream clause ...)
+     (let ((it stream))
+       (unless (stream? it) (error "stream-match: non-stream argument"))
+       (stream-match-clauses it clause ...)))))
+;; A clause gives a list of its value, or #f.
+(define-syntax stream-match-clauses
+  (syntax-rules ()
+    ((_ it) (error "stream-match: pattern failure"))
+    ((_ it (pattern guard value) clause ...)
+     (let ((found (stream-match-pattern it pattern (and guard (list value)))))
+       (if found (car found) (stream-match-clauses it clause ...))))
+    ((_ it (pattern value) clause ...) (stream-match-clauses it (pattern #t value) clause ...))))
+(define-syntax stream-match-pattern
+  (lambda (form)
+    (syntax-case form ()
+      ((_ it () body) #'(and (stream-null? it) body))
+      ((_ it (first . rest) body)
+       (and (identifier? #'first) (eq? (syntax->datum #'first) '_))
+       #'(and (stream-pair? it) (let ((more (stream-cdr it))) (stream-match-pattern more rest body))))
+      ((_ it (first . rest) body)
+       #'(and (stream-pair? it)
+              (let ((first (stream-car it)) (more (stream-cdr it))) (stream-match-pattern more rest body))))
+      ((_ it name body)
+       (eq? (syntax->datum #'name) '_)
+       #'body)
+      ((_ it name body) #'(let ((name it)) body)))))
 ;;; (srfi srfi-43)
 (define-module (srfi srfi-43)
   #:use-module (srfi srfi-1)
-  #:export (vector-unfold vector-unfold-right vector-reverse-copy vector-concatenate vector-empty? vector=
+  #:export (vector-unfold vector-unfold-right vector-reverse-copy vector-reverse-copy! vector-concatenate vector-empty? vector=
             vector-fold vector-fold-right vector-map! vector-count vector-index vector-index-right vector-skip
             vector-skip-right vector-binary-search vector-any vector-every vector-swap! vector-reverse!
             reverse-vector->list reverse-list->vector)
@@ -437,6 +492,8 @@
             (lambda (x . seeds) (vector-set! result i x) (loop (- i 1) seeds)))))))
 (define* (vector-reverse-copy v #:optional (start 0) (end (vector-length v)))
   (list->vector (reverse (vector->list v start end))))
+(define* (vector-reverse-copy! target at v #:optional (start 0) (end (vector-length v)))
+  (vector-copy! target at (vector-reverse-copy v start end)))
 (define (vector-concatenate vectors) (apply vector-append vectors))
 (define (vector-empty? v) (zero? (vector-length v)))
 (define (vector= same . vectors) (apply list= same (map vector->list vectors)))
