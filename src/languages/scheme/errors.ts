@@ -169,13 +169,45 @@ export function wrongType(
 }
 
 export function outOfRange(who: string | false, position: number, value: Value): SchemeError {
+  const spelled = typeof who === 'string' && ofMachine.has(who);
   return throwError(
     'out-of-range',
     who === false ? false : str(who),
-    str(`Argument ${position} out of range: ~S`),
-    list(value),
+    str(`Argument ${spelled ? position : '~A'} out of range: ~S`),
+    spelled ? list(value) : list(position, value),
     list(value),
   );
+}
+
+/** Wrong type where Guile tells no position. */
+export function wrongTypeExpecting(who: string, expecting: string, value: Value): SchemeError {
+  return throwError(
+    'wrong-type-arg',
+    str(who),
+    str('Wrong type (expecting ~A): ~S'),
+    list(str(expecting), value),
+    list(value),
+  );
+}
+
+/** A list was needed to call a procedure with, or with each item of. */
+export function notAList(who: 'apply' | 'map' | 'for-each', value: Value): SchemeError {
+  return who === 'apply'
+    ? throwError('wrong-type-arg', str(who), str('Apply to non-list: ~S'), list(value), list(value))
+    : throwError('wrong-type-arg', str(who), str('Not a list: ~S'), list(value), false);
+}
+
+/** An index of a string that is not between two others; Guile names no procedure then. */
+export function notBetween(low: number, high: number, value: Value): SchemeError {
+  return high < low
+    ? throwError('out-of-range', false, str('Value out of range: ~S'), list(value), list(value))
+    : throwError(
+        'out-of-range',
+        false,
+        str('Value out of range ~S to< ~S: ~S'),
+        list(low, high, value),
+        list(value),
+      );
 }
 
 export function numericalOverflow(who: string): SchemeError {

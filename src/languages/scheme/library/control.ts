@@ -7,6 +7,7 @@ import {
   isException,
   makeException,
   miscError,
+  notAList,
   SchemeError,
   simpleExceptions,
   throwError,
@@ -41,6 +42,7 @@ import {
   NIL,
   Pair,
   Parameter,
+  properLength,
   Rec,
   RecordType,
   SPromise,
@@ -50,14 +52,14 @@ import {
   type Value,
 } from '../values.ts';
 import { type Definer, MANY } from './define.ts';
-import { properList } from './lists.ts';
 
 function defineApplication(d: Definer): void {
   const { machine } = d.session;
   d.tail('apply', 1, MANY, (f, ...args) => {
     if (args.length === 0) return tail0(f);
     const last = args.at(-1);
-    const spread = properList('apply', last, args.length);
+    if (properLength(last) < 0) throw notAList('apply', last);
+    const spread = listToArray(last);
     return tailApply(f, args.length === 1 ? spread : [...args.slice(0, -1), ...spread]);
   });
   d.pure('values', 0, MANY, (...items) => (items.length === 1 ? items[0] : new MultipleValues(items)));

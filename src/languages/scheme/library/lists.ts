@@ -1,7 +1,7 @@
 // Pairs and lists of (guile), and the part of SRFI 1 that calls no procedures or is hot.
 
 import { isEqual, isEqv } from '../equality.ts';
-import { outOfRange, wrongType } from '../errors.ts';
+import { notAList, outOfRange, wrongType } from '../errors.ts';
 import { add, isNumber, multiply } from '../numbers.ts';
 import {
   CAPTURE,
@@ -120,7 +120,7 @@ function defineBasics(d: Definer): void {
   );
   d.pure('length', 1, 1, (x) => {
     const length = properLength(x);
-    if (length < 0) throw wrongType('length', 1, x, 'list');
+    if (length < 0) throw wrongType('length', 1, x);
     return length;
   });
   d.pure('length+', 1, 1, (x) => {
@@ -162,7 +162,7 @@ function defineBasics(d: Definer): void {
       result = new Pair(rest.car, result);
       rest = rest.cdr;
     }
-    if (rest !== NIL) throw wrongType(who, 1, list, 'list');
+    if (rest !== NIL) throw wrongType(who, 1, list);
     return result;
   };
   d.pure('reverse', 1, 1, (list) => reverseOnto('reverse', list, NIL));
@@ -172,7 +172,7 @@ function defineBasics(d: Definer): void {
   d.pure('list-tail', 2, 2, (list, k) => {
     let rest = list;
     for (let i = index('list-tail', k, 2); i > 0; i--) {
-      if (!(rest instanceof Pair)) throw wrongType('list-tail', 1, list, 'list');
+      if (!(rest instanceof Pair)) throw wrongType('list-tail', 1, rest, 'pair');
       rest = rest.cdr;
     }
     return rest;
@@ -182,7 +182,7 @@ function defineBasics(d: Definer): void {
     const items: Value[] = [];
     let rest = list;
     for (let i = index('list-head', k, 2); i > 0; i--) {
-      if (!(rest instanceof Pair)) throw wrongType('list-head', 1, list, 'list');
+      if (!(rest instanceof Pair)) throw wrongType('list-head', 1, rest, 'pair');
       items.push(rest.car);
       rest = rest.cdr;
     }
@@ -338,7 +338,10 @@ function forEachFrom(f: Value, list: Value): Value {
 
 function checkLists(who: string, lists: readonly Value[]): void {
   lists.forEach((list, position) => {
-    if (properLength(list) < 0 && !isCircular(list)) throw wrongType(who, position + 2, list, 'list');
+    if (properLength(list) >= 0 || isCircular(list)) return;
+    throw who === 'map' || who === 'for-each'
+      ? notAList(who, list)
+      : wrongType(who, position + 2, list, 'list');
   });
 }
 

@@ -1,5 +1,5 @@
 // Strings, symbols and keywords of (guile), SRFI 13 included. Indexes count code points.
-import { miscError, outOfRange, wrongType } from '../errors.ts';
+import { miscError, notBetween, wrongType, wrongTypeExpecting } from '../errors.ts';
 import { tail1, tail2 } from '../procedures.ts';
 import {
   arrayToList,
@@ -40,7 +40,7 @@ function bounds(
   const check = (value: Value, fallback: number, position: number, low: number) => {
     if (value === undefined) return fallback;
     if (typeof value !== 'number' || !Number.isInteger(value)) throw wrongType(who, position, value);
-    if (value < low || value > length) throw outOfRange(who, position, value);
+    if (value < low || value > length) throw notBetween(low, length, value);
     return value;
   };
   const start = check(options.start, 0, options.position, 0);
@@ -143,13 +143,13 @@ function defineBasics(d: Definer): void {
   d.pure('string-ref', 2, 2, (s, k) => {
     const whole = string('string-ref', s);
     if (typeof k !== 'number') throw wrongType('string-ref', 2, k);
-    if (k < 0 || k >= whole.length) throw outOfRange('string-ref', 2, k);
+    if (k < 0 || k >= whole.length) throw notBetween(0, whole.length - 1, k);
     return char(whole.codeAt(k));
   });
   d.pure('string-set!', 3, 3, (s, k, c) => {
     const whole = string('string-set!', s);
     if (typeof k !== 'number') throw wrongType('string-set!', 2, k);
-    if (k < 0 || k >= whole.length) throw outOfRange('string-set!', 2, k);
+    if (k < 0 || k >= whole.length) throw notBetween(0, whole.length - 1, k);
     whole.setCode(k, c.code);
     return UNSPECIFIED;
   });
@@ -168,7 +168,14 @@ function defineBasics(d: Definer): void {
     ),
   );
   d.pure('string-append', 0, MANY, (...parts) =>
-    str(parts.map((part, i) => text('string-append', part, i + 1)).join('')),
+    str(
+      parts
+        .map((part) => {
+          if (part instanceof MString) return part.text;
+          throw wrongTypeExpecting('string-append', 'string', part);
+        })
+        .join(''),
+    ),
   );
   d.alias('string-append/shared', 'string-append');
   const concatenate = (parts: Value) =>
@@ -217,7 +224,7 @@ function defineBasics(d: Definer): void {
     str(
       fromPoints(
         properList('list->string', chars, 1).map((c) => {
-          if (!(c instanceof Char)) throw wrongType('list->string', 1, c);
+          if (!(c instanceof Char)) throw wrongTypeExpecting('string', 'character', c);
           return c.code;
         }),
       ),
