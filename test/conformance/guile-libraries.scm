@@ -251,3 +251,6 @@
 (begin (use-modules (rnrs)) (list (fold-left + 0 '(1 2)) (exists even? '(1 2)) (for-all even? '(2)) (assp even? '((1 . a) (2 . b))) (div -7 2) (mod -7 2) (bitwise-and 5 3) (string->utf8 "a") (fx+ 1 2) (fl+ 1. 2.) (list-sort < '(2 1)) (let ((h (make-eq-hashtable))) (hashtable-set! h 'a 1) (hashtable-ref h 'a 0))))
 (begin (use-modules (rnrs conditions) (rnrs exceptions)) (guard (e ((who-condition? e) (condition-who e))) (raise (condition (make-who-condition 'me) (make-message-condition "x")))))
 (begin (use-modules (rnrs io ports) (rnrs exceptions)) (guard (e ((i/o-file-does-not-exist-error? e) 'absent) ((i/o-error? e) 'io)) (open-file-input-port "/nonexistent")))
+(catch #t (lambda () (map car 5)) (lambda (k . args) (cons k args)))
+(catch #t (lambda () (map car '(1 . 2))) (lambda (k . args) (cons k args)))
+(catch #t (lambda () (for-each car 5)) (lambda (k . args) (cons k args)))
