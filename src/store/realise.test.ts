@@ -225,7 +225,10 @@ describe('failures', () => {
     expect(log.split('\n')).toHaveLength(31);
     const staging = join(store.root, 'staging');
     expect(readdirSync(staging).flatMap((name) => readdirSync(join(staging, name)))).toEqual([]);
-    expect(existsSync(join(store.root, 'locks')) ? readdirSync(join(store.root, 'locks')) : []).toEqual([]);
+    // Folders of locks are removed in the background.
+    await expect
+      .poll(() => (existsSync(join(store.root, 'locks')) ? readdirSync(join(store.root, 'locks')) : []))
+      .toEqual([]);
   });
 
   it.each([
