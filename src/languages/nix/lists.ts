@@ -30,6 +30,8 @@ export function concatLists(
 export function joinLists(lists: readonly List[]): List {
   let count = 0;
   for (let i = 0; i < lists.length; i++) count += lists[i]!.length;
+  // Beyond this V8 would make a table of it.
+  if (count > 2 ** 25) return (lists as Slot[][]).flat() as List;
   const all: List = new Array(count);
   let at = 0;
   for (let i = 0; i < lists.length; i++) {
