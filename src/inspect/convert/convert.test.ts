@@ -158,6 +158,39 @@ describe('convertRecipe', () => {
       expect(told).toMatch(pattern);
   });
 
+  it('says the whole configuration in the options of its own pack, on its own channel', async () => {
+    const result = await convertRecipe({
+      host: host(),
+      project: await project({
+        'docker-compose.yml': 'services:\n  api:\n    build: server\n',
+        'server/Dockerfile':
+          'FROM debian:trixie-slim\nCOPY . /app\nWORKDIR /app\nENV A="b c"\nUSER 1000:1\nEXPOSE 53/udp\nLABEL x=y\nVOLUME /v\nHEALTHCHECK CMD x\nCMD ["uvicorn"]\n',
+        'server/areas/api.py': '',
+      }),
+      service: 'api',
+      to: 'guix',
+      set: 'debian:trixie',
+    });
+    const span = { file: 'x', line: 1, column: 1 };
+    const made = readManifest({
+      text: result.files[0]!.text,
+      file: 'manifest.scm',
+      path: '/p/manifest.scm',
+      command: { value: result.command, span },
+    });
+    expect(made).toMatchObject({
+      workingDirectory: { value: { kind: 'path', path: '/app' } },
+      environment: [{ value: ['A', 'b c'] }],
+      user: { value: '1000:1' },
+      ports: [{ value: '53/udp' }],
+      labels: [{ value: ['x', 'y'] }],
+    });
+    const told = result.remarks.map(({ value }) => value).join('\n');
+    expect(told).toMatch(/--workdir, --env, --user, --expose, --label are options of Trimaran's guix pack/);
+    expect(told).toMatch(/no health check[\s\S]*no volumes/);
+    expect(told).not.toMatch(/no working directory|no variables/);
+  });
+
   it('makes a Dockerfile that reads back as what the flake says', async () => {
     const result = await convertRecipe({
       host: host(),

@@ -144,7 +144,11 @@ async function readCommand(
   }
   if (
     name === 'rm' &&
-    operands.every((path) => /^\/(?:var\/(?:lib\/apt|cache|log)|tmp|root\/\.cache)/.test(path))
+    operands.every((path) =>
+      /^\/(?:var\/(?:lib\/apt|cache|log|tmp)|tmp|root\/\.(?:cache|npm)|usr\/share\/(?:doc|man|info))(?:\/|$)/.test(
+        path,
+      ),
+    )
   )
     return;
   if (leavesNothing(name, verb)) return;

@@ -65,7 +65,7 @@ export function manifestRemarks(
   options: Pick<ManifestOptions, 'workingEntries' | 'hashOf'>,
 ): Placed<string>[] {
   const { needs } = draft;
-  const span = { file: needs.file, line: 1, column: 1 };
+  if (hasOwnOptions(draft)) return [...ownOptionRemarks(draft), ...unknownHashes(draft, options)];
   const say = (place: Placed<unknown> | undefined, value: string) =>
     place === undefined ? [] : [{ value, span: place.span }];
   const { links, skipped } = options.workingEntries;
@@ -95,19 +95,72 @@ export function manifestRemarks(
         )),
     ...say(needs.user, `guix pack sets no user; give the service \`user: "${needs.user?.value}"\``),
     ...say(needs.labels[0], 'guix pack sets no labels'),
+    ...unsaid(draft),
+    ...unknownHashes(draft, options),
+  ];
+}
+
+function unknownHashes(draft: Draft, options: Pick<ManifestOptions, 'hashOf'>): Placed<string>[] {
+  const span = { file: draft.needs.file, line: 1, column: 1 };
+  return draft.sources.flatMap((source) =>
+    source.source.kind === 'git' && options.hashOf(source) === undefined
+      ? [
+          {
+            value: `the hash of ${source.source.url} is not known; \`trimaran guix hash -rx .\` in a clone gives it`,
+            span,
+          },
+        ]
+      : [],
+  );
+}
+
+/** The Debian channel is Trimaran's own, and so may be the options of the command that packs from it. */
+function hasOwnOptions({ set }: Draft): boolean {
+  return set.startsWith('debian:');
+}
+
+/** Options that `trimaran guix pack` has beyond Guix's. */
+function ownOptions({ needs, ports, workingDirectory }: Draft): string[] {
+  return [
+    ...(workingDirectory === undefined ? [] : [`--workdir=${workingDirectory}`]),
+    ...needs.environment.map(({ value: [name, value] }) => `--env=${name}=${value}`),
+    ...(needs.user === undefined ? [] : [`--user=${needs.user.value}`]),
+    ...ports.map((port) => `--expose=${port}`),
+    ...needs.labels.map(({ value: [name, value] }) => `--label=${name}=${value}`),
+  ];
+}
+
+function ownOptionRemarks(draft: Draft): Placed<string>[] {
+  const { needs } = draft;
+  const [first] = [
+    needs.workingDirectory,
+    needs.environment[0],
+    needs.user,
+    needs.ports[0],
+    needs.labels[0],
+  ].filter((place) => place !== undefined);
+  const names = [...new Set(ownOptions(draft).map((option) => option.replace(/=[\s\S]*$/, '')))];
+  return [
+    ...(names.length === 0
+      ? []
+      : [
+          {
+            value: `${names.join(', ')} ${names.length === 1 ? 'is an option' : 'are options'} of Trimaran's guix pack; Guix's own has none for that`,
+            span: first?.span ?? { file: needs.file, line: 1, column: 1 },
+          },
+        ]),
+    ...unsaid(draft),
+  ];
+}
+
+/** What no pack command has a word for. */
+function unsaid({ needs }: Draft): Placed<string>[] {
+  const say = (place: Placed<unknown> | undefined, value: string) =>
+    place === undefined ? [] : [{ value, span: place.span }];
+  return [
     ...say(needs.healthcheck, 'guix pack sets no health check; give the service `healthcheck:`'),
     ...say(needs.stopSignal, 'guix pack sets no stop signal; give the service `stop_signal:`'),
     ...say(needs.volumes[0], 'guix pack declares no volumes; compose mounts them all the same'),
-    ...draft.sources.flatMap((source) =>
-      source.source.kind === 'git' && options.hashOf(source) === undefined
-        ? [
-            {
-              value: `the hash of ${source.source.url} is not known; \`trimaran guix hash -rx .\` in a clone gives it`,
-              span,
-            },
-          ]
-        : [],
-    ),
   ];
 }
 
@@ -273,7 +326,8 @@ function packCommand(draft: Draft, options: ManifestOptions): string {
     const inside = source.target.slice(1);
     words.push('-S', `${source.target}=${inside}`);
   }
-  for (const [name, inside] of options.workingEntries.links) words.push('-S', `/${name}=${inside}`);
+  if (hasOwnOptions(draft)) words.push(...ownOptions(draft));
+  else for (const [name, inside] of options.workingEntries.links) words.push('-S', `/${name}=${inside}`);
   return words.map(shellWord).join(' ');
 }
 
