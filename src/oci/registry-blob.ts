@@ -176,8 +176,12 @@ async function receive(
   }
   let batch: Uint8Array[] = [];
   let batched = 0;
+  // One batch is written while the next one comes in.
+  let writing = Promise.resolve();
   const flush = async () => {
-    if (batch.length > 0) await writeAll(partial.handle, batch);
+    await writing;
+    if (batch.length > 0) writing = writeAll(partial.handle, batch);
+    writing.catch(() => {});
     batch = [];
     batched = 0;
   };
@@ -208,6 +212,7 @@ async function receive(
   } finally {
     clearTimeout(timer);
     await flush();
+    await writing;
     idle.abort();
   }
 }
