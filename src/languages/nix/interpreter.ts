@@ -130,7 +130,9 @@ export class Interpreter {
     if (code === blackHole) return this.infiniteRecursion(thunk, position);
     if (code === failed) throw (thunk.value as unknown as NixError).clone();
     const env = thunk.env!;
-    if (this.isApplication(code)) return this.forceApplication(thunk, code, env, position);
+    if (code === this.applicationCode || code === this.unplacedApplicationCode) {
+      return this.forceApplication(thunk, code, env, position);
+    }
     thunk.code = blackHole;
     thunk.env = null;
     let value: Value;
@@ -222,12 +224,20 @@ export class Interpreter {
     this.depth++;
   }
 
+  // `enter` and `callLambda` are written out: this is how most calls are made.
   call1(fn: Value, argument: Slot, position: Position): Value {
-    this.enter(position);
-    const value =
-      fn instanceof Lambda
-        ? this.callLambda(fn, argument, position)
-        : this.applyAll(fn, [argument], position);
+    if (this.depth > this.maxCallDepth) this.enter(position);
+    this.depth++;
+    let value: Value;
+    if (fn instanceof Lambda) {
+      const code = fn.code;
+      const env = code.formals === undefined ? [fn.env, argument] : code.bind(fn.env, argument, position);
+      try {
+        value = code.body(env);
+      } catch (thrown) {
+        throw this.lambdaFailed(fn, position, thrown);
+      }
+    } else value = this.applyAll(fn, [argument], position);
     this.depth--;
     return value;
   }
