@@ -11,9 +11,11 @@ export async function run(
 ): Promise<number> {
   const { host } = context;
   const lock = options['lock'] as string | undefined;
-  const report = await auditPaths(args.length === 0 ? ['.'] : args, {
+  const composeFiles = options['file'] as string[] | undefined;
+  const report = await auditPaths(args.length === 0 && composeFiles === undefined ? ['.'] : args, {
     directory: host.cwd,
     environment: host.env,
+    ...(composeFiles === undefined ? {} : { composeFiles }),
     ...(lock === undefined
       ? {}
       : { lock: (await import('./audit-lock.ts')).lockAt(resolve(host.cwd, lock)) }),

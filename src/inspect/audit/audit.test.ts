@@ -247,6 +247,18 @@ ENV J=$HOME/y K=\${L:+x}
     expect(found.map(({ subject }) => subject.slice(0, 5))).toEqual(['ENV A', 'ENV C', 'ENV E', 'ENV K']);
   });
 
+  it('takes the compose files that are named, merged, and the recipes beside them', async () => {
+    write([
+      ['compose.yaml', 'services: { other: { image: "other:1" } }\n'],
+      ['a.yaml', 'services: { s: { image: "x:1" }, t: { image: "t:1" } }\n'],
+      ['b.yaml', 'services: { s: { image: "y:2" } }\n'],
+      ['channels.scm', '(list (channel (name \'guix) (url "https://e.org/g")))\n'],
+      ['sub/Dockerfile', 'FROM z:1\n'],
+    ]);
+    const report = await auditPaths([], { directory, environment: {}, composeFiles: ['a.yaml', 'b.yaml'] });
+    expect(report.inputs.map(({ subject }) => subject).sort()).toEqual(['https://e.org/g', 't:1', 'y:2']);
+  });
+
   it('reads every stage unless one is asked for', async () => {
     write([['Dockerfile', 'FROM a AS test\nRUN pip install x\nFROM scratch\n']]);
     expect(rulesOf(await audit())).toEqual(['image-latest', 'pip-unpinned']);

@@ -55,15 +55,27 @@ export function auditProject(project: ComposeProject, options: ProjectAuditOptio
   return audit.report();
 }
 
+export interface PathAuditOptions extends AuditOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Compose files that are merged into one project, which is audited with the recipes beside it before all paths. */
+  readonly composeFiles?: readonly string[];
+}
+
 /**
  * Audits what `paths` name: recipe files by themselves; a folder's compose project, or every recipe below it.
  * Throws `audit/no-file`, `audit/unknown-file` for a file that is no recipe, and what reading a file throws.
  */
-export async function auditPaths(
-  paths: readonly string[],
-  options: AuditOptions & { readonly environment: Readonly<Record<string, string | undefined>> },
-): Promise<AuditReport> {
+export async function auditPaths(paths: readonly string[], options: PathAuditOptions): Promise<AuditReport> {
   const audit = new Audit(options);
+  const { directory, environment, composeFiles } = options;
+  if (composeFiles !== undefined) {
+    const project = await loadComposeProject({ directory, environment, files: composeFiles });
+    audit.addProject(project);
+    for (const name of ['flake.nix', 'manifest.scm', 'channels.scm']) {
+      const file = join(project.directory, name);
+      if (existsSync(file)) audit.addFile(file);
+    }
+  }
   for (const path of paths) {
     const full = resolve(options.directory, path);
     let isFolder: boolean;
