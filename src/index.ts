@@ -86,7 +86,7 @@ export { convertHash, hashFiles } from './routes/nix/hash-command.ts';
 export { defaultNixSettings, type NixSettings } from './routes/nix/settings.ts';
 export { showDerivations } from './routes/nix/show-derivations.ts';
 export { type BaseImage, type BaseRequest, buildBaseImage } from './sets/base/base-image.ts';
-export { trimaranRoot } from './sets/cache-root.ts';
+export { trimaranRoot, usableRoot } from './sets/cache-root.ts';
 export { readLockFile } from './sets/debian/prepared-release.ts';
 export { linkResult } from './sets/link-result.ts';
 export { findProjectLock } from './sets/project-lock.ts';

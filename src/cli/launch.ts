@@ -17,7 +17,7 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { getHeapCodeStatistics, setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
-import { trimaranRoot, usableRoot } from '../sets/cache-root.ts';
+import { trimaranRoot, usableRoot } from '../index.ts';
 
 /** Name of the bundle beside this file and the hash of its text, set by the build. */
 declare const bundle: { readonly name: string; readonly hash: string };

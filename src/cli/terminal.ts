@@ -50,17 +50,21 @@ function place(span: Span): string {
   return `${file}:${span.line}:${span.column}`;
 }
 
+/** Characters of a line that an excerpt shows at most. */
+const widestExcerpt = 160;
+
 function excerpt(span: Span, readSource: (file: string) => string | undefined): string[] {
   const lines = [`  ${pc.dim('at')} ${place(span)}`];
   const text = readSource(span.file)?.split('\n')[span.line - 1];
   if (text === undefined) return lines;
-  const source = printable(text);
+  // Lines written by programs, or no text at all, may be long: as much is shown as stands around the place.
+  const start = Math.max(0, span.column - 1 - widestExcerpt / 2);
+  const source = printable(text.slice(start, start + widestExcerpt));
   const number = String(span.line);
-  const length =
-    span.endLine === span.line && span.endColumn !== undefined
-      ? Math.max(1, span.endColumn - span.column)
-      : 1;
-  const before = source.slice(0, span.column - 1).replace(/[^\t]/g, ' ');
+  const wanted =
+    span.endLine === span.line && span.endColumn !== undefined ? span.endColumn - span.column : 1;
+  const length = Math.min(Math.max(1, wanted), widestExcerpt / 2);
+  const before = source.slice(0, span.column - 1 - start).replace(/[^\t]/g, ' ');
   lines.push(`  ${pc.dim(`${number} |`)} ${source}`);
   lines.push(`  ${pc.dim(`${' '.repeat(number.length)} |`)} ${before}${pc.red('^'.repeat(length))}`);
   return lines;
