@@ -258,7 +258,7 @@ describe('createEvaluator', () => {
     expect([run('1 + 1', 'a'), read.length]).toEqual(['2', 1]);
     expect([run('1 + 2', 'b'), read.length]).toEqual(['3', 2]);
     expect([run('1 + 2', undefined), read.length]).toEqual(['3', 3]);
-    kept.forEach((program) => program.fill(255));
+    for (const program of kept.values()) program.fill(255);
     expect([run('1 + 2', 'b'), read.length]).toEqual(['3', 4]);
   });
 });
