@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryNameFor, writeFileAtomically } from '../foundation/atomic-file.ts';
+import { temporaryNameFor, writeCacheFile } from '../foundation/atomic-file.ts';
 import { systemErrorCode } from '../foundation/error.ts';
 import type { LayerBlob } from './archive-write.ts';
 import { digestHex, mediaTypes, parseSha256Digest, type Sha256Digest } from './descriptor.ts';
@@ -63,7 +63,7 @@ export async function compressLayer(
       throw error;
     }
     record = { digest: `sha256:${hash.digest('hex')}`, size };
-    await writeFileAtomically(recordFile, JSON.stringify(record));
+    writeCacheFile(recordFile, JSON.stringify(record));
   }
   return {
     descriptor: { mediaType: mediaTypes.ociLayerGzip, ...record },

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { buildProject, type RecipeKind } from '../../compose/build-project.ts';
 import type { ComposeProject } from '../../compose/load.ts';
 import type { Service } from '../../compose/service.ts';
-import { writeFileAtomically } from '../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
@@ -87,7 +87,7 @@ export async function buildRecipe(
       packed,
     };
     mkdirSync(dirname(file), { recursive: true });
-    await writeFileAtomically(file, JSON.stringify(memo));
+    writeCacheFile(file, JSON.stringify(memo));
     return { command, archive, facts, packed, open: () => Promise.resolve(image) };
   } catch (error) {
     return problemOf(error);

@@ -2,7 +2,7 @@
 // need, and what deserves a second look. Computed once for each configuration digest and kept.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../foundation/atomic-file.ts';
+import { writeCacheFile, writeFileAtomically } from '../../foundation/atomic-file.ts';
 import { fromByteString } from '../../foundation/byte-string.ts';
 import { contentLength } from '../../foundation/file-tree.ts';
 import type { Host } from '../../foundation/host.ts';
@@ -70,8 +70,9 @@ export async function examineImage(host: Pick<Host, 'env'>, image: Image): Promi
   if (known !== undefined) return { image, names, facts: known };
   const { facts, paths } = await readImage(host, image);
   mkdirSync(join(file, '..'), { recursive: true });
+  // Without them the facts would be taken for those of an image without files, so these wait for the disk.
   await writeFileAtomically(factsFile(host, image.configDigest, 'paths'), paths.join('\n'));
-  await writeFileAtomically(file, JSON.stringify(facts));
+  writeCacheFile(file, JSON.stringify(facts));
   return { image, names, facts };
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { writeFileAtomically } from '../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { Image } from '../../oci/image.ts';
 import { type Layer, openLayer } from '../../oci/layer.ts';
@@ -25,6 +25,6 @@ async function layerSize(host: Pick<Host, 'env'>, layer: Layer): Promise<number>
   await pipeline(Readable.from(openLayer(layer)), createGzip(), async (packed: AsyncIterable<Buffer>) => {
     for await (const chunk of packed) size += chunk.length;
   });
-  await writeFileAtomically(file, String(size));
+  writeCacheFile(file, String(size));
   return size;
 }

@@ -3,7 +3,7 @@
 // the engine will look up, a download that nothing fixes) is not remembered.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { FileTree } from '../../foundation/file-tree.ts';
 import { version } from '../../foundation/version.ts';
@@ -87,5 +87,5 @@ export function readMemo(cacheDirectory: string, key: string): BuildMemo | undef
 
 /** Remembers a build. */
 export async function writeMemo(cacheDirectory: string, key: string, memo: BuildMemo): Promise<void> {
-  await writeFileAtomically(memoFile(cacheDirectory, key), JSON.stringify(memo));
+  writeCacheFile(memoFile(cacheDirectory, key), JSON.stringify(memo));
 }

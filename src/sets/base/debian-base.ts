@@ -16,7 +16,7 @@ import { readScript } from '../../debian/script-reader.ts';
 import { uniteTrees } from '../../debian/unite-trees.ts';
 import { unpackDebs } from '../../debian/unpack.ts';
 import type { UnpackedDeb } from '../../debian/unpack-deb.ts';
-import { writeFileAtomically } from '../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../foundation/atomic-file.ts';
 import { mapConcurrently } from '../../foundation/concurrency.ts';
 import { systemErrorCode } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
@@ -104,7 +104,7 @@ async function basePackages({
   });
   const wanted = [...required, 'apt'].map((name) => [{ name }]);
   const { packages } = resolve({ index, wanted, omit: omitNothing });
-  await writeFileAtomically(memo, JSON.stringify(packages));
+  writeCacheFile(memo, JSON.stringify(packages));
   return packages;
 }
 

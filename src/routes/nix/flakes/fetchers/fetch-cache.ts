@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../../../foundation/atomic-file.ts';
+import { writeCacheFile } from '../../../../foundation/atomic-file.ts';
 import { sha256Hex } from '../../../../foundation/digest.ts';
 import { systemCode } from '../flake-error.ts';
 import { type InputAttribute, type InputAttributes, sortedAttributes } from '../input.ts';
@@ -41,7 +41,7 @@ export class FetchCache {
   /** Keeps an answer. */
   async set(question: string, key: InputAttributes, value: InputAttributes): Promise<void> {
     const entry = { question, key: sortedAttributes(key), value, time: this.#now() };
-    await writeFileAtomically(this.#file(question, key), `${JSON.stringify(entry)}\n`);
+    writeCacheFile(this.#file(question, key), `${JSON.stringify(entry)}\n`);
   }
 
   #file(question: string, key: InputAttributes): string {
