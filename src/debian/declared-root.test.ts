@@ -235,6 +235,20 @@ describe('declareRoot', () => {
     }
   });
 
+  it('finds PostgreSQL’s programs without a path, the newest of each name', () => {
+    const tree = declare({
+      name: 'postgresql',
+      entries: [
+        testFile('usr/lib/postgresql/9/bin/postgres'),
+        testFile('usr/lib/postgresql/15/bin/postgres'),
+        testFile('usr/lib/postgresql/15/bin/psql'),
+        testFile('usr/bin/psql'),
+      ],
+    });
+    expect(target(tree, 'usr/bin/postgres')).toBe('../lib/postgresql/15/bin/postgres');
+    expect(at(tree, 'usr/bin/psql')).toBeUndefined();
+  });
+
   it('makes the store of certificates that Java trusts', () => {
     const pem = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n';
     const tree = declare(

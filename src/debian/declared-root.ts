@@ -35,7 +35,7 @@ import { readScript, type ScriptCommand } from './script-reader.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
 
 /** For keys of what is kept: raised whenever the same packages give another tree. */
-export const declaredRootFormat = 4;
+export const declaredRootFormat = 5;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */
@@ -76,6 +76,7 @@ export function declareRoot(options: DeclareRootOptions): FileTree {
   for (const command of commands) applyCommand(draft, command, ids);
   for (const text of configurationTexts(draft, 'usr/lib/tmpfiles.d/')) applyTmpfiles(draft, text, ids);
   declareAlternatives(draft, commands);
+  linkServerPrograms(draft);
   declareCertificates(draft);
   declarePam(draft, (path) => textAt(draft, path));
   declareSmallFiles(draft, options);
@@ -187,6 +188,23 @@ function declareAlternatives(draft: RootDraft, commands: readonly ScriptCommand[
     if (at === undefined || (draft.get(at) !== undefined && draft.get(at)?.kind !== 'symlink')) continue;
     draft.putLink(at, `/etc/alternatives/${name}`);
     draft.putLink(`etc/alternatives/${name}`, path);
+  }
+}
+
+/**
+ * PostgreSQL's programs lie in a folder for each version, and in /usr/bin only those of clients. A name that is free there
+ * leads to the newest, so that `postgres` and `initdb` are found without a path.
+ */
+function linkServerPrograms(draft: RootDraft): void {
+  const versioned = /^usr\/lib\/postgresql\/(\d+)\/bin\/([^/]+)$/;
+  const newest = new Map<string, number>();
+  for (const { path } of draft.below('usr/lib/postgresql/')) {
+    const [, version, name] = versioned.exec(path) ?? [];
+    if (name !== undefined) newest.set(name, Math.max(Number(version), newest.get(name) ?? 0));
+  }
+  for (const [name, version] of newest) {
+    const link = `usr/bin/${name}`;
+    if (draft.get(link) === undefined) draft.putLink(link, `../lib/postgresql/${version}/bin/${name}`);
   }
 }
 

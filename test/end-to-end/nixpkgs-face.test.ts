@@ -24,6 +24,13 @@ beforeAll(async () => {
     { name: 'python3', version: '3.11.2-1', fields: { Depends: 'python3-minimal' } },
     { name: 'nodejs', version: '18.20.4+dfsg-1' },
     { name: 'passwd' },
+    ...['gcc', 'g++', 'make', 'libc6-dev', 'libc6', 'libgcc-s1', 'libstdc++6', 'zlib1g'].map((name) => ({
+      name,
+    })),
+    { name: 'zlib1g-dev', fields: { Depends: 'zlib1g, libc6-dev' } },
+    { name: 'libgreet2' },
+    { name: 'libgreet-dev', fields: { Depends: 'libgreet2, zlib1g-dev' } },
+    { name: 'python3-dateutil', fields: { Depends: 'python3' } },
   ]);
 });
 afterAll(() => served?.close());
@@ -124,6 +131,28 @@ describe.concurrent('lib', () => {
           l: { a: { b: { e: 2 }, d: 1 } },
           m: 1,
         });
+      },
+    ));
+
+  it('gives compilers the headers of libraries, and programs the libraries alone', () =>
+    inProject(
+      flakeOf(
+        'null',
+        'v = pkgs.stdenv.mkDerivation { name = "c"; buildInputs = [ pkgs.zlib pkgs.libgreet-dev ]; };',
+      ),
+      async (project) => {
+        const json = await project.trimaran([
+          'nix',
+          'eval',
+          '--json',
+          '.#v',
+          '--apply',
+          'v: [ v.tools.debianPackages v.debianRuntime.debianPackages ]',
+        ]);
+        expect(json.exitCode, json.stderr).toBe(0);
+        const [tools, runtime] = JSON.parse(json.stdout) as string[][];
+        expect(tools).toEqual(expect.arrayContaining(['gcc', 'zlib1g', 'zlib1g-dev', 'libgreet-dev']));
+        expect(runtime).toEqual(['libc6', 'libgcc-s1', 'libstdc++6', 'zlib1g', 'libgreet2']);
       },
     ));
 
@@ -312,6 +341,23 @@ describe.concurrent('images', () => {
     expect(text('of')).toBe('two');
     expect(image.config.config?.Env).toEqual(['A=3', 'B=2']);
   });
+
+  it('are of this moment when they are to be, which is said', () =>
+    inProject(imageOf('created = "now"; copyToRoot = pkgs.hello;'), async (project) => {
+      const before = Math.floor(Date.now() / 1000) * 1000;
+      const result = await project.build();
+      expect(result.exitCode, result.stderr).toBe(0);
+      expect(result.stderr).toMatch(/made `now`.*another image/);
+      const { image } = await readResult(project);
+      expect(image.config.created).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+      expect(Date.parse(image.config.created!)).toBeGreaterThanOrEqual(before);
+    }));
+
+  it('know Python packages by Debian’s names, too', () =>
+    inProject(imageOf('copyToRoot = pkgs.python3.withPackages (p: [ p.dateutil ]);'), async (project) => {
+      const result = await project.trimaran(['nix', 'eval', '--raw', '.#docker.name']);
+      expect(result.exitCode, result.stderr).toBe(0);
+    }));
 
   it('say what there is when the base is not there', () =>
     inProject(imageOf(`fromImage = ${base('one', '')}; fromImageName = "nosuch";`), async (project) => {

@@ -57,7 +57,7 @@ export async function buildImageArchive(
   const attributes = context.attributes as unknown as ImageAttributes;
   const output = context.outputs.get('out')!;
   checkConfig(attributes.config);
-  secondsOf(attributes.created);
+  const created = momentOf(context, attributes.created);
   const collected = collectImageContents({
     store,
     contents: attributes.contents,
@@ -77,7 +77,7 @@ export async function buildImageArchive(
     declareRoot: (packages) => declaredRootOf(store, packages),
     config: withEnvOf(base, attributes.config),
     architecture: attributes.architecture,
-    created: attributes.created,
+    created,
     names: [
       `${attributes.imageName}:${attributes.imageTag ?? output.path.slice(output.path.lastIndexOf('/') + 1).split('-')[0]}`,
     ],
@@ -151,14 +151,25 @@ function pathsIn(text: string, inputs: readonly StorePath[]): StorePath[] {
   return inputs.filter((path) => text.includes(path));
 }
 
+/** When an image was made, as its recipe says: `now` is this moment, and then no two builds give the same image. */
+function momentOf({ host }: BuildContext, created: string): string {
+  if (created !== 'now') {
+    secondsOf(created);
+    return created;
+  }
+  host.progress.note(
+    'the image is made `now`, so that another build of it is another image; leave `created` out for one that is always the same',
+  );
+  return new Date(Math.floor(host.now() / 1000) * 1000).toISOString().replace('.000', '');
+}
+
 /** Seconds since 1970 of a time as recipes write it. Throws `image/bad-time`. */
 function secondsOf(time: string): number {
   const milliseconds = Date.parse(time);
   if (/^\d{4}-\d\d-\d\dT/.test(time) && !Number.isNaN(milliseconds)) return Math.floor(milliseconds / 1000);
   throw new TrimaranError({
     code: 'image/bad-time',
-    message:
-      time === 'now' ? 'an image made `now` would be another one each time' : `\`${time}\` is not a time`,
+    message: time === 'now' ? 'files changed `now` would be others each time' : `\`${time}\` is not a time`,
     hint: 'write it as 1970-01-01T00:00:01Z, or leave it out',
   });
 }

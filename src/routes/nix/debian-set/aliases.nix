@@ -64,6 +64,7 @@ let
     dnsutils = "bind9-dnsutils";
     docker-client = "docker.io";
     elfutils = "elfutils";
+    etcd = [ "etcd-server" "etcd-client" ];
     exiftool = "libimage-exiftool-perl";
     fd = "fd-find";
     ffmpeg-headless = "ffmpeg";
@@ -208,6 +209,8 @@ in
 refused
 // lib.mapAttrs package renamed
 // versioned "nodejs_" "nodejs" [ "12" "14" "16" "18" "20" "22" "24" ] "_" "nodejs"
+// lib.mapAttrs' (name: value: lib.nameValuePair "nodejs-${lib.removePrefix "nodejs_" name}_x" value)
+  (versioned "nodejs_" "nodejs" [ "12" "14" "16" "18" "20" "22" ] "_" "nodejs")
 // versioned "nodejs-slim_" "nodejs" [ "18" "20" "22" "24" ] "_" "nodejs"
 // versioned "php" "php" [ "7.4" "8.0" "8.1" "8.2" "8.3" "8.4" ] "" "php-cli"
 // versioned "ruby_" "ruby" [ "2.7" "3.0" "3.1" "3.2" "3.3" "3.4" ] "_" "ruby"

@@ -65,7 +65,7 @@ let
   python = import ./python.nix { inherit lib debian debianEnvironment; };
   postgresql = import ./postgresql.nix { inherit lib debian debianEnvironment; };
   trivial = import ./trivial.nix { inherit lib system pkgs debianEnvironment environments; };
-  standard = import ./stdenv.nix { inherit lib system trivial debianEnvironment environments; };
+  standard = import ./stdenv.nix { inherit lib debian system trivial debianEnvironment environments; };
   dockerTools = import ./docker-tools.nix { inherit lib debian system pkgs environments trivial; };
   fetchers = import ./fetchers.nix { inherit lib; };
   aliases = import ./aliases.nix { inherit lib debian debianEnvironment; inherit (python) python3; };

@@ -248,33 +248,44 @@ configurePhase() {
   runHook preConfigure
   if [ -x "${configureScript:-./configure}" ]; then
     "${configureScript:-./configure}" --prefix="$out" ${configureFlags-} "${configureFlagsArray[@]}"
+  elif [ -z "${dontUseCmakeConfigure-}" ] && [ -e "${cmakeDir:-.}/CMakeLists.txt" ] && command -v cmake >/dev/null; then
+    local generator=()
+    if command -v ninja >/dev/null; then generator=(-G Ninja); fi
+    cmake -S "${cmakeDir:-.}" -B build "${generator[@]}" -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR=lib \
+      -DCMAKE_BUILD_TYPE="${cmakeBuildType:-Release}" ${cmakeFlags-} "${cmakeFlagsArray[@]}"
+    cd build
+  elif [ -z "${dontUseMesonConfigure-}" ] && [ -e meson.build ] && command -v meson >/dev/null; then
+    meson setup build --prefix="$out" --libdir=lib --buildtype="${mesonBuildType:-plain}" ${mesonFlags-} "${mesonFlagsArray[@]}"
+    cd build
   fi
   runHook postConfigure
 }
 
 makeHere() { make ${makefile:+-f "$makefile"} SHELL=/bin/bash ${makeFlags-} "${makeFlagsArray[@]}" "$@"; }
 
+hasNinja() { [ -e build.ninja ] && command -v ninja >/dev/null; }
+
 hasMakefile() { [ -n "${makefile-}" ] || [ -e Makefile ] || [ -e makefile ] || [ -e GNUmakefile ]; }
 
 buildPhase() {
   runHook preBuild
-  if hasMakefile; then makeHere ${enableParallelBuilding:+-j"$NIX_BUILD_CORES"} ${buildFlags-}; fi
+  if hasNinja; then ninja -j"$NIX_BUILD_CORES" ${ninjaFlags-}; elif hasMakefile; then makeHere ${enableParallelBuilding:+-j"$NIX_BUILD_CORES"} ${buildFlags-}; fi
   runHook postBuild
 }
 
 checkPhase() {
   runHook preCheck
-  if hasMakefile; then makeHere ${checkTarget:-check}; fi
+  if hasNinja; then ninja ${checkTarget:-test}; elif hasMakefile; then makeHere ${checkTarget:-check}; fi
   runHook postCheck
 }
 
 installPhase() {
   runHook preInstall
-  if ! hasMakefile && [ -z "${preInstall-}${postInstall-}" ]; then
+  if ! hasNinja && ! hasMakefile && [ -z "${preInstall-}${postInstall-}" ]; then
     echo 'installPhase: there is no Makefile; write an installPhase that fills $out' >&2
     return 1
   fi
-  if hasMakefile; then makeHere prefix="$out" PREFIX="$out" ${installTargets:-install} ${installFlags-}; fi
+  if hasNinja; then ninja ${installTargets:-install}; elif hasMakefile; then makeHere prefix="$out" PREFIX="$out" ${installTargets:-install} ${installFlags-}; fi
   runHook postInstall
 }
 

@@ -1,6 +1,6 @@
 # stdenv.mkDerivation over Debian packages: phases in a sandbox, with what setup.sh says of them. Compiled programs keep
 # the C library and their buildInputs wherever they go. Leaves out cross building, multiple stdenvs and hooks of packages.
-{ lib, system, trivial, debianEnvironment, environments }:
+{ lib, debian, system, trivial, debianEnvironment, environments }:
 let
   platform = {
     inherit system;
@@ -23,6 +23,33 @@ let
     canExecute = other: other.system == system;
   };
 
+  # Headers of a library that recipes name as nixpkgs do, by the package that has the library or its programs.
+  hasPackage = name: lib.elem name (debian.withPrefix name);
+  otherHeaders = {
+    curl = "libcurl4-openssl-dev";
+    gdal-bin = "libgdal-dev";
+    libgeos-c1v5 = "libgeos-dev";
+    ncurses-bin = "libncurses-dev";
+    openssl = "libssl-dev";
+    proj-bin = "libproj-dev";
+  };
+  headersOf = name:
+    let
+      stem = builtins.match "(.*[a-z])[0-9.-]+([a-z][0-9]*)?" name;
+      guesses = lib.optional (otherHeaders ? ${name}) otherHeaders.${name}
+        ++ lib.optional (lib.hasPrefix "postgresql-" name) "libpq-dev"
+        ++ [ "${name}-dev" "lib${name}-dev" ]
+        ++ lib.optional (stem != null) "${lib.head (if stem == null then [ "" ] else stem)}-dev";
+      found = lib.filter hasPackage guesses;
+    in
+    lib.optional (found != [ ]) (lib.head found);
+
+  # What a program needs of its inputs when it runs: of a package with headers, the libraries that it is for.
+  runtimeOf = name:
+    if !(lib.hasSuffix "-dev" name) then [ name ]
+    else lib.filter (needed: !(lib.hasSuffix "-dev" needed))
+      (lib.concatMap (record: if record.name == name then record.depends else [ ]) (debian.resolve [ name ]));
+
   compilers = [ "gcc" "g++" "make" "libc6-dev" ];
 
   make = packages: given:
@@ -32,10 +59,11 @@ let
       inputs = lib.flatten (map (list: arguments.${list} or [ ]) [ "buildInputs" "propagatedBuildInputs" ]);
       runtime = debianEnvironment {
         name = "${name}-runtime";
-        packages = [ "libc6" "libgcc-s1" "libstdc++6" ] ++ lib.concatMap environments.packagesOf inputs;
+        packages = [ "libc6" "libgcc-s1" "libstdc++6" ] ++ lib.concatMap runtimeOf (lib.concatMap environments.packagesOf inputs);
       };
       drv = trivial.sandboxed {
-        inherit name packages;
+        inherit name;
+        packages = packages ++ lib.optionals (packages != [ ]) (lib.unique (lib.concatMap headersOf (lib.concatMap environments.packagesOf inputs)));
         arguments = lib.optionalAttrs (packages != [ ]) { debianRuntime = runtime; CC = "gcc"; CXX = "g++"; AR = "ar"; LD = "ld"; }
           // arguments
           // { passthru = arguments.passthru or { }; meta = arguments.meta or { }; };
