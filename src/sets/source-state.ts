@@ -2,6 +2,7 @@
 // milliseconds that nothing has changed. Light on purpose: this is the path of a build with nothing to do.
 import { type BigIntStats, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { type ByteString, toByteString, toFilePath } from '../foundation/byte-string.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 
 /** Where a flake's tree lies on this machine, and which of its files count. */
@@ -47,10 +48,25 @@ export function stateOf(file: string, lstat: Lstat = lstatNow): string {
 
 function walk(directory: string, lines: string[], lstat: Lstat): void {
   lines.push(stateOf(directory, lstat));
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+  const entries = readdirSync(directory, { withFileTypes: true });
+  // Names that are no UTF-8 come with this sign in place of what they are.
+  if (entries.some(({ name }) => name.includes('\ufffd'))) {
+    walkBytes(toByteString(directory), lines);
+    return;
+  }
+  for (const entry of entries) {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) walk(path, lines, lstat);
     else lines.push(stateOf(path, lstat));
+  }
+}
+
+function walkBytes(directory: ByteString, lines: string[]): void {
+  for (const entry of readdirSync(toFilePath(directory), { withFileTypes: true, encoding: 'latin1' })) {
+    const path = `${directory}/${entry.name}`;
+    const found = lstatSync(toFilePath(path), { bigint: true, throwIfNoEntry: false });
+    lines.push(stateOf(path, () => found));
+    if (entry.isDirectory()) walkBytes(path, lines);
   }
 }
 

@@ -1,8 +1,8 @@
 // Inputs of type `path`: a file or folder of this machine, copied whole. Source: Nix's libfetchers/path.cc.
 import { lstatSync, readdirSync } from 'node:fs';
-import { join, posix } from 'node:path';
+import { posix } from 'node:path';
 import { isStorePath, storePathName } from '../../../../formats/store-path.ts';
-import { toByteString } from '../../../../foundation/byte-string.ts';
+import { type ByteString, toByteString, toFilePath } from '../../../../foundation/byte-string.ts';
 import { flakeError, systemCode } from '../flake-error.ts';
 import { type InputAttributes, requiredString } from '../input.ts';
 import { showInput } from '../input-url.ts';
@@ -24,7 +24,7 @@ export function fetchPath(context: FetchContext, input: InputAttributes): FetchR
   if (isStorePath(logical) && storePathName(logical) === 'source' && context.store.isValid(logical))
     return { input: { ...input, lastModified: input.lastModified ?? 0 }, storePath: logical };
   try {
-    const lastModified = input.lastModified ?? newestTime(source);
+    const lastModified = input.lastModified ?? newestTime(toByteString(source));
     const storePath = context.store.addPath({ source, name: 'source', method: 'nar' });
     return { input: { ...input, lastModified }, storePath };
   } catch (error) {
@@ -39,10 +39,11 @@ export function fetchPath(context: FetchContext, input: InputAttributes): FetchR
 }
 
 /** The newest modification time of a path and all below it, in seconds since 1970. */
-function newestTime(path: string): number {
-  const stat = lstatSync(path);
+function newestTime(path: ByteString): number {
+  const file = toFilePath(path);
+  const stat = lstatSync(file);
   let newest = Math.floor(stat.mtimeMs / 1000);
   if (stat.isDirectory())
-    for (const name of readdirSync(path)) newest = Math.max(newest, newestTime(join(path, name)));
+    for (const name of readdirSync(file, 'latin1')) newest = Math.max(newest, newestTime(`${path}/${name}`));
   return newest;
 }
