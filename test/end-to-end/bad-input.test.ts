@@ -1,6 +1,6 @@
 // What goes wrong on the command line: each case gets an error with a code, a place, a reason and a next step, exit code
 // 2, 3 or 4, and leaves the locks as they were. On a tiny archive of our own, served from loopback.
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -121,6 +121,18 @@ describe.concurrent('a recipe that is wrong', () => {
       });
     });
   });
+
+  it.each([
+    ['flake.nix', 'flake/not-a-flake', 3],
+    ['flake.lock', 'flake/lock-not-readable', 4],
+    ['trimaran.lock', 'lock/not-readable', 4],
+  ])('has a folder for %s', (name, code, exitCode) =>
+    inProject(flakeText('name = "x"; copyToRoot = pkgs.hello;'), async (project) => {
+      rmSync(project.file(name), { force: true });
+      mkdirSync(project.file(name));
+      expectError(await project.build(), { exitCode, code });
+    }),
+  );
 
   it('lacks the output that is asked for', () =>
     inProject(flakeText(), async (project) => {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Archive, findMirrors, findSnapshot, openArchive } from '../../debian/archive.ts';
 import { type ContentsNames, ensureContentsTable } from '../../debian/contents-names.ts';
 import { openPackageIndex } from '../../debian/package-index.ts';
-import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, systemErrorCode, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { type LockedArchitecture, type LockedSuite, type LockFile, parseLockFile } from '../lock-file.ts';
 import { ReleaseFacts, type ReleaseIdentity } from './release-facts.ts';
@@ -41,7 +41,20 @@ function isLockedRelease(request: ReleaseRequest, locked: LockedSuite | undefine
 
 /** The lock file at a path; undefined when there is none. Throws `lock/…`. */
 export function readLockFile(file: string): LockFile | undefined {
-  return existsSync(file) ? parseLockFile(readFileSync(file, 'utf8'), file) : undefined;
+  if (!existsSync(file)) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new TrimaranError({
+      code: 'lock/not-readable',
+      message: `cannot read ${file}: ${systemErrorCode(cause) ?? 'no file'}`,
+      hint: 'make it a file that you can read, or move it away and run `trimaran lock`',
+      cause,
+      exitCode: 4,
+    });
+  }
+  return parseLockFile(text, file);
 }
 
 /**

@@ -12,7 +12,7 @@ import type { FetchContext } from './fetchers/fetch-context.ts';
 import { Fetcher } from './fetchers/fetcher.ts';
 import { gitIn } from './fetchers/git-command.ts';
 import { httpText } from './fetchers/http.ts';
-import { flakeError } from './flake-error.ts';
+import { flakeError, systemCode } from './flake-error.ts';
 import { type FlakeReference, showFlakeReference } from './flake-reference.ts';
 import type { ReadFlake, TreeLocation } from './flake-source.ts';
 import { type InputAttributes, requiredString } from './input.ts';
@@ -224,7 +224,7 @@ export class FlakeSession {
   async #oldLock(flake: LoadedFlake, referenceLockFile: string | undefined): Promise<LockFile> {
     const { warn } = this.context;
     if (referenceLockFile !== undefined)
-      return parseLockFile(readFileSync(referenceLockFile, 'utf8'), { file: referenceLockFile, warn });
+      return parseLockFile(readLockText(referenceLockFile), { file: referenceLockFile, warn });
     if (flake.location === undefined) return emptyLockFile();
     return (await this.context.readLockFile(flake.location)) ?? emptyLockFile();
   }
@@ -281,5 +281,17 @@ function readLockFileAt(location: TreeLocation, warn: (message: string) => void)
   const file = join(location.tree.physicalPath, location.directory, 'flake.lock');
   if (!existsSync(file)) return undefined;
   const shown = join(location.tree.storePath, location.directory, 'flake.lock');
-  return parseLockFile(readFileSync(file, 'utf8'), { file: shown, warn });
+  return parseLockFile(readLockText(file), { file: shown, warn });
+}
+
+function readLockText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw flakeError('lock-not-readable', `cannot read '${file}': ${systemCode(cause)}`, {
+      hint: 'make it a file that you can read, or delete it and run `trimaran nix flake lock`',
+      cause,
+      exitCode: 4,
+    });
+  }
 }

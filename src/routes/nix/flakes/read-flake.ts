@@ -1,6 +1,6 @@
 // Reads flake.nix as Nix does before it calls `outputs`: an attribute set whose description, inputs and configuration
 // are literals, so that nothing needs evaluating. What is no literal counts as a thunk and is refused, as in Nix 2.34.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { type ByteString, bufferToByteString, fromByteString } from '../../../foundation/byte-string.ts';
 import type { Span } from '../../../foundation/error.ts';
@@ -21,7 +21,13 @@ export async function readFlake(location: TreeLocation, shown: string): Promise<
   const label = posix.join(location.tree.storePath, location.directory, 'flake.nix');
   if (!existsSync(file))
     throw flakeError('not-a-flake', `path '${label}' does not exist`, {
-      hint: `'${shown}' has no flake.nix; for an input that is no flake, say \`flake = false;\``,
+      hint: shown.startsWith('git+file:')
+        ? 'if it is there, run `git add flake.nix`, since of a Git repository only the files that Git tracks count; for an input that is no flake, say `flake = false;`'
+        : `'${shown}' has no flake.nix; for an input that is no flake, say \`flake = false;\``,
+    });
+  if (!statSync(file).isFile())
+    throw flakeError('not-a-flake', `path '${label}' is no file`, {
+      hint: `put a flake.nix there, or name another folder than '${shown}'`,
     });
   return parseFlake(bufferToByteString(readFileSync(file)), { label, shown, directory: location.directory });
 }
