@@ -13,6 +13,7 @@ import { removeDiskTree, writeDiskTree } from '../store/disk-tree.ts';
 import { canGiveFilesAway } from '../store/file-owners.ts';
 import { type ContainerProcess, containerProcess } from './container-process.ts';
 import { runInEngine } from './engine-run.ts';
+import { makeFolder } from './make-folder.ts';
 import namespaceInit from './namespace-init.sh';
 import { type Forwarding, forwardPort, type PublishedPort } from './port-forward.ts';
 import { runtimeConfig } from './runtime-bundle.ts';
@@ -149,10 +150,8 @@ async function runPlainly(runtime: PlainRuntime, options: RunImageOptions): Prom
 async function writeRoot(image: Image, root: string, rootless: boolean): Promise<void> {
   const merged = await mergeImage(image);
   writeDiskTree({ tree: merged.tree, path: root, owners: rootless ? 'ignore' : 'apply' });
-  for (const folder of ['proc', 'dev', 'sys', 'run', 'tmp'])
-    mkdirSync(join(root, folder), { recursive: true });
-  const cwd = image.config.config?.WorkingDir ?? '';
-  if (cwd !== '') mkdirSync(join(root, cwd), { recursive: true });
+  for (const folder of ['proc', 'dev', 'sys', 'run', 'tmp', image.config.config?.WorkingDir ?? ''])
+    makeFolder(root, folder);
 }
 
 interface StartOptions extends RunImageOptions {
