@@ -9,7 +9,7 @@ import type { ScriptCommand } from './script-reader.ts';
 import { type AccountIds, readDirectoryWords } from './script-words.ts';
 
 /** Reads a file of the draft as text; undefined for anything else. */
-export type ReadText = (path: ByteString) => string | undefined;
+type ReadText = (path: ByteString) => string | undefined;
 
 export interface ConfigurationOptions {
   readonly draft: RootDraft;

@@ -21,12 +21,14 @@ describe('the config of an image', () => {
         Labels: { a: 'b' },
         Entrypoint: null,
         StopTimeout: 3,
+        Healthcheck: { Test: ['CMD', 'true'], Interval: 30_000_000_000, Retries: 3 },
       }),
     ).toBeUndefined();
   });
 
   it('refuses unknown keys with the nearest', () => {
     expect(codeOf({ Entrypiont: ['a'] })).toBe('image/unknown-config');
+    expect(() => checkConfig({ Healthcheck: { Tst: [] } })).toThrow(/config\.Healthcheck has no `Tst`/);
     expect(() => checkConfig({ WorkDir: '/' })).toThrow(/no `WorkDir`/);
   });
 
@@ -38,6 +40,8 @@ describe('the config of an image', () => {
       { WorkingDir: [] },
       { ExposedPorts: ['80/tcp'] },
       { Labels: { a: 1 } },
+      { Healthcheck: { Test: 'true' } },
+      { Healthcheck: { Test: ['CMD', 'true'], Interval: '30s' } },
     ]) {
       expect(codeOf(config)).toBe('image/bad-config');
     }

@@ -4,7 +4,7 @@
 import { TrimaranError } from '../../foundation/error.ts';
 import { didYouMean } from '../../foundation/nearest.ts';
 
-type Shape = 'text' | 'texts' | 'switch' | 'number' | 'names' | 'labels' | 'anything';
+type Shape = 'text' | 'texts' | 'switch' | 'number' | 'duration' | 'names' | 'labels' | 'health';
 
 const keys: Readonly<Record<string, Shape>> = {
   Hostname: 'text',
@@ -19,7 +19,7 @@ const keys: Readonly<Record<string, Shape>> = {
   StdinOnce: 'switch',
   Env: 'texts',
   Cmd: 'texts',
-  Healthcheck: 'anything',
+  Healthcheck: 'health',
   ArgsEscaped: 'switch',
   Image: 'text',
   Volumes: 'names',
@@ -37,35 +37,55 @@ const keys: Readonly<Record<string, Shape>> = {
   CpuShares: 'number',
 };
 
+const healthKeys: Readonly<Record<string, Shape>> = {
+  Test: 'texts',
+  Interval: 'duration',
+  Timeout: 'duration',
+  StartPeriod: 'duration',
+  StartInterval: 'duration',
+  Retries: 'number',
+};
+
 const descriptions: Readonly<Record<Shape, string>> = {
   text: 'a string',
   texts: 'a list of strings',
   switch: 'true or false',
   number: 'a number',
+  duration: 'a number of nanoseconds, such as 30000000000 for half a minute',
   names: 'a set whose values are empty sets, such as { "80/tcp" = { }; }',
   labels: 'a set of strings',
-  anything: 'a set',
+  health: 'a set such as { Test = [ "CMD" "true" ]; }',
 };
 
 /** Throws `image/unknown-config` (with the nearest key) and `image/bad-config`. */
 export function checkConfig(config: Readonly<Record<string, unknown>>): void {
-  const known = new Map(Object.entries(keys).map(([name, shape]) => [name.toLowerCase(), shape]));
+  checkKeys(config, keys, 'config');
+}
+
+function checkKeys(
+  config: Readonly<Record<string, unknown>>,
+  allowed: Readonly<Record<string, Shape>>,
+  place: string,
+): void {
+  const known = new Map(Object.entries(allowed).map(([name, shape]) => [name.toLowerCase(), shape]));
   for (const [name, value] of Object.entries(config)) {
     const shape = known.get(name.toLowerCase());
     if (shape === undefined) {
       throw new TrimaranError({
         code: 'image/unknown-config',
-        message: `an image’s config has no \`${name}\``,
-        hint: didYouMean(name, Object.keys(keys)) ?? `it has ${Object.keys(keys).join(', ')}`,
+        message: `an image’s ${place} has no \`${name}\``,
+        hint: didYouMean(name, Object.keys(allowed)) ?? `it has ${Object.keys(allowed).join(', ')}`,
       });
     }
     if (value !== null && !hasShape(value, shape)) {
       throw new TrimaranError({
         code: 'image/bad-config',
-        message: `config.${name} is ${JSON.stringify(value)}, where ${descriptions[shape]} is needed`,
+        message: `${place}.${name} is ${JSON.stringify(value)}, where ${descriptions[shape]} is needed`,
         hint: `write ${descriptions[shape]}`,
       });
     }
+    if (shape === 'health' && value !== null)
+      checkKeys(value as Readonly<Record<string, unknown>>, healthKeys, `${place}.${name}`);
   }
 }
 
@@ -80,12 +100,13 @@ function hasShape(value: unknown, shape: Shape): boolean {
     case 'switch':
       return typeof value === 'boolean';
     case 'number':
+    case 'duration':
       return typeof value === 'number';
     case 'names':
       return isSet && Object.values(value).every((item) => typeof item === 'object');
     case 'labels':
       return isSet && Object.values(value).every(isText);
-    case 'anything':
+    case 'health':
       return isSet;
   }
 }
