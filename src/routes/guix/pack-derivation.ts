@@ -1,4 +1,5 @@
 // The derivation that packs a profile: an image for Docker, or a tarball.
+import { declaredRootFormat } from '../../debian/declared-root.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import { debianArchitecture } from '../../sets/debian-systems.ts';
 import { storeName } from './debian-channel.ts';
@@ -20,6 +21,8 @@ export interface PackAttributes {
   readonly exposedPorts: readonly string[];
   readonly user: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of what images have in their root for maintainer scripts; another version of it makes another image. */
+  readonly declaredRoot: number;
 }
 
 const endings = { none: '', gzip: '.gz', zstd: '.zst' } as const;
@@ -54,6 +57,7 @@ export function packRequest(options: {
     exposedPorts: settings.exposedPorts.map(port),
     user: settings.user ?? null,
     labels: Object.fromEntries(settings.labels.map((text) => pair(text, '--label'))),
+    declaredRoot: declaredRootFormat,
   };
   return {
     name: storeName(`${friendly}-${settings.format}-pack.tar${endings[settings.compression]}`),
