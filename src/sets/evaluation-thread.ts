@@ -32,29 +32,34 @@ const end = 'end';
 export class EvaluationThread<Request, Answer> {
   readonly #worker: Worker;
   readonly #port: MessagePort;
+  readonly #signal: Int32Array;
   readonly #note: (text: string) => void;
   /** Whether it has done what it was last asked for. */
   #idle = false;
 
   /**
-   * `name` is the bundled file without `.cjs`; `handlers` do what the thread asks for; `note` takes its lines for the user.
+   * `name` is the bundled file without `.cjs`; `note` takes its lines for the user.
    * Throws `cli/not-built` when there is no bundle.
    */
   constructor(options: {
     readonly name: string;
-    readonly handlers: CallHandlers;
     readonly note: (text: string) => void;
   }) {
     const { port1, port2 } = new MessageChannel();
     const signal = new Int32Array(new SharedArrayBuffer(4));
-    answerCalls(port1, signal, options.handlers);
     this.#port = port1;
+    this.#signal = signal;
     this.#note = options.note;
     this.#worker = new Worker(bundledWorker(options.name), {
       workerData: { port: port2, signal },
       transferList: [port2],
       resourceLimits: { stackSizeMb, maxYoungGenerationSizeMb, maxOldGenerationSizeMb: 8192 },
     });
+  }
+
+  /** Says who does what the thread asks for; once, before the first request. */
+  answerWith(handlers: CallHandlers): void {
+    answerCalls(this.#port, this.#signal, handlers);
   }
 
   /** Has one request carried out. Rejects with what the thread throws. One at a time. */

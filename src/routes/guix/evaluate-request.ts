@@ -85,7 +85,7 @@ class Evaluation {
   #debian: DebianChannel | undefined;
   /** Milliseconds spent waiting for the main thread. */
   #waited = 0;
-  readonly #started = performance.now();
+  readonly #started = milliseconds();
 
   constructor(request: GuixRequest, world: EvaluationWorld) {
     this.#request = request;
@@ -101,9 +101,9 @@ class Evaluation {
         loadPath: request.loadPath,
         now: () => {
           this.#isMemorable = false;
-          return request.now + performance.now() - this.#started;
+          return request.now + milliseconds() - this.#started;
         },
-        elapsed: () => performance.now() - this.#waited,
+        elapsed: () => milliseconds() - this.#waited,
         sawVariable: (name) => {
           if (name === undefined) this.#isMemorable = false;
           else this.#variables.set(name, request.env[name] ?? null);
@@ -192,11 +192,11 @@ class Evaluation {
   }
 
   #call(method: string, argument: unknown): unknown {
-    const before = performance.now();
+    const before = milliseconds();
     try {
       return this.#world.call(method, argument);
     } finally {
-      this.#waited += performance.now() - before;
+      this.#waited += milliseconds() - before;
     }
   }
 
@@ -497,4 +497,9 @@ function textOrNothing(file: string): string {
 
 function described(made: MadeDerivation): { drvPath: MadeDerivation['drvPath']; outputs: readonly string[] } {
   return { drvPath: made.drvPath, outputs: [...made.outputs.keys()] };
+}
+
+/** Of a clock that runs on evenly. The one of `performance` is a library that takes a while to load. */
+function milliseconds(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
 }

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import type { Host } from '../../foundation/host.ts';
 import { findProjectLock, recordUsedPackages } from '../../sets/project-lock.ts';
 import type { GuixAction, GuixAnswer } from './evaluation-request.ts';
-import { GuixSession } from './guix-session.ts';
+import { GuixSession, startGuixThread } from './guix-session.ts';
 
 /** What every guix command may be told. */
 export interface GuixSettings {
@@ -29,22 +29,28 @@ export async function withEvaluated<Result>(
   use: (session: GuixSession, answer: GuixAnswer) => Promise<Result>,
 ): Promise<Result> {
   const { host, settings, action } = request;
-  const place = findProjectLock(projectDirectory(host, action));
-  const session = new GuixSession({
-    host,
-    lock: place.lock,
-    channelsFile: settings.channelsFile === undefined ? undefined : resolve(host.cwd, settings.channelsFile),
-    system: settings.system,
-    loadPath: settings.loadPath,
-    log: request.log,
-    earlier: request.earlier,
-  });
+  const thread = startGuixThread(host);
   try {
-    const answer = await session.evaluate(action);
-    recordUsedPackages(host, place, answer.used);
-    return await use(session, answer);
+    const place = findProjectLock(projectDirectory(host, action));
+    const session = new GuixSession({
+      host,
+      lock: place.lock,
+      channelsFile:
+        settings.channelsFile === undefined ? undefined : resolve(host.cwd, settings.channelsFile),
+      system: settings.system,
+      loadPath: settings.loadPath,
+      log: request.log,
+      earlier: request.earlier,
+    });
+    try {
+      const answer = await session.evaluate(thread, action);
+      recordUsedPackages(host, place, answer.used);
+      return await use(session, answer);
+    } finally {
+      await session.close();
+    }
   } finally {
-    await session.close();
+    thread.close();
   }
 }
 

@@ -8,7 +8,13 @@ import { ArchiveDraft } from '../../oci/archive-draft.ts';
 import type { CallHandlers } from '../../sets/blocking-calls.ts';
 import { createSetBuilders, type SetBuilders } from '../../sets/builders.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
-import { prepareContents, prepareRelease, type ReleaseRequest } from '../../sets/debian/prepared-release.ts';
+import {
+  isLockedRelease,
+  type PreparedRelease,
+  prepareContents,
+  prepareRelease,
+  type ReleaseRequest,
+} from '../../sets/debian/prepared-release.ts';
 import { realisePackagesOf } from '../../sets/debian/unpacked-packages.ts';
 import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
 import { EvaluationThread } from '../../sets/evaluation-thread.ts';
@@ -46,6 +52,14 @@ export interface GuixSessionOptions {
   readonly earlier?: string | undefined;
 }
 
+/** The thread that evaluates; see sets/evaluation-thread.ts. */
+export type GuixThread = EvaluationThread<GuixRequest, GuixAnswer>;
+
+/** Starts it, which takes as long as much of what comes before evaluation. */
+export function startGuixThread({ progress }: Pick<Host, 'progress'>): GuixThread {
+  return new EvaluationThread({ name: 'guix-worker', note: (text) => progress.note(text) });
+}
+
 /** One session. `close` it when done. */
 export class GuixSession {
   readonly host: Host;
@@ -55,7 +69,7 @@ export class GuixSession {
   readonly #setBuilders: SetBuilders;
   readonly #realiser: Realiser;
   readonly #draft: ArchiveDraft | undefined;
-  #thread: EvaluationThread<GuixRequest, GuixAnswer> | undefined;
+  #lockedRelease: { readonly suite: string; readonly prepared: Promise<PreparedRelease> } | undefined;
 
   constructor(options: GuixSessionOptions) {
     const { host, log } = options;
@@ -88,7 +102,6 @@ export class GuixSession {
   }
 
   async close(): Promise<void> {
-    this.#endEvaluation();
     this.#setBuilders.close();
     await this.#draft?.discard();
   }
@@ -99,21 +112,28 @@ export class GuixSession {
     return this.#realiser.realise(drvPath);
   }
 
-  /** Starts the evaluating thread, which takes as long as much of what comes before evaluation. */
-  startEvaluation(): void {
-    this.#thread ??= new EvaluationThread<GuixRequest, GuixAnswer>({
-      name: 'guix-worker',
-      handlers: this.#handlers(),
-      note: (text) => this.host.progress.note(text),
-    });
+  /** Makes the one release that the lock has ready while the thread starts: most likely the recipe wants it. */
+  #prepareLockedRelease(): void {
+    const [suite, ...others] = this.#options.lock?.debian.keys() ?? [];
+    if (suite === undefined || others.length > 0) return;
+    const prepared = this.#prepareRelease({ suite }, this.system);
+    // Whatever is wrong with it is said when it is asked for.
+    prepared.catch(() => {});
+    this.#lockedRelease = { suite, prepared };
   }
 
-  /** Evaluates in a thread of its own. Rejects with what evaluation throws. */
-  async evaluate(action: GuixAction): Promise<GuixAnswer> {
+  #prepareRelease(request: ReleaseRequest, system: string): Promise<PreparedRelease> {
+    const source = { host: this.host, cacheDirectory: this.store.root, lock: this.#options.lock };
+    return prepareRelease(source, request, debianArchitecture(system));
+  }
+
+  /** Evaluates in `thread`, and closes it. Rejects with what evaluation throws. */
+  async evaluate(thread: GuixThread, action: GuixAction): Promise<GuixAnswer> {
     const { host } = this;
-    this.startEvaluation();
+    this.#prepareLockedRelease();
+    thread.answerWith(this.#handlers());
     try {
-      return await this.#thread!.ask({
+      return await thread.ask({
         root: this.store.root,
         storeDirectory: this.store.storeDirectory,
         build: sha256Hex(readFileSync(bundledWorker('guix-worker'))).slice(0, 16),
@@ -129,22 +149,23 @@ export class GuixSession {
         action,
       });
     } finally {
-      this.#endEvaluation();
+      // Its memory is then free.
+      thread.close();
     }
-  }
-
-  /** Its memory is then free. */
-  #endEvaluation(): void {
-    this.#thread?.close();
-    this.#thread = undefined;
   }
 
   #handlers(): CallHandlers {
     const { host } = this;
     const source = { host, cacheDirectory: this.store.root, lock: this.#options.lock };
     return {
-      debianRelease: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
-        prepareRelease(source, request, debianArchitecture(system)),
+      debianRelease: async ({ system, ...request }: ReleaseRequest & { readonly system: string }) => {
+        const ready = this.#lockedRelease;
+        const isReady =
+          ready?.suite === request.suite &&
+          system === this.system &&
+          isLockedRelease(request, this.#options.lock?.debian.get(ready.suite));
+        return isReady ? ready.prepared : this.#prepareRelease(request, system);
+      },
       debianContents: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
         prepareContents(source, request, debianArchitecture(system)),
       gitFiles: async (directory: string) => {

@@ -78,9 +78,9 @@ export class NixSession {
     });
     this.#thread = new EvaluationThread({
       name: 'evaluation-worker',
-      handlers: this.#handlers(),
       note: (text) => host.progress.note(text),
     });
+    this.#thread.answerWith(this.#handlers());
     this.#builds = new StoreBuilds({ host, store: this.store, lock, log });
   }
 

@@ -34,7 +34,7 @@ export interface ReleaseSource {
 }
 
 /** Whether a recipe means the release that the lock has: it names none, or that one by its time or its hash. */
-function isLockedRelease(request: ReleaseRequest, locked: LockedSuite | undefined): boolean {
+export function isLockedRelease(request: ReleaseRequest, locked: LockedSuite | undefined): boolean {
   if (request.releaseSha256 !== undefined) return request.releaseSha256 === locked?.releaseSha256;
   return request.timestamp === undefined || request.timestamp === locked?.timestamp;
 }
