@@ -32,8 +32,12 @@ export interface FlakeFiles {
 
 /** Inputs of a flake. A flake.nix that does not parse has none: building it says why. */
 export function auditFlake(flake: FlakeFiles): Input[] {
-  const declared = declaredInputs(flake);
-  if (declared === undefined) return [];
+  const tree = parsedFlake(flake);
+  if (tree === undefined) return [];
+  return [...auditInputs(flake, declaredInputs(tree)), ...imagesOfNow(tree)];
+}
+
+function auditInputs(flake: FlakeFiles, declared: readonly DeclaredInput[]): Input[] {
   const direct = declared.filter((input) => !input.follows);
   if (flake.lock === undefined) {
     return direct.map((input) => {
@@ -82,7 +86,13 @@ function isIndirect(input: DeclaredInput): boolean {
   return input.url === undefined || /^(?:flake:)?[A-Za-z][A-Za-z0-9_-]*(?:\/[^:]*)?$/.test(input.url);
 }
 
-function declaredInputs({ file, text }: FlakeFiles): DeclaredInput[] | undefined {
+/** A flake's syntax tree, an attribute set. */
+interface ParsedFlake {
+  readonly root: AttrsNode;
+  readonly spanAt: (position: number) => Span;
+}
+
+function parsedFlake({ file, text }: FlakeFiles): ParsedFlake | undefined {
   let tree: Node;
   const bytes = toByteString(text);
   try {
@@ -98,6 +108,31 @@ function declaredInputs({ file, text }: FlakeFiles): DeclaredInput[] | undefined
     const column = fromByteString(before.slice(lineStart)).length + 1;
     return { file, line: before.split('\n').length, column };
   };
+  return { root: tree, spanAt };
+}
+
+/** `created = "now"`, wherever it stands: nothing else than images is told so. */
+function imagesOfNow({ root, spanAt }: ParsedFlake): Input[] {
+  const found: Input[] = [];
+  const left: unknown[] = [root];
+  while (left.length > 0) {
+    const part = left.pop();
+    if (typeof part !== 'object' || part === null) continue;
+    if ((part as Node).kind === Kind.attrs) {
+      const { attrs } = part as AttrsNode;
+      const created = attrs.get(toByteString('created'));
+      if (created?.value.kind === Kind.string && created.value.text === toByteString('now')) {
+        const span = spanAt(created.position);
+        const subject = 'created = "now"';
+        found.push({ subject, span, finding: finding('image-created-now', { span, subject }) });
+      }
+    }
+    left.push(...(part instanceof Map ? part.values() : Object.values(part)));
+  }
+  return found.sort((a, b) => a.span.line - b.span.line);
+}
+
+function declaredInputs({ root: tree, spanAt }: ParsedFlake): DeclaredInput[] {
   const declared: DeclaredInput[] = [];
   const inputs = tree.attrs.get('inputs')?.value;
   if (inputs?.kind === Kind.attrs) {

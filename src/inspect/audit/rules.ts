@@ -172,6 +172,12 @@ export const auditRules = {
     why: 'each build gives another result',
     pinnedBy: '`date -d "@$SOURCE_DATE_EPOCH"`, a fixed value, or doing it when the container starts',
   },
+  'image-created-now': {
+    severity: 'warning',
+    summary: 'An image that is dated by the clock',
+    why: 'the moment of the build is in the image’s configuration, so each build is another image',
+    pinnedBy: 'no `created`, which dates it 1970, or a fixed moment',
+  },
   'secret-in-image': {
     severity: 'error',
     summary: 'A secret in ENV or ARG',
