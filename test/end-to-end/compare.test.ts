@@ -51,7 +51,13 @@ function largeImage(): ExaminedImage {
     names: [`registry.example.org/${'very'.repeat(20)}:${'0123456789abcdef'.repeat(4)}`],
     facts: {
       ...{ format: 0, configDigest: `sha256:${'a'.repeat(64)}`, platform: 'linux/amd64', created: undefined },
-      ...{ config: { Env: [`A=${'b'.repeat(300)}`] }, size: 1e9, files: 10_000, distribution: undefined },
+      ...{
+        config: { Env: [`A=${'b'.repeat(300)}`] },
+        size: 1e9,
+        files: 10_000,
+        distribution: undefined,
+        unread: [],
+      },
       ...{ layers, packages, setId: [], worldWritable: [], shells: [] },
     },
   } as unknown as ExaminedImage;
