@@ -42,12 +42,13 @@ if (Number.parseInt(process.versions.v8, 10) < 12) {
 
 const file = join(__dirname, `${bundle.name}.bundle.cjs`);
 const folder = join(trimaranRoot(process), 'code');
-const kept = join(folder, `${bundle.hash}-${part() ?? 'none'}`);
+const used = part();
+const kept = join(folder, `${bundle.hash}-${used ?? 'none'}`);
 const code = readKept();
 // The text is ASCII, which is one byte a character in V8 as well.
 const script = new Script(readFileSync(file, 'latin1'), { filename: file, cachedData: code });
 const loadedSize = getHeapCodeStatistics().bytecode_and_metadata_size;
-if (part() !== undefined) process.once('exit', keep);
+if (used !== undefined) process.once('exit', keep);
 const module = { exports: {} };
 script.runInThisContext().call(module.exports, module.exports, requireLate, module, file, __dirname);
 

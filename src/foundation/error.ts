@@ -59,6 +59,12 @@ export class TrimaranError extends Error {
     this.report = options.report;
     this.exitCode = options.exitCode ?? 3;
   }
+
+  /** The same error with some of it otherwise, such as the place that only a caller knows. */
+  with(changes: Partial<TrimaranErrorOptions>): TrimaranError {
+    const { code, message, span, related, hint, report, exitCode, cause } = this;
+    return new TrimaranError({ code, message, span, related, hint, report, exitCode, cause, ...changes });
+  }
 }
 
 /** Whether `error` is a {@link TrimaranError}, and, when `code` is given, one with that code. */

@@ -2,7 +2,6 @@
 // manifest is the registry's own, so the image keeps its digest.
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mapConcurrently } from '../foundation/concurrency.ts';
 import {
   containerdNameAnnotation,
   type Descriptor,
@@ -12,13 +11,9 @@ import {
   refNameAnnotation,
 } from './descriptor.ts';
 import { layoutAppears } from './oci-layout.ts';
-import { type Reference, writeFamiliarReference, writeReference } from './reference.ts';
-import { downloadBlob } from './registry-blob.ts';
-import { fetchRemoteImage, type RemoteImage } from './registry-pull.ts';
+import { type Reference, writeReference } from './reference.ts';
+import { downloadBlobs, fetchRemoteImage, onceEach, type RemoteImage } from './registry-pull.ts';
 import type { RegistrySession } from './registry-session.ts';
-
-/** Blobs fetched at once. */
-const lanes = 6;
 
 /**
  * Copies the image of a platform into `folder`, which appears whole or not at all, and must not exist yet or be empty.
@@ -32,50 +27,37 @@ export async function copyToLayout(
   options: { readonly reference: Reference; readonly platform: Platform; readonly folder: string },
 ): Promise<RemoteImage> {
   const remote = await fetchRemoteImage(session, options);
-  const label = writeFamiliarReference(remote.reference);
-  const endpoints = await session.pullEndpoints(remote.reference);
-  const wanted = [...new Map(remote.layers.map((layer) => [layer.digest, layer])).values()];
-  const total = wanted.reduce((sum, { size }) => sum + size, 0);
-  const task = session.host.progress.start({ label: `copying ${label}`, total, unit: 'bytes' });
-  try {
-    await layoutAppears(options.folder, async (temporary) => {
-      const blobs = join(temporary, 'blobs', 'sha256');
-      await mkdir(blobs, { recursive: true });
-      await mapConcurrently(wanted, lanes, async (descriptor) => {
-        const file = await downloadBlob({
-          session,
-          endpoints,
-          repository: remote.reference.path,
-          descriptor,
-          directory: blobs,
-          onBytes: (count) => task.advance(count),
-        });
-        await rename(file, join(blobs, digestHex(descriptor.digest)));
-      });
-      const { config, mediaType } = JSON.parse(remote.manifestBytes.toString('utf8')) as {
-        config: Descriptor;
-        mediaType?: string;
-      };
-      await writeFile(join(blobs, digestHex(config.digest)), remote.configBytes);
-      await writeFile(join(blobs, digestHex(remote.manifestDigest)), remote.manifestBytes);
-      const { tag } = remote.reference;
-      const names =
-        tag === undefined
-          ? {}
-          : { [refNameAnnotation]: tag, [containerdNameAnnotation]: writeReference(remote.reference) };
-      const entry = {
-        mediaType: mediaType ?? mediaTypes.ociManifest,
-        digest: remote.manifestDigest,
-        size: remote.manifestBytes.length,
-        platform: options.platform,
-        annotations: names,
-      };
-      const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry] };
-      await writeFile(join(temporary, 'index.json'), JSON.stringify(index));
-      await writeFile(join(temporary, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  await layoutAppears(options.folder, async (temporary) => {
+    const blobs = join(temporary, 'blobs', 'sha256');
+    await mkdir(blobs, { recursive: true });
+    await downloadBlobs(session, {
+      remote,
+      verb: 'copying',
+      blobs: onceEach(remote.layers.map((descriptor) => ({ descriptor }))),
+      directory: blobs,
+      take: ({ descriptor }, file) => rename(file, join(blobs, digestHex(descriptor.digest))),
     });
-  } finally {
-    task.done();
-  }
+    const { config, mediaType } = JSON.parse(remote.manifestBytes.toString('utf8')) as {
+      config: Descriptor;
+      mediaType?: string;
+    };
+    await writeFile(join(blobs, digestHex(config.digest)), remote.configBytes);
+    await writeFile(join(blobs, digestHex(remote.manifestDigest)), remote.manifestBytes);
+    const { tag } = remote.reference;
+    const names =
+      tag === undefined
+        ? {}
+        : { [refNameAnnotation]: tag, [containerdNameAnnotation]: writeReference(remote.reference) };
+    const entry = {
+      mediaType: mediaType ?? mediaTypes.ociManifest,
+      digest: remote.manifestDigest,
+      size: remote.manifestBytes.length,
+      platform: options.platform,
+      annotations: names,
+    };
+    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry] };
+    await writeFile(join(temporary, 'index.json'), JSON.stringify(index));
+    await writeFile(join(temporary, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  });
   return remote;
 }

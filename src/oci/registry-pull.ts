@@ -255,7 +255,8 @@ async function compareWithCache(remote: RemoteImage, cacheDirectory: string) {
     const layer = await cachedLayer(cacheDirectory, diffId);
     if (layer !== undefined) found.set(diffId, layer);
   }
-  return { found, missing: [...wanted].filter(([diffId]) => !found.has(diffId)) };
+  const missing = [...wanted].filter(([diffId]) => !found.has(diffId));
+  return { found, missing: missing.map(([diffId, descriptor]) => ({ diffId, descriptor })) };
 }
 
 interface PullOptions {
@@ -279,31 +280,69 @@ function keptBlob(cacheDirectory: string, digest: Sha256Digest): string {
 export async function fetchImage(session: RegistrySession, options: PullOptions): Promise<RemoteImage> {
   const { cacheDirectory } = options;
   const remote = await fetchRemoteImage(session, options);
-  const label = writeFamiliarReference(remote.reference);
-  const endpoints = await session.pullEndpoints(remote.reference);
   const { missing } = await compareWithCache(remote, cacheDirectory);
-  const wanted = [...new Map(missing.map(([, blob]) => [blob.digest, blob])).values()].filter(
-    ({ digest }) => !existsSync(keptBlob(cacheDirectory, digest)),
-  );
-  const bytes = wanted.reduce((sum, { size }) => sum + size, 0);
   await mkdir(join(cacheDirectory, 'blobs'), { recursive: true });
-  const task = session.host.progress.start({ label: `pulling ${label}`, total: bytes, unit: 'bytes' });
+  await downloadBlobs(session, {
+    remote,
+    verb: 'pulling',
+    blobs: onceEach(missing).filter(
+      ({ descriptor }) => !existsSync(keptBlob(cacheDirectory, descriptor.digest)),
+    ),
+    directory: join(cacheDirectory, 'download'),
+    take: ({ descriptor }, file) => rename(file, keptBlob(cacheDirectory, descriptor.digest)),
+  });
+  return remote;
+}
+
+interface WantedBlob {
+  readonly descriptor: Descriptor;
+}
+
+/** Without those that come a second time. */
+export function onceEach<Wanted extends WantedBlob>(blobs: readonly Wanted[]): Wanted[] {
+  return [...new Map(blobs.map((blob) => [blob.descriptor.digest, blob])).values()];
+}
+
+/** Downloads blobs of an image, some at once, and hands each file to `take`, which moves or removes it. */
+export async function downloadBlobs<Wanted extends WantedBlob>(
+  session: RegistrySession,
+  options: {
+    readonly remote: RemoteImage;
+    /** What is said to go on: `pulling`. */
+    readonly verb: string;
+    readonly blobs: readonly Wanted[];
+    /** Where files are made. */
+    readonly directory: string;
+    /** Where a blob may lie already. */
+    readonly keptAt?: (descriptor: Descriptor) => string;
+    readonly take: (blob: Wanted, file: string) => Promise<void>;
+  },
+): Promise<void> {
+  const { remote, verb, blobs, directory, keptAt, take } = options;
+  const { reference } = remote;
+  const endpoints = await session.pullEndpoints(reference);
+  const task = session.host.progress.start({
+    label: `${verb} ${writeFamiliarReference(reference)}`,
+    total: blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+    unit: 'bytes',
+  });
   try {
-    await mapConcurrently(wanted, lanes, async (descriptor) => {
+    await mapConcurrently(blobs, lanes, async (blob) => {
+      const { descriptor } = blob;
       const file = await downloadBlob({
         session,
         endpoints,
-        repository: remote.reference.path,
+        repository: reference.path,
         descriptor,
-        directory: join(cacheDirectory, 'download'),
+        directory,
+        ...(keptAt === undefined ? {} : { kept: keptAt(descriptor) }),
         onBytes: (count) => task.advance(count),
       });
-      await rename(file, keptBlob(cacheDirectory, descriptor.digest));
+      await take(blob, file);
     });
   } finally {
     task.done();
   }
-  return remote;
 }
 
 /**
@@ -325,22 +364,15 @@ export async function pullImage(
   const remote = await fetchRemoteImage(session, options);
   const label = writeFamiliarReference(remote.reference);
   const diffIds = remote.config.rootfs.diff_ids;
-  const endpoints = await session.pullEndpoints(remote.reference);
   await removeLeftovers(cacheDirectory);
   const { found, missing } = await compareWithCache(remote, cacheDirectory);
-  const total = missing.reduce((sum, [, { size }]) => sum + size, 0);
-  const task = session.host.progress.start({ label: `pulling ${label}`, total, unit: 'bytes' });
-  try {
-    await mapConcurrently(missing, lanes, async ([diffId, descriptor]) => {
-      const file = await downloadBlob({
-        session,
-        endpoints,
-        repository: remote.reference.path,
-        descriptor,
-        directory: join(cacheDirectory, 'download'),
-        kept: keptBlob(cacheDirectory, descriptor.digest),
-        onBytes: (count) => task.advance(count),
-      });
+  await downloadBlobs(session, {
+    remote,
+    verb: 'pulling',
+    blobs: missing,
+    directory: join(cacheDirectory, 'download'),
+    keptAt: ({ digest }) => keptBlob(cacheDirectory, digest),
+    take: async ({ diffId, descriptor }, file) => {
       try {
         if (descriptor.digest === diffId) {
           // It is uncompressed already, and its digest was just checked.
@@ -359,10 +391,8 @@ export async function pullImage(
       } finally {
         await rm(file, { force: true });
       }
-    });
-  } finally {
-    task.done();
-  }
+    },
+  });
   const layers = diffIds.map((diffId) => found.get(diffId)!);
   const { digest: _, ...name } = remote.reference;
   const names = name.tag === undefined ? [] : [name];

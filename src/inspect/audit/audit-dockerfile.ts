@@ -247,6 +247,7 @@ function envFindings(item: ResolvedInstruction): Finding[] {
     const shown = isSecret(name) ? `ENV ${name}` : `ENV ${name}=${written}`;
     // A default shows that another value was meant to be possible; a bare `$PATH` may come from the base image.
     // `${X:+$X:}` puts something before what the base image may have set, and hides nothing.
+    const shellVariable = unset.find((variable) => ofShell.test(variable));
     const hasDefault = unset.some((variable) =>
       new RegExp(`\\$\\{${variable}:?(?:[-?]|\\+(?!\\$\\{?${variable}\\b))`).test(written),
     );
@@ -266,13 +267,12 @@ function envFindings(item: ResolvedInstruction): Finding[] {
           detail: 'Docker leaves variables in single quotes as they are written',
         }),
       );
-    } else if (unset.some((variable) => ofShell.test(variable))) {
-      const variable = unset.find((candidate) => ofShell.test(candidate))!;
+    } else if (shellVariable !== undefined) {
       findings.push(
         finding('env-not-expanded', {
           span: pair.value.span,
           subject: shown,
-          detail: `${variable} is the shell’s, not Docker’s, so ${name} is always \`${isSecret(name) ? '…' : value}\` unless the base image sets it`,
+          detail: `${shellVariable} is the shell’s, not Docker’s, so ${name} is always \`${isSecret(name) ? '…' : value}\` unless the base image sets it`,
         }),
       );
     } else if (/(?:^|[^\\])(?:\$\(|`)/.test(written) && !/^'.*'$/s.test(written)) {

@@ -1,7 +1,7 @@
 // Builds one recipe of a service, and remembers what came of it while nothing in the project changes, so that comparing
 // again only looks.
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { buildProject, type RecipeKind } from '../../compose/build-project.ts';
 import type { ComposeProject } from '../../compose/load.ts';
 import type { Service } from '../../compose/service.ts';
@@ -86,7 +86,6 @@ export async function buildRecipe(
       configDigest: image.configDigest,
       packed,
     };
-    mkdirSync(dirname(file), { recursive: true });
     writeCacheFile(file, JSON.stringify(memo));
     return { command, archive, facts, packed, open: () => Promise.resolve(image) };
   } catch (error) {

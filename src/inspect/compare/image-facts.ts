@@ -1,6 +1,6 @@
 // What comparisons, reports and bills of materials say of an image: its packages with sizes, licences and what they
 // need, and what deserves a second look. Computed once for each configuration digest and kept.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeCacheFile, writeFileAtomically } from '../../foundation/atomic-file.ts';
 import { fromByteString } from '../../foundation/byte-string.ts';
@@ -69,7 +69,6 @@ export async function examineImage(host: Pick<Host, 'env'>, image: Image): Promi
   const known = readFacts(file, image.configDigest);
   if (known !== undefined) return { image, names, facts: known };
   const { facts, paths } = await readImage(host, image);
-  mkdirSync(join(file, '..'), { recursive: true });
   // Without them the facts would be taken for those of an image without files, so these wait for the disk.
   await writeFileAtomically(factsFile(host, image.configDigest, 'paths'), paths.join('\n'));
   writeCacheFile(file, JSON.stringify(facts));

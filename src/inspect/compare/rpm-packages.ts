@@ -36,11 +36,10 @@ export interface RpmPackages {
 
 /** What the database says is installed; nothing where there is none. */
 export function rpmPackages(tree: ImageTree): RpmPackages {
-  const path = folders
-    .flatMap((folder) => names.map((name) => `${folder}/${name}`))
-    .find((one) => tree.bytes(one) !== undefined);
-  if (path === undefined) return { packages: [], unread: undefined };
-  const blobs = readRpmDatabase(tree.bytes(path)!);
+  const database = databaseOf(tree);
+  if (database === undefined) return { packages: [], unread: undefined };
+  const { path, bytes } = database;
+  const blobs = readRpmDatabase(bytes);
   if (blobs === undefined) return { packages: [], unread: path };
   const headers = blobs.flatMap((blob) => {
     const header = readRpmHeader(blob);
@@ -77,6 +76,17 @@ export function rpmPackages(tree: ImageTree): RpmPackages {
     };
   });
   return { packages, unread: undefined };
+}
+
+function databaseOf(tree: ImageTree): { readonly path: string; readonly bytes: Buffer } | undefined {
+  for (const folder of folders) {
+    for (const name of names) {
+      const path = `${folder}/${name}`;
+      const bytes = tree.bytes(path);
+      if (bytes !== undefined) return { path, bytes };
+    }
+  }
+  return undefined;
 }
 
 /** Paths without a slash before them. */

@@ -45,9 +45,7 @@ export function placeSources(needs: ImageNeeds): DraftSource[] {
   const names = new Set<string>();
   const working = needs.workingDirectory?.value;
   return needs.sources.map(({ value: source }): DraftSource => {
-    const wanted = sourceName(source);
-    let name = wanted;
-    for (let number = 2; names.has(name) || reservedNames.has(name); number++) name = `${wanted}-${number}`;
+    const name = freeName(sourceName(source), names);
     names.add(name);
     const isWorkingDirectory = working?.kind === 'source' && sameSource(working.source, source);
     const target = source.target ?? (isWorkingDirectory ? '/app' : `/opt/${name}`);
@@ -55,8 +53,15 @@ export function placeSources(needs: ImageNeeds): DraftSource[] {
   });
 }
 
+/** `wanted`, or with a number where that is taken or means something else. */
+export function freeName(wanted: string, taken: ReadonlySet<string>): string {
+  let name = wanted;
+  for (let number = 2; taken.has(name) || reservedNames.has(name); number++) name = `${wanted}-${number}`;
+  return name;
+}
+
 /** Names that mean something else in a flake or manifest. */
-export const reservedNames: ReadonlySet<string> = new Set([
+const reservedNames: ReadonlySet<string> = new Set([
   'self',
   'nixpkgs',
   'pkgs',

@@ -26,7 +26,7 @@ export function fileGroups(sources: readonly DraftSource[], limit: string): File
     if (root === source.path) continue;
     const key = `${root}\0${base}`;
     const group = groups.get(key) ?? { root, members: [] };
-    group.members.push({ placed, inside: relative(root, source.path), isFolder: isFolder(source.path) });
+    group.members.push({ placed, inside: relative(root, source.path), isFolder: isDirectory(source.path) });
     groups.set(key, group);
   }
   return [...groups.values()].filter(({ members }) => members.length > 1);
@@ -47,7 +47,8 @@ function commonEnding(path: string, target: string, limit: string): { root: stri
   return { root, base };
 }
 
-function isFolder(path: string): boolean {
+/** Whether a folder is there, links followed. */
+export function isDirectory(path: string): boolean {
   return existsSync(path) && statSync(path).isDirectory();
 }
 

@@ -71,6 +71,16 @@ export function lastName(node: Node): string {
   return last !== undefined && 'name' in last ? fromByteString(last.name) : '';
 }
 
+const overriding = /^override(?:Attrs|PythonAttrs|Derivation)?$/;
+
+/** `pkgs.hello` of `pkgs.hello.overrideAttrs f`; undefined for anything that changes no package. */
+export function overridden(node: Node): Node | undefined {
+  if (node.kind !== Kind.call || node.fn.kind !== Kind.select || !overriding.test(lastName(node.fn)))
+    return undefined;
+  const { fn } = node;
+  return fn.path.length === 1 ? fn.of : { ...fn, path: fn.path.slice(0, -1) };
+}
+
 /** `python3` of `pkgs.python3.withPackages`. */
 export function nameBefore(node: Node): string {
   if (node.kind !== Kind.select) return '';

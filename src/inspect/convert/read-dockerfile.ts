@@ -1,6 +1,6 @@
 // Reads what an image needs from a Dockerfile: its last stage, the stages that one is made from, and of those it copies
 // from what can be told. What the model cannot hold becomes a remark.
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { posix, relative, resolve } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
 import type { Span } from '../../foundation/error.ts';
@@ -18,6 +18,7 @@ import {
   type StageBase,
 } from '../../languages/dockerfile/resolve.ts';
 import { expandPattern } from './expand-pattern.ts';
+import { isDirectory } from './file-groups.ts';
 import {
   type ImageNeeds,
   type Requirement,
@@ -582,10 +583,6 @@ function isExecutable(path: string): boolean {
 
 function makeItExecutable(shown: string, context: string, file: string): string {
   return `${shown}: files keep the mode that they have; run \`chmod +x ${relative(context, file)}\` in the build context`;
-}
-
-function isDirectory(path: string): boolean {
-  return existsSync(path) && statSync(path).isDirectory();
 }
 
 function areFolders(a: Source, b: Source): boolean {

@@ -8,7 +8,16 @@ import { type AttrsNode, Kind, type Node } from '../../languages/nix/ast.ts';
 import { NixError } from '../../languages/nix/errors.ts';
 import { parse } from '../../languages/nix/parser.ts';
 import { sourceOfUrl, textFile } from './flake-files.ts';
-import { asList, asSet, attrOf, follow, lastName, nameBefore, type Scope } from './flake-syntax.ts';
+import {
+  asList,
+  asSet,
+  attrOf,
+  follow,
+  lastName,
+  nameBefore,
+  overridden,
+  type Scope,
+} from './flake-syntax.ts';
 import {
   type ImageNeeds,
   type Requirement,
@@ -45,7 +54,6 @@ export function readFlake(flake: FlakeSource): ImageNeeds | undefined {
 /** Arguments of dockerTools that the model holds, or that leave no trace in what other recipes say. */
 const withoutEffect =
   /^(?:name|tag|config|copyToRoot|contents|created|mtime|architecture|maxLayers|compressor|diskSize|buildVMMemorySize|keepContentsDirlinks|includeStorePaths|includeNixDB|uid|gid|meta|passthru)$/;
-const overriding = /^override(?:Attrs|PythonAttrs|Derivation)?$/;
 const imageFunctions = /^(?:buildImage|buildLayeredImage|streamLayeredImage)$/;
 
 /** A source, and a path below it; empty for all of it. */
@@ -274,6 +282,7 @@ class FlakeReader {
       case Kind.call: {
         const name = lastName(value.fn);
         const [argument] = value.args;
+        const changed = overridden(value);
         if (name === 'buildEnv' || name === 'symlinkJoin') {
           const paths = argument?.kind === Kind.attrs ? attrOf(argument, 'paths') : undefined;
           if (paths !== undefined && argument?.kind === Kind.attrs)
@@ -284,14 +293,9 @@ class FlakeReader {
           const place = this.spanAt(value) ?? span;
           this.requirements.push({ value: { from: 'nixpkgs', name: of, version: '' }, span: place });
           this.readChosen(argument.body, python ? 'python' : 'nixpkgs', python ? '' : `${of} `, place);
-        } else if (overriding.test(name) && value.fn.kind === Kind.select) {
-          const { fn } = value;
-          const of = fn.path.length === 1 ? fn.of : { ...fn, path: fn.path.slice(0, -1) };
-          this.readContents(of, scope, span);
-          this.remarks.push({
-            value: `what ${this.excerpt(value)} changes`,
-            span: this.spanAt(value) ?? span,
-          });
+        } else if (changed !== undefined) {
+          this.readContents(changed, scope, span);
+          this.remarkChanges(value, span);
         } else if (name === 'writeShellApplication') {
           const made = textFile(value, (node) => this.text(node, scope), '/');
           const inputs = argument?.kind === Kind.attrs ? attrOf(argument, 'runtimeInputs') : undefined;
@@ -393,6 +397,10 @@ class FlakeReader {
     this.sources.push({ value: { ...source, target }, span });
   }
 
+  private remarkChanges(node: Node, span: Span): void {
+    this.remarks.push({ value: `what ${this.excerpt(node)} changes`, span: this.spanAt(node) ?? span });
+  }
+
   /** The list that the function of `withPackages` gives. */
   private readChosen(body: Node, from: 'python' | 'nixpkgs', prefix: string, span: Span): void {
     const items = asList(body, new Map());
@@ -401,21 +409,9 @@ class FlakeReader {
       return;
     }
     for (const written of items) {
-      const changes =
-        written.kind === Kind.call && overriding.test(lastName(written.fn)) && written.fn.kind === Kind.select
-          ? written.fn
-          : undefined;
-      if (changes !== undefined)
-        this.remarks.push({
-          value: `what ${this.excerpt(written)} changes`,
-          span: this.spanAt(written) ?? span,
-        });
-      const item =
-        changes === undefined
-          ? written
-          : changes.path.length === 1
-            ? changes.of
-            : { ...changes, path: changes.path.slice(0, -1) };
+      const changed = overridden(written);
+      if (changed !== undefined) this.remarkChanges(written, span);
+      const item = changed ?? written;
       const name = item.kind === Kind.variable ? fromByteString(item.name) : lastName(item);
       if (name === '') this.remarks.push({ value: `${this.excerpt(item)} is not carried over`, span });
       else {

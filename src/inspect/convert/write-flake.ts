@@ -1,7 +1,7 @@
 // Writes a flake in the way that people write them by hand: inputs, one image with its configuration, packages.
 import { posix, relative } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
-import { commentLines, type Draft, type DraftSource, mentions, reservedNames } from './draft.ts';
+import { commentLines, type Draft, type DraftSource, freeName, mentions } from './draft.ts';
 import { apartInStore, type FileGroup, fileGroups } from './file-groups.ts';
 import { sameSource } from './image-needs.ts';
 
@@ -138,10 +138,9 @@ interface NamedGroup extends FileGroup {
 }
 
 function namedGroups(linked: readonly DraftSource[], draft: Draft, directory: string): NamedGroup[] {
-  const taken = new Set([...reservedNames, ...draft.sources.map(({ name }) => name)]);
+  const taken = new Set(draft.sources.map(({ name }) => name));
   return fileGroups(linked, directory).map((group) => {
-    let name = 'files';
-    for (let number = 2; taken.has(name); number++) name = `files-${number}`;
+    const name = freeName('files', taken);
     taken.add(name);
     return { ...group, name };
   });

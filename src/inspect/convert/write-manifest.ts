@@ -2,7 +2,7 @@
 // becomes a remark.
 import { posix, relative } from 'node:path';
 import type { Placed } from '../../compose/service.ts';
-import { commentLines, type Draft, type DraftSource, reservedNames } from './draft.ts';
+import { commentLines, type Draft, type DraftSource, freeName } from './draft.ts';
 
 export interface ManifestText {
   readonly manifest: string;
@@ -66,8 +66,6 @@ export function manifestRemarks(
 ): Placed<string>[] {
   const { needs } = draft;
   if (hasOwnOptions(draft)) return [...ownOptionRemarks(draft), ...unknownHashes(draft, options)];
-  const say = (place: Placed<unknown> | undefined, value: string) =>
-    place === undefined ? [] : [{ value, span: place.span }];
   const { links, skipped } = options.workingEntries;
   const folder = draft.workingDirectory ?? '/';
   return [
@@ -153,10 +151,13 @@ function ownOptionRemarks(draft: Draft): Placed<string>[] {
   ];
 }
 
+/** A remark on what the recipe says at a place; none where it says nothing. */
+function say(place: Placed<unknown> | undefined, value: string): Placed<string>[] {
+  return place === undefined ? [] : [{ value, span: place.span }];
+}
+
 /** What no pack command has a word for. */
 function unsaid({ needs }: Draft): Placed<string>[] {
-  const say = (place: Placed<unknown> | undefined, value: string) =>
-    place === undefined ? [] : [{ value, span: place.span }];
   return [
     ...say(needs.healthcheck, 'guix pack sets no health check; give the service `healthcheck:`'),
     ...say(needs.stopSignal, 'guix pack sets no stop signal; give the service `stop_signal:`'),
@@ -184,9 +185,7 @@ export function writeManifest(draft: Draft, options: ManifestOptions): ManifestT
   for (const source of alone) lines.push(...packageLines(source, options));
   const packages = alone.map(({ name }) => name);
   if (together.length > 0) {
-    const taken = new Set([...reservedNames, ...placed.map(({ name }) => name)]);
-    let name = 'files';
-    for (let number = 2; taken.has(name); number++) name = `files-${number}`;
+    const name = freeName('files', new Set(placed.map((source) => source.name)));
     packages.push(name);
     lines.push(...togetherLines(name, together, options));
   }

@@ -1,7 +1,7 @@
 // The machine: runs code over a heap of frames, and holds the dynamic state (winders, fluids, handlers).
 // Control operators follow Guile's manual: delimited continuations, dynamic-wind, exceptions with handlers that run
 // in the context of the raise. One machine evaluates one thing at a time.
-import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError } from '../../foundation/error.ts';
 import {
   exceptionArgs,
   exceptionFromThrow,
@@ -294,7 +294,7 @@ export class Machine {
       return () => this.raise(payload, { continuable: false });
     }
     throw isTrimaranError(error) && error.span === undefined && R.place !== undefined
-      ? withSpan(error, R.place)
+      ? error.with({ span: R.place })
       : error;
   }
 
@@ -630,12 +630,6 @@ export class Machine {
       () => entry.receive(exception),
     );
   }
-}
-
-/** An error of the host's, with the place in the program that led to it. */
-function withSpan(error: TrimaranError, span: Place): TrimaranError {
-  const { code, message, related, hint, report, exitCode, cause } = error;
-  return new TrimaranError({ code, message, span, related, hint, report, exitCode, cause });
 }
 
 function stackOverflow(): SchemeError {

@@ -102,7 +102,7 @@ describe('a memo', () => {
   it('is kept until its archive goes', async () => {
     const archive = join(root, 'image.tar');
     writeFileSync(archive, '');
-    await writeMemo(root, 'key', { archive, configDigest: digest });
+    writeMemo(root, 'key', { archive, configDigest: digest });
     expect(readMemo(root, 'key')).toEqual({ archive, configDigest: digest });
     expect(readMemo(root, 'other')).toBeUndefined();
     rmSync(archive);

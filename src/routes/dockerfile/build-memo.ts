@@ -86,6 +86,6 @@ export function readMemo(cacheDirectory: string, key: string): BuildMemo | undef
 }
 
 /** Remembers a build. */
-export async function writeMemo(cacheDirectory: string, key: string, memo: BuildMemo): Promise<void> {
+export function writeMemo(cacheDirectory: string, key: string, memo: BuildMemo): void {
   writeCacheFile(memoFile(cacheDirectory, key), JSON.stringify(memo));
 }

@@ -225,7 +225,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
       proxy.use.passed.length === 0 &&
       [...proxy.use.releases.keys()].every((suite) => lock.debian.has(suite));
     if (memo !== undefined && isFixed)
-      await writeMemo(cacheDirectory, memo, { archive: target, configDigest: normalised.configDigest });
+      writeMemo(cacheDirectory, memo, { archive: target, configDigest: normalised.configDigest });
     return { image: image!, archive: target, builder, use: proxy.use };
   } finally {
     task.done();

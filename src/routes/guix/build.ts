@@ -1,6 +1,6 @@
 // `guix pack` and `guix build`: derivations, and what they make.
 import type { StorePath } from '../../formats/store-path.ts';
-import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { builderLabel } from './builder-request.ts';
 import type { GuixSettings } from './evaluate.ts';
@@ -88,9 +88,7 @@ function withPlace(error: unknown, places: GuixAnswer['places']): unknown {
   if (error.span !== undefined && error.span.file !== builderLabel) return error;
   const path = /\/[^\s'"`]+\.drv\b/.exec(error.message)?.[0];
   const span = path === undefined ? undefined : places.get(path as StorePath);
-  if (span === undefined) return error;
-  const { code, message, related, hint, report, exitCode, cause } = error;
-  return new TrimaranError({ code, message, span, related, hint, report, exitCode, cause });
+  return span === undefined ? error : error.with({ span });
 }
 
 /** Makes a derivation's outputs exist, unless it is a dry run, and says where. Rejects as `GuixSession.realise`. */

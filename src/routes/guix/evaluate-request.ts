@@ -7,6 +7,7 @@ import type { StorePath } from '../../formats/store-path.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
 import { withoutCredentials } from '../../foundation/credentials.ts';
 import { isTrimaranError, type Span, TrimaranError } from '../../foundation/error.ts';
+import { monotonicMilliseconds } from '../../foundation/monotonic-clock.ts';
 import { nearestNames } from '../../foundation/nearest.ts';
 import { createInterpreter, type Interpreter } from '../../languages/scheme/interpreter.ts';
 import {
@@ -85,7 +86,7 @@ class Evaluation {
   #debian: DebianChannel | undefined;
   /** Milliseconds spent waiting for the main thread. */
   #waited = 0;
-  readonly #started = milliseconds();
+  readonly #started = monotonicMilliseconds();
 
   constructor(request: GuixRequest, world: EvaluationWorld) {
     this.#request = request;
@@ -101,9 +102,9 @@ class Evaluation {
         loadPath: request.loadPath,
         now: () => {
           this.#isMemorable = false;
-          return request.now + milliseconds() - this.#started;
+          return request.now + monotonicMilliseconds() - this.#started;
         },
-        elapsed: () => milliseconds() - this.#waited,
+        elapsed: () => monotonicMilliseconds() - this.#waited,
         sawVariable: (name) => {
           if (name === undefined) this.#isMemorable = false;
           else this.#variables.set(name, request.env[name] ?? null);
@@ -184,19 +185,19 @@ class Evaluation {
       return work();
     } catch (error) {
       if (!isTrimaranError(error)) throw error;
-      const span = error.span ?? spanOf(this.#place.current);
-      const hint = moduleHint(error) ?? error.hint;
-      const { code, message, related, report, exitCode, cause } = error;
-      throw new TrimaranError({ code, message, span, related, hint, report, exitCode, cause });
+      throw error.with({
+        span: error.span ?? spanOf(this.#place.current),
+        hint: moduleHint(error) ?? error.hint,
+      });
     }
   }
 
   #call(method: string, argument: unknown): unknown {
-    const before = milliseconds();
+    const before = monotonicMilliseconds();
     try {
       return this.#world.call(method, argument);
     } finally {
-      this.#waited += milliseconds() - before;
+      this.#waited += monotonicMilliseconds() - before;
     }
   }
 
@@ -497,9 +498,4 @@ function textOrNothing(file: string): string {
 
 function described(made: MadeDerivation): { drvPath: MadeDerivation['drvPath']; outputs: readonly string[] } {
   return { drvPath: made.drvPath, outputs: [...made.outputs.keys()] };
-}
-
-/** Of a clock that runs on evenly. The one of `performance` is a library that takes a while to load. */
-function milliseconds(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
 }

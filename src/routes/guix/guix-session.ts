@@ -14,6 +14,7 @@ import {
   prepareContents,
   prepareRelease,
   type ReleaseRequest,
+  type ReleaseSource,
 } from '../../sets/debian/prepared-release.ts';
 import { realisePackagesOf } from '../../sets/debian/unpacked-packages.ts';
 import { debianArchitecture, nixSystem } from '../../sets/debian-systems.ts';
@@ -123,8 +124,11 @@ export class GuixSession {
   }
 
   #prepareRelease(request: ReleaseRequest, system: string): Promise<PreparedRelease> {
-    const source = { host: this.host, cacheDirectory: this.store.root, lock: this.#options.lock };
-    return prepareRelease(source, request, debianArchitecture(system));
+    return prepareRelease(this.#source(), request, debianArchitecture(system));
+  }
+
+  #source(): ReleaseSource {
+    return { host: this.host, cacheDirectory: this.store.root, lock: this.#options.lock };
   }
 
   /** Evaluates in `thread`, and closes it. Rejects with what evaluation throws. */
@@ -156,7 +160,6 @@ export class GuixSession {
 
   #handlers(): CallHandlers {
     const { host } = this;
-    const source = { host, cacheDirectory: this.store.root, lock: this.#options.lock };
     return {
       debianRelease: async ({ system, ...request }: ReleaseRequest & { readonly system: string }) => {
         const ready = this.#lockedRelease;
@@ -167,7 +170,7 @@ export class GuixSession {
         return isReady ? ready.prepared : this.#prepareRelease(request, system);
       },
       debianContents: ({ system, ...request }: ReleaseRequest & { readonly system: string }) =>
-        prepareContents(source, request, debianArchitecture(system)),
+        prepareContents(this.#source(), request, debianArchitecture(system)),
       gitFiles: async (directory: string) => {
         const listed = await host.run({ command: 'git', args: ['-C', directory, 'ls-files', '-z'] });
         if (listed.exitCode !== 0) return undefined;

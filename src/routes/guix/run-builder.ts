@@ -1,6 +1,7 @@
 // Runs one builder written in Scheme, with (guix build utils) and the files that it may see.
 
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { monotonicMilliseconds } from '../../foundation/monotonic-clock.ts';
 import { exceptionArgs, SchemeError, throwError } from '../../languages/scheme/errors.ts';
 import { createInterpreter, procedure } from '../../languages/scheme/interpreter.ts';
 import { list, listToArray, str, UNSPECIFIED, type Value } from '../../languages/scheme/values.ts';
@@ -36,7 +37,7 @@ export function runBuilder(request: BuilderRequest, log: (line: string) => void)
       cwd: buildFolder,
       // As files are dated: a builder gives the same whenever it runs.
       now: () => 1000,
-      elapsed: () => performance.now(),
+      elapsed: monotonicMilliseconds,
       loadPath: [],
       stdout: write,
       stderr: write,

@@ -197,16 +197,12 @@ function placed(
     readonly near: string | undefined;
   },
 ): TrimaranError {
-  const { code, message, related, hint, exitCode, cause } = error;
-  return new TrimaranError({
-    code,
-    message,
+  const { related, hint, cause } = error;
+  return error.with({
     hint: hint ?? near,
-    exitCode,
     span: (isTrimaranError(cause) ? cause.span : undefined) ?? error.span ?? start,
     related: definition === undefined ? related : [...related, definition],
     report,
-    cause,
   });
 }
 
