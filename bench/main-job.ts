@@ -100,8 +100,7 @@ function row(what: string, figures: { ours: number; theirs: number; ratio: numbe
 const example = join(work, 'areas');
 copyExample(example);
 const env = { XDG_CACHE_HOME: cache };
-const trimaran = (...args: string[]) =>
-  measure(process.execPath, [join(project, 'bin/trimaran'), ...args], { cwd: example, env });
+const trimaran = (...args: string[]) => measure(join(project, 'bin/trimaran'), args, { cwd: example, env });
 
 /** A repository of the fetched .debs, for apt. */
 function makeRepository(): string {

@@ -81,8 +81,7 @@ interface Contender {
 }
 
 const expression = `(import ${join(work, 'image.nix')} { nixpkgs = ${nixpkgs}; }).drvPath`;
-const evaluate = () =>
-  measure(process.execPath, [trimaran, 'nix', 'eval', '--impure', '--raw', '--expr', expression]);
+const evaluate = () => measure(trimaran, ['nix', 'eval', '--impure', '--raw', '--expr', expression]);
 const forget = (folder: string) => rmSync(join(cache, 'trimaran', folder), { recursive: true, force: true });
 const contenders: readonly Contender[] = [
   {
@@ -148,7 +147,7 @@ function again(): void {
 }
 `,
   );
-  const run = () => measure(process.execPath, [trimaran, 'nix', 'eval', '--raw', '.#image.drvPath'], flake);
+  const run = () => measure(trimaran, ['nix', 'eval', '--raw', '.#image.drvPath'], flake);
   // The first writes the lock, the second finds it written.
   const first = run();
   run();

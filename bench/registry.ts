@@ -18,6 +18,7 @@ import { startRegistryProcess } from '../src/oci/registry-process.ts';
 import { pullImage } from '../src/oci/registry-pull.ts';
 import { pushImage } from '../src/oci/registry-push.ts';
 import { RegistrySession } from '../src/oci/registry-session.ts';
+import { project } from './parts/example.ts';
 
 const trials = Number(process.argv[2] ?? 5);
 const imageSize = 90e6;
@@ -127,7 +128,7 @@ try {
       );
       // The command itself, its start included: blobs into the cache, to be unpacked when somebody wants their files.
       await timed('trimaran pull ours', () =>
-        execFileSync(process.execPath, ['bin/trimaran', 'pull', `${ours.address}/bench:1`], {
+        execFileSync(join(project, 'bin/trimaran'), ['pull', `${ours.address}/bench:1`], {
           env: { ...process.env, DOCKER_CONFIG: directory, XDG_CACHE_HOME: join(folder, 'pulled') },
           stdio: 'ignore',
         }),

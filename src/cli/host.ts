@@ -3,14 +3,22 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { Host, ProcessOptions, ProcessResult, Progress } from '../index.ts';
+import { type Host, type ProcessOptions, type ProcessResult, type Progress, readOverHttp } from '../index.ts';
+import { trustExtraCertificates } from './extra-certificates.ts';
 
 /** The host that commands run on; `progress` is where they report. */
 export function realHost(progress: Progress): Host {
   return {
     env: process.env,
     cwd: process.cwd(),
-    fetch: globalThis.fetch,
+    fetch: (...request) => {
+      trustExtraCertificates(progress.note);
+      return globalThis.fetch(...request);
+    },
+    read: (...request) => {
+      trustExtraCertificates(progress.note);
+      return readOverHttp(...request);
+    },
     now: Date.now,
     run: runProcess,
     which: (command) => findOnPath(command, process.env.PATH ?? ''),

@@ -1,11 +1,11 @@
 // What can go wrong between us and a registry, each with a code of its own and the next thing to do.
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
-import type { RegistryAnswer } from './registry-transport.ts';
+import type { HttpAnswer } from '../foundation/http-read.ts';
 
 const longestMessage = 300;
 
 /** What the registry itself says, in the specification's JSON or in plain text; cut, and on one line. */
-async function messageOf(response: RegistryAnswer): Promise<string> {
+async function messageOf(response: HttpAnswer): Promise<string> {
   let text = '';
   try {
     const decoder = new TextDecoder();
@@ -32,7 +32,7 @@ async function messageOf(response: RegistryAnswer): Promise<string> {
  * `oci/registry-unauthorized`, `-forbidden`, `-not-found`, `-too-many-requests`, `-unavailable`, `-error`.
  */
 export async function registryRefusal(
-  response: RegistryAnswer,
+  response: HttpAnswer,
   {
     label,
     domain,

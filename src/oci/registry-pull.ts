@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { mapConcurrently } from '../foundation/concurrency.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
+import type { HttpAnswer } from '../foundation/http-read.ts';
 import {
   type Descriptor,
   digestHex,
@@ -29,7 +30,6 @@ import {
 import { type Reference, withDefaultTag, writeFamiliarReference } from './reference.ts';
 import { downloadBlob } from './registry-blob.ts';
 import type { RegistryEndpoint, RegistryRequest, RegistrySession } from './registry-session.ts';
-import type { RegistryAnswer } from './registry-transport.ts';
 
 const accepted = [
   mediaTypes.ociIndex,
@@ -78,7 +78,7 @@ async function readDocument(
   session: RegistrySession,
   request: RegistryRequest,
   limit: number,
-): Promise<{ readonly bytes: Buffer; readonly headers: RegistryAnswer['headers'] }> {
+): Promise<{ readonly bytes: Buffer; readonly headers: HttpAnswer['headers'] }> {
   for (let attempt = 1; ; attempt++) {
     const response = await session.request(request);
     const chunks: Uint8Array[] = [];

@@ -2,6 +2,7 @@
 import { mapConcurrently } from '../foundation/concurrency.ts';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Content } from '../foundation/file-tree.ts';
+import type { HttpAnswer } from '../foundation/http-read.ts';
 import { type LayerBlob, writeManifest } from './archive-write.ts';
 import { readContents } from './content-stream.ts';
 import { type Descriptor, mediaTypes, type Sha256Digest } from './descriptor.ts';
@@ -9,7 +10,6 @@ import type { Image } from './image.ts';
 import { compressLayer } from './layer-compression.ts';
 import { type Reference, withDefaultTag, writeFamiliarReference } from './reference.ts';
 import type { RegistryEndpoint, RegistrySession } from './registry-session.ts';
-import type { RegistryAnswer } from './registry-transport.ts';
 
 export interface PushOptions {
   readonly image: Image;
@@ -128,7 +128,7 @@ export async function pushImage(session: RegistrySession, options: PushOptions):
   }
 }
 
-async function drained(response: RegistryAnswer): Promise<RegistryAnswer> {
+async function drained(response: HttpAnswer): Promise<HttpAnswer> {
   await response.body?.cancel();
   return response;
 }
@@ -159,7 +159,7 @@ async function pushBlob(
   return 'sent';
 }
 
-function uploadLocation({ endpoint, repository }: Target, response: RegistryAnswer, label: string): string {
+function uploadLocation({ endpoint, repository }: Target, response: HttpAnswer, label: string): string {
   const location = response.headers.get('location');
   const base = response.url || `${endpoint.base}/v2/${repository}/blobs/uploads/`;
   if (location !== null && URL.canParse(location, base)) return new URL(location, base).href;

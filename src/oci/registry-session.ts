@@ -2,13 +2,13 @@
 // and https://distribution.github.io/distribution/spec/auth/token/. What is said in it: registry-pull.ts, -push.ts.
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
+import type { HttpAnswer, HttpReadRequest } from '../foundation/http-read.ts';
 import type { Reference } from './reference.ts';
 import { type Credentials, findCredentials } from './registry-credentials.ts';
 import { expiredToken, registryRefusal, unreachable } from './registry-errors.ts';
-import { type ReadRequest, type RegistryAnswer, readOverHttp } from './registry-transport.ts';
 
 export interface RegistryOptions {
-  readonly host: Pick<Host, 'fetch' | 'env' | 'run' | 'progress'>;
+  readonly host: Pick<Host, 'fetch' | 'read' | 'env' | 'run' | 'progress'>;
   /** By domain (`docker.io`): addresses such as `https://mirror.example/hub` to ask before it when pulling. */
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
   /** Domains that may be spoken to without TLS. Loopback always may. */
@@ -159,7 +159,7 @@ export class RegistrySession {
    * Resolves with a 2xx or allowed answer. Throws the errors of registry-errors.ts, `oci/registry-insecure`, and what
    * finding credentials throws.
    */
-  async request(request: RegistryRequest): Promise<RegistryAnswer> {
+  async request(request: RegistryRequest): Promise<HttpAnswer> {
     const { endpoint, label } = request;
     const url = new URL(request.url, `${endpoint.base}/v2/${request.repository}/`);
     this.#checkSecure(url, endpoint.domain);
@@ -171,12 +171,14 @@ export class RegistrySession {
       const own = url.origin === new URL(endpoint.base).origin;
       const authorization = own ? this.#tokenFor(request) : undefined;
       sentToken = authorization;
-      let response: RegistryAnswer;
+      let response: HttpAnswer;
       try {
         response = await this.#send(url, request, authorization);
       } catch (error) {
-        if (request.signal?.aborted === true || attempt >= attempts)
-          throw unreachable(endpoint.domain, error);
+        const failure = unreachable(endpoint.domain, error);
+        // Nobody gets another certificate meanwhile.
+        const isLasting = failure.code === 'oci/registry-tls';
+        if (request.signal?.aborted === true || attempt >= attempts || isLasting) throw failure;
         await this.#wait(attempt, null);
         continue;
       }
@@ -209,11 +211,7 @@ export class RegistrySession {
     }
   }
 
-  async #send(
-    url: URL,
-    request: RegistryRequest,
-    authorization: string | undefined,
-  ): Promise<RegistryAnswer> {
+  async #send(url: URL, request: RegistryRequest, authorization: string | undefined): Promise<HttpAnswer> {
     const { method = 'GET', signal } = request;
     const headers = {
       'user-agent': 'trimaran',
@@ -234,10 +232,10 @@ export class RegistrySession {
   }
 
   /** Downloads are redirected to content networks, so redirects are followed. */
-  #read(url: URL, { method, headers, signal }: ReadRequest): Promise<RegistryAnswer> {
-    if (this.host.fetch === globalThis.fetch) return readOverHttp(url, { method, headers, signal });
+  #read(url: URL, { method, headers, signal }: HttpReadRequest): Promise<HttpAnswer> {
     const given = signal === undefined ? {} : { signal };
-    return this.host.fetch(url, { method, headers: { ...headers }, ...given });
+    const { read = this.host.fetch } = this.host;
+    return read(url, { method, headers: { ...headers }, ...given });
   }
 
   async #wait(attempt: number, retryAfter: string | null): Promise<void> {

@@ -122,6 +122,7 @@ function impatient(host: Host, total: number): Host {
   const end = AbortSignal.timeout(total);
   return {
     ...host,
+    read: undefined,
     fetch: async (input, init) => {
       const silence = new AbortController();
       const timer = setTimeout(

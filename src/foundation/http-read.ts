@@ -4,7 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 
 /** What the client looks at in an answer; a `Response` is one. */
-export interface RegistryAnswer {
+export interface HttpAnswer {
   readonly status: number;
   readonly ok: boolean;
   /** After redirects. */
@@ -18,7 +18,7 @@ interface AnswerBody extends AsyncIterable<Uint8Array> {
   cancel(): Promise<void>;
 }
 
-export interface ReadRequest {
+export interface HttpReadRequest {
   readonly method: 'GET' | 'HEAD';
   readonly headers: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
@@ -30,7 +30,7 @@ const connectTimeout = 10_000;
 const silenceTimeout = 300_000;
 
 /** Sends a request and follows redirects. Rejects with the system's error when there is no answer. */
-export async function readOverHttp(url: URL, request: ReadRequest): Promise<RegistryAnswer> {
+export async function readOverHttp(url: URL, request: HttpReadRequest): Promise<HttpAnswer> {
   let at = url;
   let headers = request.headers;
   for (let hops = 0; ; hops++) {
@@ -50,10 +50,10 @@ export async function readOverHttp(url: URL, request: ReadRequest): Promise<Regi
   }
 }
 
-function open(url: URL, { method, headers, signal }: ReadRequest): Promise<IncomingMessage> {
+function open(url: URL, { method, headers, signal }: HttpReadRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-      reject(new Error(`${url.protocol} is not spoken to registries`));
+      reject(new Error(`${url.protocol} is not spoken here`));
       return;
     }
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -74,7 +74,7 @@ function open(url: URL, { method, headers, signal }: ReadRequest): Promise<Incom
 function answer(
   message: IncomingMessage,
   { status, url, redirected }: { readonly status: number; readonly url: URL; readonly redirected: boolean },
-): RegistryAnswer {
+): HttpAnswer {
   const cancel = async () => {
     // What is left of a small answer is sooner read than a new connection made.
     if (Number(message.headers['content-length'] ?? Number.POSITIVE_INFINITY) < 65_536) message.resume();
