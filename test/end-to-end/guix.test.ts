@@ -182,6 +182,55 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
     expect(built.stderr).toContain(message);
   });
 
+  it('changes sources by patches, snippets and phases', async () => {
+    const file = (name: string, text: string) => writeFileSync(join(workspace.example, name), text);
+    file('words', 'one\ntwo\nthree\n');
+    file('two.patch', '--- a/words\n+++ b/words\n@@ -1,3 +1,3 @@\n one\n-two\n+zwei\n three\n');
+    const hash = (await workspace.trimaran(['guix', 'hash', 'words'])).stdout.trim();
+    const recipe = (clauses: string, phases: string) => `
+      (use-modules (guix packages) (guix gexp) (guix download) (guix build-system copy))
+      (package (name "words") (version "1") (build-system copy-build-system)
+        (source (origin (method url-fetch) (uri "file://${join(workspace.example, 'words')}")
+                        (sha256 (base32 "${hash}")) ${clauses}))
+        (arguments (list #:install-plan #~'(("words" "share/")) #:phases #~(modify-phases %standard-phases ${phases})))
+        (synopsis #f) (description #f) (home-page #f) (license #f))`;
+    const build = (clauses: string, phases: string) => {
+      file('changed.scm', recipe(clauses, phases));
+      return workspace.trimaran(['guix', 'build', '-f', 'changed.scm']);
+    };
+    const built = await build(
+      `(patches (list (local-file "two.patch")))
+       (modules '((guix build utils)))
+       (snippet '(substitute* "words" (("three") "drei")))`,
+      `(add-after 'unpack 'first (lambda* (#:key inputs #:allow-other-keys)
+         (substitute* "words" (("one") (if (assoc-ref inputs "source") "eins" "none")))))
+       (delete 'strip)
+       (add-after 'install 'wrap (lambda* (#:key outputs #:allow-other-keys)
+         (wrap-program (search-input-file outputs "share/words") '("LANG" = ("C")))))`,
+    );
+    expect(built.exitCode, built.stderr).toBe(0);
+    const share = join(built.stdout.trim(), 'share');
+    expect(readFileSync(join(share, '.words-real'), 'utf8')).toBe('eins\nzwei\ndrei\n');
+    expect(readFileSync(join(share, 'words'), 'utf8')).toMatch(
+      /^#!\/bin\/sh\nexport LANG="C"\nexec "\/gnu\/store\/[^"]*\/share\/.words-real" "\$@"\n$/,
+    );
+    for (const [clauses, phases, message] of [
+      ['(patches (list (plain-file "x.patch" "none")))', '', 'x.patch: there is no patch in it'],
+      [
+        '(patches (list (local-file "two.patch"))) (patch-flags (list "-p0"))',
+        '',
+        'the source has no file a/words',
+      ],
+      ['(snippet \'(delete-file "nothing"))', '', 'No such file or directory'],
+      ['', "(add-after 'compile 'x (const #t))", 'there is no such phase: compile'],
+      ['', '(add-after \'unpack \'x (lambda _ (invoke "make")))', 'start no programs: "make"'],
+    ] as const) {
+      const refused = await build(clauses, phases);
+      expect(refused.exitCode, message).toBe(3);
+      expect(refused.stderr).toContain(message);
+    }
+  }, 60_000);
+
   it('refuses an entry point that the profile has not, with the nearest', async () => {
     const pack = (program: string) =>
       workspace.trimaran(['guix', 'pack', 'python', '-f', 'docker', `--entry-point=${program}`]);

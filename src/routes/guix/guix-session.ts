@@ -28,6 +28,7 @@ import { buildDownload } from './download-builder.ts';
 import type { GuixAction, GuixAnswer, GuixRequest } from './evaluation-request.ts';
 import { buildGitCheckout } from './git-builder.ts';
 import { buildPack } from './pack-builder.ts';
+import { buildPatched } from './patch-builder.ts';
 import { buildProfile } from './profile-builder.ts';
 import { buildWithScheme } from './scheme-builder.ts';
 
@@ -88,6 +89,7 @@ export class GuixSession {
     const builders = new Map<string, Builder>([
       ...this.#setBuilders.builders,
       ['guix-copy', buildCopy],
+      ['guix-patch', buildPatched],
       ['guix-profile', buildProfile],
       ['guix-pack', (context: BuildContext) => buildPack(context, this.#draft)],
       ['guix-scheme', buildWithScheme],

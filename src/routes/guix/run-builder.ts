@@ -9,6 +9,7 @@ import { LocalStore } from '../../store/local-store.ts';
 import { BuilderFiles, buildFolder } from './builder-files.ts';
 import { type BuilderRequest, builderLabel } from './builder-request.ts';
 import buildUtils from './modules/build-utils.scm';
+import copyBuildSystem from './modules/copy-build-system.scm';
 
 /** Evaluates the builder; its outputs are then where the request says. Throws `scheme/…`. */
 export function runBuilder(request: BuilderRequest, log: (line: string) => void): void {
@@ -73,6 +74,7 @@ export function runBuilder(request: BuilderRequest, log: (line: string) => void)
     },
   });
   interpreter.addModuleSource(['guix', 'build', 'utils'], buildUtils);
+  interpreter.addModuleSource(['guix', 'build', 'copy-build-system'], copyBuildSystem);
   try {
     interpreter.evaluateText('(use-modules (guix build utils))', { file: 'trimaran', places: false });
     interpreter.evaluateText(request.expression, { file: builderLabel, timeout: request.timeLimit });

@@ -4,6 +4,7 @@
   #:use-module (ice-9 regex)
   #:use-module (ice-9 rdelim)
   #:use-module (ice-9 ftw)
+  #:use-module (ice-9 match)
   #:use-module (trimaran build)
   #:export (mkdir-p install-file copy-recursively delete-file-recursively find-files file-is-directory?
             directory-exists? executable-file? symbolic-link? make-file-writable with-directory-excursion
@@ -125,11 +126,16 @@
       (error "search-input-file: no input has it:" name)))
 (define search-input-directory search-input-file)
 
+(define (check-phase reference alist)
+  (unless (assoc reference alist) (error "there is no such phase:" reference)))
 (define (alist-cons-before reference key value alist)
+  (check-phase reference alist)
   (append-map (lambda (pair) (if (equal? (car pair) reference) (list (cons key value) pair) (list pair))) alist))
 (define (alist-cons-after reference key value alist)
+  (check-phase reference alist)
   (append-map (lambda (pair) (if (equal? (car pair) reference) (list pair (cons key value)) (list pair))) alist))
 (define (alist-replace key value alist)
+  (check-phase key alist)
   (map (lambda (pair) (if (equal? (car pair) key) (cons key value) pair)) alist))
 
 (define-syntax modify-phases
@@ -156,6 +162,32 @@
 
 (define (invoke program . arguments)
   (error "builders run inside Trimaran and start no programs:" program arguments))
-(define (wrap-program . arguments)
-  (error "wrap-program is not supported" arguments))
+;; A wrapper is a script for the shell of the image, where Guix takes a shell from the store.
+(define* (wrap-program program #:key (sh "/bin/sh") #:allow-other-keys #:rest rest)
+  (define variables
+    (let loop ((rest rest))
+      (match rest
+        (((? keyword?) _ . rest) (loop rest))
+        (_ rest))))
+  (define (exported variable)
+    (match variable
+      ((name (? string? separator) '= values)
+       (format #f "export ~a=\"~a\"~%" name (string-join values separator)))
+      ((name (? string? separator) 'prefix values)
+       (format #f "export ~a=\"~a${~a:+~a}$~a\"~%" name (string-join values separator) name separator name))
+      ((name (? string? separator) 'suffix values)
+       (format #f "export ~a=\"$~a${~a:+~a}~a\"~%" name name name separator (string-join values separator)))
+      ((name how values) (exported (list name ":" how values)))))
+  (let* ((real (string-append (dirname program) "/." (basename program) "-real"))
+         (exports (string-concatenate (map exported variables)))
+         (absolute (if (absolute-file-name? real) real (string-append (getcwd) "/" real))))
+    (if (file-exists? real)
+        (let* ((text (read-all program))
+               (last (string-rindex text #\newline 0 (- (string-length text) 1))))
+          (%write-file program
+                       (string-append (substring text 0 (+ last 1)) exports (substring text (+ last 1)))))
+        (begin
+          (rename-file program real)
+          (%write-file program (format #f "#!~a~%~aexec \"~a\" \"$@\"~%" sh exports absolute))))
+    (chmod program #o755)))
 (define (patch-shebang . arguments) #f)

@@ -41,21 +41,49 @@
                 tests? parallel-build? parallel-tests? validate-runpath? patch-shebangs? strip-binaries?
                 strip-flags strip-directories search-paths out-of-source? system guile imported-modules modules
                 substitutable? target license-file-regexp)
-  (when phases
-    (%fail "unsupported-argument" (string-append "`" name "': copy-build-system's #:phases are not supported")
-           "use the trivial build system, whose #:builder may do anything"))
+  (define arguments
+    `(,@(if license-file-regexp `(#:license-file-regexp ,license-file-regexp) '())))
   (unless source
     (%fail "no-source" (string-append "package `" name "' has no source to copy from")
            "give it a source, such as (local-file \"server\" #:recursive? #t)"))
   (let* ((collected '())
          (add! (lambda (input) (set! collected (cons input collected))))
-         (plan (map plan-entry (plan-list install-plan add!)))
-         (source (lower-object source)))
-    (%derivation name "builtin:guix-copy" '()
-                 `(("source" . ,(lowered-path source))
-                   ("licenseFolder" . ,(string-append "share/doc/" name))
-                   ("installPlan" . ,(list->vector plan)))
-                 (cons source collected) outputs #f)))
+         (source (lower-object source))
+         (plan (plan-list install-plan add!))
+         (entries (map plan-entry plan)))
+    (if (or phases license-file-regexp)
+        (lower/phases name source plan (or phases '%standard-phases)
+                      #:inputs inputs #:outputs outputs #:modules (or modules '()) #:collected collected
+                      #:arguments arguments)
+        (%derivation name "builtin:guix-copy" '()
+                     `(("source" . ,(lowered-path source))
+                       ("licenseFolder" . ,(string-append "share/doc/" name))
+                       ("installPlan" . ,(list->vector entries)))
+                     (cons source collected) outputs #f))))
+
+;; Phases are procedures of the package: they run as a builder, on the source unpacked.
+(define* (lower/phases name source plan phases #:key inputs outputs modules collected arguments)
+  (let* ((add! (lambda (input) (set! collected (cons input collected))))
+         (unpacked (derivation-lowered
+                    (%derivation (string-append name "-source") "builtin:guix-patch" '()
+                                 `(("source" . ,(lowered-path source)) ("patches" . #()) ("strip" . 1))
+                                 (list source) '("out") #f)))
+         (inputs (begin
+                   (add! unpacked)
+                   `(("source" . ,(lowered-path unpacked)) ,@(input-alist inputs add!))))
+         (phases (gexp->sexp phases add!)))
+    (%derivation name "builtin:guix-scheme"
+                 `(("builder"
+                    . ,(object->string
+                        (with-variables
+                         `(begin
+                            (use-modules (guix build copy-build-system) ,@modules)
+                            (copy-build #:source ,(lowered-path unpacked) #:name ,name
+                                        #:inputs %build-inputs #:native-inputs #f #:outputs %outputs
+                                        #:system ,(%system) #:install-plan ',plan ,@arguments
+                                        #:phases ,phases))
+                         inputs outputs))))
+                 #f collected outputs #f)))
 
 (define copy-build-system
   (build-system

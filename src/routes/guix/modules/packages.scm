@@ -6,6 +6,7 @@
   #:use-module (guix base32)
   #:use-module (srfi srfi-1)
   #:use-module (ice-9 match)
+  #:use-module (ice-9 regex)
   #:use-module (trimaran guix)
   #:re-export (build-system build-system?)
   #:export (package package? this-package package-name package-version package-source package-build-system
@@ -15,7 +16,8 @@
             package-full-name package/inherit package-derivation package-upstream-name
             package-direct-inputs package-transitive-propagated-inputs hidden-package package-field-location
             modify-inputs lookup-package-input this-package-input this-package-native-input
-            origin origin? this-origin origin-uri origin-method origin-hash origin-file-name origin-patches origin-snippet
+            origin origin? this-origin origin-uri origin-method origin-hash origin-file-name origin-patches origin-snippet origin-patch-flags
+            origin-modules
             content-hash content-hash? content-hash-value content-hash-algorithm
             base32 base64 debian-build-system debian-package debian-package? package-debian-names
             location? location-file location-line location-column))
@@ -67,19 +69,55 @@
                       (_ clause)))
                   #'(clause ...)))))))
 
+;; What is fetched; patches and a snippet then change a copy of it, a folder where Guix packs an archive anew.
 (define-lowering! origin?
   (lambda (origin output)
-    (unless (null? (origin-patches origin))
-      (%fail "unsupported-field" "an origin's `patches' are not supported" "patch the source in a builder"))
-    (when (origin-snippet origin)
-      (%fail "unsupported-field" "an origin's `snippet' is not supported" "change the source in a builder"))
     (unless (origin-hash origin)
       (%fail "no-hash" "an origin has no hash" "add (sha256 (base32 \"…\")); building says which it is"))
-    (derivation-lowered
-     ((origin-method origin) (origin-uri origin)
-      (content-hash-algorithm (origin-hash origin)) (content-hash-value (origin-hash origin))
-      (origin-file-name origin))
-     output)))
+    (let ((fetched ((origin-method origin) (origin-uri origin)
+                    (content-hash-algorithm (origin-hash origin)) (content-hash-value (origin-hash origin))
+                    (origin-file-name origin)))
+          (patches (origin-patches origin))
+          (snippet (origin-snippet origin)))
+      (derivation-lowered
+       (if (and (null? patches) (not snippet))
+           fetched
+           (changed-source (source-name (%derivation-name fetched)) (derivation-lowered fetched) origin))
+       output))))
+
+(define (source-name name)
+  (let ((suffix (find (lambda (suffix) (string-suffix? suffix name))
+                      '(".tar.gz" ".tar.xz" ".tar.bz2" ".tar.lz" ".tar.zst" ".tgz" ".txz" ".tbz2" ".tbz" ".tar"))))
+    (if suffix (string-drop-right name (string-length suffix)) name)))
+
+(define (strip-count flags)
+  (match (delete "--binary" flags)
+    (() 0)
+    (((? (lambda (flag) (and (string? flag) (string-match "^-p[0-9]+$" flag))) flag))
+     (string->number (string-drop flag 2)))
+    (_ (%fail "unsupported-field" (format #f "an origin's `patch-flags' ~s are not supported" flags)
+              "-p0, -p1 and so on are"))))
+
+(define (changed-source name source origin)
+  (let* ((patches (map (lambda (patch)
+                         (lower-object (if (string? patch) (local-file patch) patch)))
+                       (origin-patches origin)))
+         (patched (%derivation name "builtin:guix-patch" '()
+                               `(("source" . ,(lowered-path source))
+                                 ("patches" . ,(list->vector (map lowered-path patches)))
+                                 ("strip" . ,(strip-count (origin-patch-flags origin))))
+                               (cons source patches) '("out") #f))
+         (snippet (origin-snippet origin)))
+    (if snippet
+        (gexp-derivation
+         name
+         (with-imported-modules '((guix build utils))
+           #~(begin
+               (use-modules #$@(origin-modules origin))
+               (copy-recursively #$(derivation-lowered patched) #$output)
+               (chdir #$output)
+               #$snippet)))
+        patched)))
 
 ;; Packages.
 

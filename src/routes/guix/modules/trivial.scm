@@ -6,22 +6,6 @@
   #:use-module (trimaran guix)
   #:export (trivial-build-system))
 
-(define (input-alist inputs add!)
-  (map (lambda (input)
-         (let ((lowered (lower-object (cadr input) (if (pair? (cddr input)) (caddr input) "out"))))
-           (add! lowered)
-           (cons (car input) (lowered-path lowered))))
-       inputs))
-
-;; Builders of the older style refer to the variables %outputs, %output and %build-inputs.
-(define (with-variables expression inputs outputs)
-  `(begin
-     (define %build-inputs ',inputs)
-     (define %outputs
-       (map (lambda (name) (cons name ((@ (guile) getenv) name))) ',outputs))
-     (define %output (cdr (car %outputs)))
-     ,expression))
-
 (define* (lower name #:key source (inputs '()) (outputs '("out")) builder (modules '()) system guile
                 search-paths substitutable? target allowed-references)
   (unless builder
