@@ -15,6 +15,7 @@ import { type ImageOutput, listImageOutputs } from '../routes/nix/image-outputs.
 import type { NixSettings } from '../routes/nix/settings.ts';
 import { trimaranRoot } from '../sets/cache-root.ts';
 import { findProjectLock } from '../sets/project-lock.ts';
+import { hostPlatform } from './host-platform.ts';
 import type { ComposeProject } from './load.ts';
 import type { Service } from './service.ts';
 import { splitCommand } from './split-command.ts';
@@ -180,11 +181,6 @@ export function dockerfileRecipe({ build }: Service): DockerfileRecipe | undefin
     target: build.target?.value,
     labels: build.labels,
   };
-}
-
-/** The platform of this machine, as engines write it. */
-export function hostPlatform(): string {
-  return process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64';
 }
 
 /** The installable of `nix build INSTALLABLE`, options aside. */

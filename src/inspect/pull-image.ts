@@ -1,13 +1,12 @@
 // Brings an image from a registry: its blobs into the cache, or the whole of it into a file.
 import { join } from 'node:path';
-import { hostPlatform } from '../compose/build-project.ts';
+import { hostPlatform } from '../compose/host-platform.ts';
 import { TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
-import { writeArchive } from '../oci/archive-write.ts';
 import type { Platform, Sha256Digest } from '../oci/descriptor.ts';
 import { parseReference } from '../oci/reference.ts';
-import { copyToLayout } from '../oci/registry-copy.ts';
-import { fetchImage, pullImage, type RemoteImage } from '../oci/registry-pull.ts';
+import { fetchImage } from '../oci/registry-fetch.ts';
+import type { RemoteImage } from '../oci/registry-image.ts';
 import { openRegistries } from '../oci/registry-settings.ts';
 import { trimaranRoot } from '../sets/cache-root.ts';
 
@@ -36,12 +35,18 @@ export async function pullNamedImage(
   const cacheDirectory = join(trimaranRoot(host), 'layers');
   const session = openRegistries({ host });
   let remote: RemoteImage;
+  // What unpacks and writes images is loaded where it is needed: a pull into the cache is over sooner than that.
   if (output === undefined) remote = await fetchImage(session, { reference, platform, cacheDirectory });
   else if (output.endsWith('.tar')) {
+    const { pullImage } = await import('../oci/registry-pull.ts');
+    const { writeArchive } = await import('../oci/archive-write.ts');
     const pulled = await pullImage(session, { reference, platform, cacheDirectory });
     await writeArchive([pulled.image], output);
     remote = pulled;
-  } else remote = await copyToLayout(session, { reference, platform, folder: output });
+  } else {
+    const { copyToLayout } = await import('../oci/registry-copy.ts');
+    remote = await copyToLayout(session, { reference, platform, folder: output });
+  }
   const { digest, manifestDigest, layers, configDigest } = remote;
   const bytes = layers.reduce((sum, { size }) => sum + size, 0);
   return { digest, manifestDigest, configDigest, bytes, layers: layers.length };

@@ -1,18 +1,18 @@
 // Layers that come from outside, compressed or not, made into uncompressed tars of a cache, named by diffID. What a
 // blob is compressed with its first bytes tell: media types are often wrong. gzip and zstd; xz and bzip2 are refused.
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip, type ZlibOptions } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
-import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Content } from '../foundation/file-tree.ts';
 import { readContents, readContentsWhole } from './content-stream.ts';
 import type { Sha256Digest } from './descriptor.ts';
-import { type Layer, layerOfFile } from './layer.ts';
-import { layerFile } from './layer-write.ts';
+import type { Layer } from './layer.ts';
+import { cachedLayer, layerFile } from './layer-file.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -139,18 +139,6 @@ export interface UnpackOptions {
   readonly label: string;
   /** In bytes; {@link defaultMaximumLayerSize} unless given. */
   readonly maximumSize?: number;
-}
-
-/** The layer of that diffID when `directory` has it already. */
-export async function cachedLayer(directory: string, diffId: Sha256Digest): Promise<Layer | undefined> {
-  const file = layerFile(directory, diffId);
-  try {
-    if (!(await stat(file)).isFile()) return undefined;
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT' || systemErrorCode(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
-  return layerOfFile(file, { diffId });
 }
 
 /**

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { encodeTarHeader, tarPadding, tarTrailer, writeTarFile } from '../formats/tar-write.ts';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { type Content, contentLength, type FileTree } from '../foundation/file-tree.ts';
-import { digestHex, type Sha256Digest } from './descriptor.ts';
+import type { Sha256Digest } from './descriptor.ts';
 import { type Layer, type LayerOptions, layerOfContent } from './layer.ts';
+import { layerFile } from './layer-file.ts';
 
 /** Contents up to this size are copied into the header's buffer, so that they cost no region of their own. */
 const inlineLimit = 4096;
@@ -44,11 +45,6 @@ function tarContents(tree: FileTree): Content[] {
  */
 export function layerOfTree(tree: FileTree, options: LayerOptions = {}): Promise<Layer> {
   return layerOfContent(tarContents(tree), options);
-}
-
-/** Where {@link writeLayer} keeps the layer of that diffID. */
-export function layerFile(directory: string, diffId: Sha256Digest): string {
-  return join(directory, `${digestHex(diffId)}.tar`);
 }
 
 /**

@@ -15,7 +15,8 @@ import {
 } from './descriptor.ts';
 import { type Image, imageOfConfigBytes, parseImageConfig } from './image.ts';
 import type { Layer } from './layer.ts';
-import { cachedLayer, compressionOf, diffIdMismatch, unpackLayer } from './layer-unpack.ts';
+import { cachedLayer } from './layer-file.ts';
+import { compressionOf, diffIdMismatch, unpackLayer } from './layer-unpack.ts';
 import {
   isImageDescriptor,
   longestConfig,

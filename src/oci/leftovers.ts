@@ -1,5 +1,5 @@
 // Temporary files of processes that were killed: named by `temporaryNameFor`, so that the owner's pid is known.
-import { readdir, rm } from 'node:fs/promises';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemErrorCode } from '../foundation/error.ts';
 
@@ -13,10 +13,10 @@ function isAlive(pid: number): boolean {
 }
 
 /** Names in `directory` that start with `prefix` and are temporary files of processes that are no more. */
-export async function leftoversIn(directory: string, prefix = ''): Promise<string[]> {
+export function leftoversIn(directory: string, prefix = ''): string[] {
   let names: string[];
   try {
-    names = await readdir(directory);
+    names = readdirSync(directory);
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return [];
     throw error;
@@ -28,6 +28,6 @@ export async function leftoversIn(directory: string, prefix = ''): Promise<strin
 }
 
 /** Removes the temporary files that killed processes left in `directory`. */
-export async function removeLeftovers(directory: string): Promise<void> {
-  for (const name of await leftoversIn(directory)) await rm(join(directory, name), { force: true });
+export function removeLeftovers(directory: string): void {
+  for (const name of leftoversIn(directory)) rmSync(join(directory, name), { force: true });
 }

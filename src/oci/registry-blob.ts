@@ -1,8 +1,19 @@
 // One blob out of a registry into a file: continued where it broke off, bounded, and hashed before anybody sees it.
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import {
+  closeSync,
+  createReadStream,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+  writev,
+} from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import { type Descriptor, digestHex } from './descriptor.ts';
@@ -31,7 +42,8 @@ const batchSize = 1 << 20;
 
 /** The file while it is made, and what it holds so far. */
 interface Partial {
-  readonly handle: FileHandle;
+  /** File descriptor, open for appending. */
+  readonly fd: number;
   hash: Hash;
   size: number;
 }
@@ -42,38 +54,38 @@ interface Partial {
  */
 export async function downloadBlob(options: BlobDownload): Promise<string> {
   const { descriptor, directory } = options;
-  await mkdir(directory, { recursive: true });
+  mkdirSync(directory, { recursive: true });
   const left = join(directory, `${digestHex(descriptor.digest)}.partial`);
   const temporary = temporaryNameFor(join(directory, digestHex(descriptor.digest)));
   // Renaming claims it: only one process goes on with a partial file, be it of one that gave up or of one that was killed.
-  let resumed = options.kept !== undefined && (await renamed(options.kept, temporary));
-  resumed ||= await renamed(left, temporary);
-  for (const name of resumed ? [] : await leftoversIn(directory, `${digestHex(descriptor.digest)}.tmp-`)) {
-    resumed ||= await renamed(join(directory, name), temporary);
+  let resumed = options.kept !== undefined && renamed(options.kept, temporary);
+  resumed ||= renamed(left, temporary);
+  for (const name of resumed ? [] : leftoversIn(directory, `${digestHex(descriptor.digest)}.tmp-`)) {
+    resumed ||= renamed(join(directory, name), temporary);
   }
   let keep = false;
   try {
-    const handle = await open(temporary, 'a+', 0o644);
+    const fd = openSync(temporary, 'a+', 0o644);
     try {
-      const partial: Partial = { handle, hash: createHash('sha256'), size: 0 };
+      const partial: Partial = { fd, hash: createHash('sha256'), size: 0 };
       if (resumed) await rehash(partial, options);
       await fillFromAny(partial, options);
     } finally {
-      await handle.close();
+      closeSync(fd);
     }
     keep = true;
     return temporary;
   } catch (error) {
-    keep = isTrimaranError(error) && error.code !== 'oci/digest-mismatch' && (await renamed(temporary, left));
+    keep = isTrimaranError(error) && error.code !== 'oci/digest-mismatch' && renamed(temporary, left);
     throw error;
   } finally {
-    if (!keep) await rm(temporary, { force: true });
+    if (!keep) rmSync(temporary, { force: true });
   }
 }
 
-async function renamed(from: string, to: string): Promise<boolean> {
+function renamed(from: string, to: string): boolean {
   try {
-    await rename(from, to);
+    renameSync(from, to);
     return true;
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return false;
@@ -82,18 +94,18 @@ async function renamed(from: string, to: string): Promise<boolean> {
 }
 
 async function rehash(partial: Partial, { descriptor, onBytes }: BlobDownload): Promise<void> {
-  const { size } = await partial.handle.stat();
+  const { size } = fstatSync(partial.fd);
   if (size > descriptor.size) return restart(partial);
-  for await (const chunk of createReadStream('', { fd: partial.handle.fd, start: 0, autoClose: false })) {
+  for await (const chunk of createReadStream('', { fd: partial.fd, start: 0, autoClose: false })) {
     partial.hash.update(chunk as Buffer);
     partial.size += (chunk as Buffer).length;
   }
   onBytes?.(partial.size);
 }
 
-async function restart(partial: Partial, onBytes?: (count: number) => void): Promise<void> {
+function restart(partial: Partial, onBytes?: (count: number) => void): void {
   onBytes?.(-partial.size);
-  await partial.handle.truncate(0);
+  ftruncateSync(partial.fd);
   partial.hash = createHash('sha256');
   partial.size = 0;
 }
@@ -114,7 +126,7 @@ async function fillFromAny(partial: Partial, options: BlobDownload): Promise<voi
           hint: 'it was changed on its way or at its source; try another mirror, or tell the registry’s owner',
           exitCode: 4,
         });
-        await restart(partial, options.onBytes);
+        restart(partial, options.onBytes);
         // What was there before may be what is wrong; whole from here tells.
         if (!hadBytes) break;
       } catch (error) {
@@ -168,7 +180,7 @@ async function receive(
     ...(partial.size > 0 ? { headers: { range: `bytes=${partial.size}-` } } : {}),
   });
   if (response.status === 416 || (partial.size > 0 && response.status !== 206)) {
-    await restart(partial, onBytes);
+    restart(partial, onBytes);
     if (response.status === 416) {
       await response.body?.cancel();
       return undefined;
@@ -180,7 +192,7 @@ async function receive(
   let writing = Promise.resolve();
   const flush = async () => {
     await writing;
-    if (batch.length > 0) writing = writeAll(partial.handle, batch);
+    if (batch.length > 0) writing = writeAll(partial.fd, batch);
     writing.catch(() => {});
     batch = [];
     batched = 0;
@@ -217,11 +229,13 @@ async function receive(
   }
 }
 
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+const writeVectors = promisify(writev);
+
+async function writeAll(fd: number, chunks: readonly Uint8Array[]): Promise<void> {
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const { bytesWritten } = await handle.writev(chunks);
+  const { bytesWritten } = await writeVectors(fd, chunks);
   if (bytesWritten === total) return;
-  // A short write: what is left goes one chunk at a time.
+  // A short write: the disk is about full.
   const rest = Buffer.concat(chunks, total);
-  for (let done = bytesWritten; done < total; ) done += (await handle.write(rest, done)).bytesWritten;
+  for (let done = bytesWritten; done < total; ) done += writeSync(fd, rest, done);
 }

@@ -12,7 +12,7 @@ import {
 } from './descriptor.ts';
 import { layoutAppears } from './oci-layout.ts';
 import { type Reference, writeReference } from './reference.ts';
-import { downloadBlobs, fetchRemoteImage, onceEach, type RemoteImage } from './registry-pull.ts';
+import { downloadBlobs, fetchRemoteImage, onceEach, type RemoteImage } from './registry-image.ts';
 import type { RegistrySession } from './registry-session.ts';
 
 /**

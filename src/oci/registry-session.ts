@@ -1,5 +1,5 @@
 // A conversation with registries: which address, which credentials, tokens, retries. OCI distribution specification 1.1
-// and https://distribution.github.io/distribution/spec/auth/token/. What is said in it: registry-pull.ts, -push.ts.
+// and https://distribution.github.io/distribution/spec/auth/token/. What is said in it: registry-image.ts, registry-push.ts.
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import type { HttpAnswer, HttpReadRequest } from '../foundation/http-read.ts';

@@ -8,7 +8,7 @@ import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { connectEngine, inspectEngineImage } from '../../oci/engine.ts';
 import { parseReference } from '../../oci/reference.ts';
-import { resolveReference } from '../../oci/registry-pull.ts';
+import { resolveReference } from '../../oci/registry-image.ts';
 import type { RegistrySession } from '../../oci/registry-session.ts';
 import type { LockedImage } from '../../sets/lock-file.ts';
 

@@ -7,7 +7,8 @@ import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { FileTree } from '../../foundation/file-tree.ts';
 import { parseSha256Digest, type Sha256Digest } from '../../oci/descriptor.ts';
 import type { Layer } from '../../oci/layer.ts';
-import { layerFile, writeLayer } from '../../oci/layer-write.ts';
+import { layerFile } from '../../oci/layer-file.ts';
+import { writeLayer } from '../../oci/layer-write.ts';
 
 /** Raised whenever the same ingredients would make other bytes. */
 const cacheFormat = 1;
