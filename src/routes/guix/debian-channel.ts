@@ -8,6 +8,7 @@ import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import { didYouMean } from '../../foundation/nearest.ts';
 import type { ReleaseFacts } from '../../sets/debian/release-facts.ts';
 import type { DerivationInput, DerivationMaker, MadeDerivation } from './derivation-maker.ts';
+import type { EnvironmentMemo } from './environment-memo.ts';
 
 /** What a specification stands for. */
 export interface ChannelPackage {
@@ -65,15 +66,21 @@ const families: readonly { readonly prefix: string; readonly debian: (rest: stri
 export class DebianChannel {
   readonly #facts: ReleaseFacts;
   readonly #maker: DerivationMaker;
+  readonly #memo: EnvironmentMemo;
   readonly #debs = new Map<string, MadeDerivation>();
   readonly #byteCode = new Map<string, MadeDerivation>();
   readonly #environments = new Map<string, MadeDerivation>();
   #names: ReadonlySet<string> | undefined;
   readonly #known = new Map<string, ChannelPackage>();
 
-  constructor(facts: ReleaseFacts, maker: DerivationMaker) {
-    this.#facts = facts;
-    this.#maker = maker;
+  constructor(options: {
+    readonly facts: ReleaseFacts;
+    readonly maker: DerivationMaker;
+    readonly memo: EnvironmentMemo;
+  }) {
+    this.#facts = options.facts;
+    this.#maker = options.maker;
+    this.#memo = options.memo;
   }
 
   get facts(): ReleaseFacts {
@@ -132,9 +139,29 @@ export class DebianChannel {
     const known = this.#environments.get(key);
     if (known !== undefined) return known;
     const records = this.#facts.resolve(wanted);
+    const compiler = records.some((record) => record.name === 'python3-minimal')
+      ? this.#facts.resolve(['python3-minimal'])
+      : undefined;
+    const parts = [name, this.#facts.identity, records, compiler];
+    const kept = this.#memo.get(parts);
+    let made: MadeDerivation;
+    if (kept !== undefined) made = this.#maker.recall(kept);
+    else {
+      made = this.#makeEnvironment(name, records, compiler);
+      this.#memo.put(parts, this.#maker.keep(made));
+    }
+    this.#environments.set(key, made);
+    return made;
+  }
+
+  /** The environment of these packages; with a `compiler`, the interpreter's packages, it has byte code for modules. */
+  #makeEnvironment(
+    name: string,
+    records: readonly PackageRecord[],
+    compiler: readonly PackageRecord[] | undefined,
+  ): MadeDerivation {
     const chosen = new Map(records.map((record) => [record.name, record]));
     const providers = this.#providers(records);
-    const compiles = chosen.has('python3-minimal');
     const inputs: DerivationInput[] = [];
     const packages = records.map((record) => {
       const deb = this.#deb(record);
@@ -149,13 +176,13 @@ export class DebianChannel {
         tree: tree.path,
         control: control.path,
       };
-      if (!compiles || !hasModules(record)) return entry;
-      const byteCode = output(this.#byteCodeOf(record), 'out');
+      if (compiler === undefined || !hasModules(record)) return entry;
+      const byteCode = output(this.#byteCodeOf(record, compiler), 'out');
       inputs.push(byteCode);
       return { ...entry, byteCode: byteCode.path };
     });
     const { suite, timestamp } = this.#facts.identity;
-    const made = this.#maker.make({
+    return this.#maker.make({
       name: storeName(name),
       builder: 'builtin:environment',
       attributes: {
@@ -168,8 +195,6 @@ export class DebianChannel {
       },
       inputs,
     });
-    this.#environments.set(key, made);
-    return made;
   }
 
   #find(name: string): ChannelPackage {
@@ -258,12 +283,10 @@ export class DebianChannel {
     return made;
   }
 
-  #byteCodeOf(record: PackageRecord): MadeDerivation {
+  #byteCodeOf(record: PackageRecord, compiler: readonly PackageRecord[]): MadeDerivation {
     let made = this.#byteCode.get(record.name);
     if (made === undefined) {
-      const interpreter = this.#facts
-        .resolve(['python3-minimal'])
-        .map((needed) => output(this.#deb(needed), 'out'));
+      const interpreter = compiler.map((needed) => output(this.#deb(needed), 'out'));
       const source = output(this.#deb(record), 'out');
       made = this.#maker.make({
         name: storeName(`${record.name}-${record.version}-byte-code`),

@@ -34,6 +34,11 @@ export interface MadeDerivation {
   readonly outputs: ReadonlyMap<string, StorePath>;
 }
 
+/** A derivation that was made before, with what it counts for in the hashes of others. */
+export interface KeptDerivation extends MadeDerivation {
+  readonly hash: DerivationHash;
+}
+
 export class DerivationMaker {
   readonly #store: LocalStore;
   readonly #memo = new Map<StorePath, DerivationHash>();
@@ -54,6 +59,17 @@ export class DerivationMaker {
   /** Whether some output depends on copied files whose path does not say so. */
   get hasFixedDependents(): boolean {
     return this.#hasFixedDependents;
+  }
+
+  /** A derivation that {@link make} has made, to be kept. */
+  keep(made: MadeDerivation): KeptDerivation {
+    return { ...made, hash: this.#memo.get(made.drvPath)! };
+  }
+
+  /** Takes a derivation that the store has as if it had just been made. It must not depend on copied files. */
+  recall({ hash, ...made }: KeptDerivation): MadeDerivation {
+    this.#memo.set(made.drvPath, hash);
+    return made;
   }
 
   /** Throws `store-path/…` for a bad name. */

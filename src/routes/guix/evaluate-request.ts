@@ -28,6 +28,7 @@ import { LocalStore } from '../../store/local-store.ts';
 import { type ChannelText, checkChannels, type DebianReference } from './channel-list.ts';
 import { DebianChannel } from './debian-channel.ts';
 import { DerivationMaker, type MadeDerivation } from './derivation-maker.ts';
+import { environmentMemo } from './environment-memo.ts';
 import type {
   GuixAction,
   GuixAnswer,
@@ -208,7 +209,11 @@ class Evaluation {
       const facts = releaseFacts(prepared, () =>
         openContentsNames(this.#call('debianContents', request) as string),
       );
-      this.#debian = new DebianChannel(facts, this.#maker);
+      this.#debian = new DebianChannel({
+        facts,
+        maker: this.#maker,
+        memo: environmentMemo(this.#store),
+      });
     }
     return this.#debian;
   }
