@@ -5,6 +5,7 @@ import { createServer, get, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/foundation/digest.ts';
 import { type Host, silentProgress } from '../../src/foundation/host.ts';
@@ -156,6 +157,37 @@ describe('the package proxy', () => {
       for await (const chunk of refused) answer += String(chunk);
       expect(answer).toMatch(/^HTTP\/1\.1 (?:400|502) /);
     }
+  });
+
+  it('answers apt’s own HTTPS with the locked release, and hands on what is no mirror of Debian', async () => {
+    const { hostname, port } = new URL(proxy!.url);
+    const askInside = async (url: string, user = 'apt') => {
+      const { host, pathname } = new URL(url);
+      const socket = connect({ host: hostname, port: Number(port) });
+      const login = Buffer.from(`${user}:`).toString('base64');
+      socket.write(`CONNECT ${host}:443 HTTP/1.1\r\nProxy-Authorization: Basic ${login}\r\n\r\n`);
+      const first = await new Promise<string>((resolve) =>
+        socket.once('data', (chunk) => resolve(String(chunk))),
+      );
+      if (!first.includes(' 200 ')) return first;
+      const trust = { ca: proxy!.certificate, checkServerIdentity: () => undefined };
+      const inside = connectTls({ socket, ...trust });
+      inside.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      const chunks: Buffer[] = [];
+      for await (const chunk of inside) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString('latin1');
+    };
+    const release = await askInside('https://deb.example.org/debian/dists/bookworm/InRelease');
+    expect(release).toMatch(/^HTTP\/1\.1 200 /);
+    expect(sha256Hex(Buffer.from(release.split('\r\n\r\n')[1]!, 'latin1'))).toBe(
+      lock.debian.get('bookworm')!.releaseSha256,
+    );
+    const before = proxy!.use.passed.length;
+    const other = 'https://trimaran-no-such-host.invalid/linux/packages/dists/bookworm/InRelease';
+    expect(await askInside(other)).toMatch(/^HTTP\/1\.1 502 /);
+    expect(proxy!.use.passed.slice(before)).toEqual([other]);
+    // Who is not apt gets a tunnel, which trusts nobody new.
+    expect(await askInside('https://trimaran-no-such-host.invalid/x', 'other')).toMatch(/^HTTP\/1\.1 502 /);
   });
 
   it('gives pip the locked versions, checks their files, and tells of distributions that are not locked', async () => {

@@ -142,6 +142,32 @@ CMD ["cat", "/srv/by"]
     expect((await make('--engine', 'docker', '--no-cache')).configDigest).toBe(first.configDigest);
   }, 600_000);
 
+  it('holds apt sources over HTTPS to the lock, and leaves nothing of that in the image', async () => {
+    const project = join(workspace.root, 'over-tls');
+    mkdirSync(join(project, 'web'), { recursive: true });
+    writeFileSync(join(project, 'docker-compose.yml'), 'services:\n  web:\n    build: web\n');
+    const dockerfile = (scheme: string) => `FROM debian:bookworm AS base
+RUN f=/etc/apt/sources.list.d/debian.sources && sed 's,^URIs:.*,URIs: ${scheme}://deb.example.org/debian,' $f > /etc/apt/sources.list.d/own.sources && mv $f /was
+FROM base
+RUN apt-get update && apt-get install -y --no-install-recommends libexpat1 && mv /was /etc/apt/sources.list.d/debian.sources && rm -r /etc/apt/sources.list.d/own.sources /var/lib/apt/lists/*
+FROM scratch
+COPY --from=1 / /
+`;
+    const lock = await lockedRelease();
+    writeFileSync(join(project, 'trimaran.lock'), lock);
+    const make = async (scheme: string, engine: string) => {
+      writeFileSync(join(project, 'web/Dockerfile'), dockerfile(scheme));
+      const args = ['build', '--no-load', '--json', '--no-cache', '--engine', engine];
+      const ended = await workspace.trimaran(args, { cwd: project, env });
+      expect(ended.exitCode, ended.stderr).toBe(0);
+      expect(ended.stderr).not.toContain('does not fix');
+      return (JSON.parse(ended.stdout) as Built[])[0]!.configDigest;
+    };
+    const plain = await make('http', 'docker');
+    expect(await make('https', 'docker')).toBe(plain);
+    if (hasTool('buildah')) expect(await make('https', 'buildah')).toBe(plain);
+  }, 600_000);
+
   it('names what the builder that was asked for does not know', async () => {
     const project = join(workspace.root, 'mounting');
     mkdirSync(join(project, 'web'), { recursive: true });

@@ -7,7 +7,7 @@ import { parseTimestamp } from '../../debian/release.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import { download } from '../../foundation/download.ts';
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
-import { fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { Host } from '../../foundation/host.ts';
 import { findInputs } from '../../languages/dockerfile/inputs.ts';
 import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
@@ -26,16 +26,17 @@ import { isBaseName } from '../../sets/base/base-name.ts';
 import { emptyLockFile, type LockedRequirement, type LockFile, lockedUrl } from '../../sets/lock-file.ts';
 import { readContent, removeDiskTree } from '../../store/disk-tree.ts';
 import { StagingArea } from '../../store/stage.ts';
+import { aptSettings } from './apt-settings.ts';
 import { readBuildContext } from './build-context.ts';
 import { memoKey, readMemo, writeMemo } from './build-memo.ts';
 import { neededFeatures } from './builder-features.ts';
 import { checkContext, checkDockerfile } from './check-sources.ts';
 import { restoreDownloads } from './download-address.ts';
 import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
-import { type LoweredHeredocs, lowerHeredocs } from './lower-heredocs.ts';
+import { lowerHeredocs } from './lower-heredocs.ts';
 import { normaliseImage } from './normalise.ts';
 import { type PackageProxy, type ProxyUse, startPackageProxy } from './package-proxy.ts';
-import { Places, pinForBuild } from './pin-dockerfile.ts';
+import { Places, pinForBuild, stagesForSteps } from './pin-dockerfile.ts';
 import { pythonProxyVariables } from './python-proxy.ts';
 
 /** A Dockerfile and what compose or a command line says of it. */
@@ -161,7 +162,9 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
   try {
     const served = await serveUrls(request, { resolved, lock, proxy });
     const lowered = lowerHeredocs(resolved, (span) => places.slice(span));
-    const heredocs = await heredocBase(lowered, scratch);
+    const withAptSettings = lock.debian.size > 0 && stagesForSteps(resolved).size > 0;
+    const settings = withAptSettings ? aptSettings(proxy) : [];
+    const files = await filesBase(fileTree([...lowered.files, ...settings]), scratch);
     const pinned = pinForBuild({
       text,
       resolved,
@@ -170,7 +173,9 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
       epoch,
       recipe: name,
       variables: stepVariables(lock, python),
-      heredocs: { instructions: lowered.instructions, image: heredocs?.name ?? 'scratch' },
+      heredocs: lowered.instructions,
+      filesImage: files?.name ?? 'scratch',
+      withAptSettings,
       replaceImage: (reference) => bases.get(reference)?.name,
       replaceUrl: (url) => served.get(url),
     });
@@ -183,7 +188,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
           platform,
           dockerfile: dockerfileName,
           context: withDockerfile(context, { pinned, mtime: epoch }),
-          bases: [...bases.values(), ...(heredocs === undefined ? [] : [heredocs])].map(({ image }) => image),
+          bases: [...bases.values(), ...(files === undefined ? [] : [files])].map(({ image }) => image),
           buildArgs: recipe.args,
           labels: recipe.labels ?? new Map(),
           target: recipe.target,
@@ -357,10 +362,10 @@ async function findBases(
   return bases;
 }
 
-/** An image of the files that COPY has as here-documents. */
-async function heredocBase({ files }: LoweredHeredocs, scratch: string): Promise<Base | undefined> {
+/** An image of files that the build needs besides its context. */
+async function filesBase(files: FileTree, scratch: string): Promise<Base | undefined> {
   if (files.length === 0) return undefined;
-  const layer = await writeLayer(files, { directory: join(scratch, 'heredocs') });
+  const layer = await writeLayer(files, { directory: join(scratch, 'files') });
   const name = `localhost/trimaran-files:${digestHex(layer.diffId).slice(0, 16)}`;
   const platform = { os: 'linux', architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' };
   return { name, image: createImage({ platform, layers: [layer], names: [name] }) };

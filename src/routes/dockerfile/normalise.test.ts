@@ -90,3 +90,16 @@ it('tells a step in one way, whoever tells it', async () => {
       expect(image.layers[0]!.createdBy, step).toBe(expected);
     }
 });
+
+it('leaves out what engines and the build itself lay into a stage', async () => {
+  const settings = '.trimaran-apt-3f1c';
+  const plain = await normal([['RUN a', [folder('run', 1), file('x', 500)]]]);
+  const touched = await normal([
+    ['COPY a b', [folder(settings, 1), file(`${settings}/apt.conf`, 1)]],
+    ['RUN a', [folder('run', 700), file('run/.containerenv', 700), file('x', 600)]],
+    ['RUN b', [file(`.wh.${settings}`, 600)]],
+  ]);
+  expect(touched.configDigest).toBe(plain.configDigest);
+  const copied = await normal([['COPY a b', [folder('out', 1), file(`out/${settings}/apt.conf`, 1)]]]);
+  expect((await layerEntries(copied.layers[0]!)).map(({ path }) => path)).toEqual(['out']);
+});

@@ -8,6 +8,7 @@ import { type ContainerConfig, createImage, type Image } from '../../oci/image.t
 import type { Layer } from '../../oci/layer.ts';
 import { layerEntries } from '../../oci/layer-tree.ts';
 import { writeLayer } from '../../oci/layer-write.ts';
+import { isOfAptSettings } from './apt-settings.ts';
 import { canonicalChanges } from './layer-changes.ts';
 
 export interface NormaliseOptions {
@@ -172,14 +173,17 @@ function portableConfig(config: ContainerConfig): ContainerConfig {
 async function normaliseEntries(entries: readonly TreeEntry[], epoch: number): Promise<TreeEntry[]> {
   const kept: TreeEntry[] = [];
   for (const entry of entries) {
-    if (entry.path === '' || dropped.some((pattern) => pattern.test(entry.path))) continue;
+    if (entry.path === '' || isOfAptSettings(entry.path)) continue;
+    if (dropped.some((pattern) => pattern.test(entry.path))) continue;
     kept.push(await normaliseEntry(entry, epoch));
   }
   return kept;
 }
 
 async function normaliseEntry(entry: TreeEntry, epoch: number): Promise<TreeEntry> {
-  const timed = { ...entry, mtime: Math.min(entry.mtime, epoch) };
+  // Some engines keep a file of theirs there while a step runs.
+  const isTouched = entry.kind === 'directory' && entry.path === 'run';
+  const timed = { ...entry, mtime: isTouched ? epoch : Math.min(entry.mtime, epoch) };
   if (timed.kind !== 'file') return timed;
   if (emptied.test(entry.path)) return { ...timed, content: { kind: 'bytes', bytes: new Uint8Array(0) } };
   if (/\.pyc$/.test(entry.path)) return withByteCodeTime(timed, epoch);

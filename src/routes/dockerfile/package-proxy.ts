@@ -1,9 +1,11 @@
 // An HTTP proxy on loopback for the steps of a build. Whatever Debian mirror a step asks, it gets the release that the
 // lock fixes, each index and package checked against that release; a pinned build so needs no change of its apt
 // sources, and none to the network either once the packages are in the cache. Other plain HTTP passes through, and is
-// told. What is asked over HTTPS is tunnelled unseen, so all that can be told of it is where it went.
+// told. apt's HTTPS ends here, by a certificate that steps get for it alone (apt-settings.ts), and is answered alike; what
+// others ask over HTTPS is tunnelled unseen, so all that can be told of it is where it went.
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -17,7 +19,10 @@ import { isTrimaranError, systemErrorCode } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { openRelease } from '../../sets/debian/prepared-release.ts';
 import { type LockedRequirement, type LockFile, lockedUrl } from '../../sets/lock-file.ts';
+import { isApt } from './apt-settings.ts';
+import { decodePath, parseArchivePath } from './archive-path.ts';
 import { parseDownloadPath, proxyName } from './download-address.ts';
+import { type LoopbackCertificate, openLoopbackCertificate } from './loopback-certificate.ts';
 import { PythonProxy } from './python-proxy.ts';
 
 export interface PackageProxyOptions {
@@ -47,6 +52,8 @@ export interface PackageProxy {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly use: ProxyUse;
+  /** What apt's HTTPS is answered with, PEM. */
+  readonly certificate: string;
   /** Gives a file out too, under the address returned. `name` ends that address. */
   serve(file: string, name: string): string;
   close(): Promise<void>;
@@ -68,12 +75,15 @@ function listen(server: Server, port: number): Promise<void> {
 /** Starts a proxy on a free port of loopback. */
 export async function startPackageProxy(options: PackageProxyOptions): Promise<PackageProxy> {
   const proxy = new ReleaseProxy(options);
+  const tls = await openLoopbackCertificate(certificateFile(options.cacheDirectory));
   const server = createServer((request, response) => void proxy.answer(request, response));
+  const inside = answerInside(tls, proxy);
   const tunnels = new Set<Socket>();
   server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     tunnels.add(socket);
     socket.once('close', () => tunnels.delete(socket));
-    proxy.tunnel(request.url ?? '', { socket, head });
+    if (isApt(request.headers)) inside(request.url ?? '', { socket, head });
+    else proxy.tunnel(request.url ?? '', { socket, head });
   });
   // Steps may keep their environment, the proxy's address with it, so that is the same for as long as nobody else has it.
   await listen(server, usualPort).catch(() => listen(server, 0));
@@ -82,6 +92,7 @@ export async function startPackageProxy(options: PackageProxyOptions): Promise<P
   return {
     url,
     use: proxy,
+    certificate: tls.certificate,
     serve: (file, name) => {
       const path = `/trimaran/${proxy.served.length}/${encodeURIComponent(name)}`;
       proxy.served.push(file);
@@ -91,6 +102,28 @@ export async function startPackageProxy(options: PackageProxyOptions): Promise<P
       for (const socket of tunnels) socket.destroy();
       return closeServer(server);
     },
+  };
+}
+
+function certificateFile(cacheDirectory: string): string {
+  return join(cacheDirectory, 'dockerfile', 'loopback-tls.json');
+}
+
+/** Answers what comes through a tunnel itself, in the place of `HOST:PORT`. */
+function answerInside(
+  { key, certificate }: LoopbackCertificate,
+  proxy: ReleaseProxy,
+): (target: string, connection: { readonly socket: Socket; readonly head: Buffer }) => void {
+  const server = createTlsServer({ key, cert: certificate }, (request, response) => {
+    void proxy.answer(request, response, `https://${request.headers.host ?? ''}`);
+  });
+  // Who asks knows; a hand that was not given ends with its connection.
+  server.on('tlsClientError', () => {});
+  return (_target, { socket, head }) => {
+    socket.on('error', () => socket.destroy());
+    socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+    if (head.length > 0) socket.unshift(head);
+    server.emit('connection', socket);
   };
 }
 
@@ -123,20 +156,23 @@ class ReleaseProxy implements ProxyUse {
     for (const suite of options.lock?.debian.keys() ?? []) void this.#archive(suite).catch(() => {});
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Answers a request for a whole address, or for a path below `origin`. */
+  async answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    origin = 'http://127.0.0.1',
+  ): Promise<void> {
     try {
-      const url = new URL(request.url ?? '', 'http://127.0.0.1');
-      const path = decodeURIComponent(url.pathname);
-      const dists = /\/dists\/([a-z][a-z0-9-]*)\/(.+)$/.exec(path);
-      const pool = /\/(pool\/.+_([^_/]+)\.deb)$/.exec(path);
+      const url = new URL(request.url ?? '', origin);
+      const path = decodePath(url);
       const own = /^\/trimaran\/(\d+)\//.exec(path);
       if (own !== null && url.hostname === '127.0.0.1')
         await this.#send(response, this.served[Number(own[1])]);
       else if (url.hostname === proxyName) await this.#sendOwn(response, path);
-      else if (dists !== null) await this.#send(response, await this.#index(dists[1]!, dists[2]!));
-      else if (pool !== null) await this.#send(response, await this.#package(pool[1]!));
-      else if (request.method === 'GET') await this.#pass(url, request.headers.authorization, response);
-      else response.writeHead(405).end();
+      else if (!(await this.#sendArchived(url, response))) {
+        if (request.method === 'GET') await this.#pass(url, request.headers.authorization, response);
+        else response.writeHead(405).end();
+      }
     } catch (error) {
       const message = isTrimaranError(error) ? error.message : String(error);
       if (!this.failures.includes(message)) this.failures.push(message);
@@ -202,6 +238,27 @@ class ReleaseProxy implements ProxyUse {
       this.#archives.set(suite, archive);
     }
     return archive;
+  }
+
+  /** Sends a file of Debian's archive; false where the address is of something else. */
+  async #sendArchived(url: URL, response: ServerResponse): Promise<boolean> {
+    const known = await this.#knownRoots();
+    const archived = parseArchivePath(url, known);
+    if (archived === undefined) return false;
+    if (archived.kind === 'index') {
+      await this.#send(response, await this.#index(archived.suite, archived.path));
+      return true;
+    }
+    const file = await this.#package(archived.filename);
+    if (file === undefined) return false;
+    await this.#send(response, file);
+    return true;
+  }
+
+  /** Mirrors that the caller or the lock names. */
+  async #knownRoots(): Promise<string[]> {
+    const suites = ['', ...(this.#options.lock?.debian.keys() ?? [])];
+    return (await Promise.all(suites.map((suite) => this.#mirrors(suite)))).flat();
   }
 
   #mirrors(suite: string): Promise<string[]> {

@@ -51,15 +51,17 @@ function options(text: string) {
 const lowered = (text: string) => {
   const places = new Places(text);
   const { instructions } = lowerHeredocs(options(text).resolved, (span) => places.slice(span));
-  return { instructions, image: 'localhost/files:1' };
+  return instructions;
 };
 const forPeople = (text: string) => pinForPeople(options(text));
-const forBuild = (text: string) =>
+const forBuild = (text: string, settings = false) =>
   pinForBuild({
     ...options(text),
     epoch: 1,
     variables: new Map<string, string>(),
     heredocs: lowered(text),
+    filesImage: 'localhost/files:1',
+    withAptSettings: settings,
     replaceImage: (reference) => (reference === 'debian:bookworm' ? 'localhost/base:1' : undefined),
     replaceUrl: (url) => (lock.urls.has(url) ? 'http://127.0.0.1:1/a.sql' : undefined),
   });
@@ -112,6 +114,31 @@ RUN apt-get update && apt-get install -y \\
 });
 
 describe('pinForBuild', () => {
+  it('hands apt’s settings once to each stage that something runs on', () => {
+    const text = `FROM debian:bookworm AS base
+FROM base AS one
+RUN true
+FROM alpine AS two
+COPY --from=one /x /x
+FROM base
+RUN true
+COPY --from=two /x /x
+`;
+    const copies = (line: string) => /^(?:COPY --from=localhost|FROM|ARG APT)/.test(line);
+    expect(forBuild(text, true).split('\n').filter(copies)).toEqual([
+      'FROM localhost/base:1 AS base',
+      'ARG APT_CONFIG=/.trimaran-apt-3f1c/apt.conf',
+      'COPY --from=localhost/files:1 /.trimaran-apt-3f1c /.trimaran-apt-3f1c',
+      'FROM base AS one',
+      'ARG APT_CONFIG=/.trimaran-apt-3f1c/apt.conf',
+      'FROM alpine AS two',
+      'ARG APT_CONFIG=/.trimaran-apt-3f1c/apt.conf',
+      'FROM base',
+      'ARG APT_CONFIG=/.trimaran-apt-3f1c/apt.conf',
+    ]);
+    expect(forBuild(text)).not.toContain('trimaran-apt');
+  });
+
   it('takes bases of the Debian set, digests, checked downloads, commits and versions', () => {
     expect(
       forBuild(`ARG BASE=debian:bookworm

@@ -4,9 +4,10 @@
 import type { Span } from '../../foundation/error.ts';
 import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
 import type { Instruction } from '../../languages/dockerfile/instruction.ts';
-import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
+import type { ResolvedDockerfile, ResolvedStage } from '../../languages/dockerfile/resolve.ts';
 import { flattenCommands, readShellScript, showWord } from '../../languages/dockerfile/shell.ts';
 import { type LockFile, lockedCommit, lockedUrl } from '../../sets/lock-file.ts';
+import { aptConfigPath, aptFolder } from './apt-settings.ts';
 import { suiteAt } from './debian-suite.ts';
 import { downloadAddress } from './download-address.ts';
 import { heredocImage, type Lowered } from './lower-heredocs.ts';
@@ -28,8 +29,12 @@ export interface BuildPinOptions extends PinOptions {
   readonly epoch: number;
   /** Variables that each step gets besides, by name. */
   readonly variables: ReadonlyMap<string, string>;
-  /** Here-documents in other words, and the name of the image that has their files. */
-  readonly heredocs: { readonly instructions: readonly Lowered[]; readonly image: string };
+  /** Here-documents in other words. */
+  readonly heredocs: readonly Lowered[];
+  /** Name of the image that has files which the Dockerfile does not: of here-documents, of apt's settings. */
+  readonly filesImage: string;
+  /** Whether stages with steps get apt's settings. */
+  readonly withAptSettings: boolean;
   /** Where the checked bytes of an ADD's URL are to be had instead. */
   readonly replaceUrl: (url: string) => string | undefined;
 }
@@ -45,8 +50,8 @@ export function pinForBuild(options: BuildPinOptions): string {
   const { text, resolved, lock } = options;
   const places = new Places(text);
   const edits: Edit[] = syntaxEdit(places, options);
-  for (const { span, text: lowered } of options.heredocs.instructions) {
-    edits.push({ ...places.range(span), text: lowered.replaceAll(heredocImage, options.heredocs.image) });
+  for (const { span, text: lowered } of options.heredocs) {
+    edits.push({ ...places.range(span), text: lowered.replaceAll(heredocImage, options.filesImage) });
   }
   for (const input of findInputs(resolved)) {
     if (input.kind === 'image' && input.role !== 'syntax') {
@@ -60,6 +65,7 @@ export function pinForBuild(options: BuildPinOptions): string {
       edits.push(...pipEdit(places, input, options));
     }
   }
+  const prepared = options.withAptSettings ? stagesForSteps(resolved) : new Set();
   for (const stage of resolved.needed.map((index) => resolved.stages[index]!)) {
     const { from } = stage.stage;
     const end = places.offset({
@@ -69,6 +75,8 @@ export function pinForBuild(options: BuildPinOptions): string {
     });
     const variables = [['SOURCE_DATE_EPOCH', String(options.epoch)] as const, ...options.variables];
     const lines = variables.map(([name, value]) => `\nARG ${name}=${value}`);
+    if (options.withAptSettings) lines.push(`\nARG APT_CONFIG=${aptConfigPath}`);
+    if (prepared.has(stage)) lines.push(`\nCOPY --from=${options.filesImage} /${aptFolder} /${aptFolder}`);
     edits.push({ start: end, end, text: lines.join('') });
     for (const { instruction, values } of stage.instructions) {
       edits.push(...linkEdits(places, instruction));
@@ -76,6 +84,18 @@ export function pinForBuild(options: BuildPinOptions): string {
     }
   }
   return applyEdits(text, edits);
+}
+
+/** Stages at the bottom of those that run something: what lies there the others inherit. */
+export function stagesForSteps(resolved: ResolvedDockerfile): ReadonlySet<ResolvedStage> {
+  const bottoms = new Set<ResolvedStage>();
+  for (const index of resolved.needed) {
+    let stage = resolved.stages[index]!;
+    if (!stage.instructions.some(({ instruction }) => instruction.kind === 'run')) continue;
+    while (stage.base.kind === 'stage') stage = resolved.stages[stage.base.index]!;
+    bottoms.add(stage);
+  }
+  return bottoms;
 }
 
 /**
