@@ -9,8 +9,7 @@
 (define-record-type* <build-system> build-system make-build-system build-system?
   (name build-system-name)
   (description build-system-description)
-  (lower build-system-lower
-            input-alist with-variables))
+  (lower build-system-lower))
 
 ;; What builders know their inputs by; ADD! is called with each.
 (define (input-alist inputs add!)
