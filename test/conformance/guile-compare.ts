@@ -106,4 +106,5 @@ export const caseFiles = [
   'guile-syntax.scm',
   'guile-control.scm',
   'guile-libraries.scm',
+  'guile-standards.scm',
 ] as const;

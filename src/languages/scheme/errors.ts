@@ -8,7 +8,7 @@ import {
   NIL,
   Rec,
   RecordType,
-  type Sym,
+  Sym,
   str,
   type Value,
 } from './values.ts';
@@ -32,14 +32,14 @@ function exceptionType(name: string, parent: RecordType | undefined, fields: str
     fields: all,
     parent,
     immutable: new Set(all.map((_, index) => index)),
+    extensible: true,
   });
 }
 
 const root = exceptionType('&exception', undefined);
-const serious = exceptionType('&serious', root);
-const error = exceptionType('&error', serious);
-const violation = exceptionType('&violation', serious);
-const assertion = exceptionType('&assertion-failure', violation);
+const error = exceptionType('&error', root);
+const programmingError = exceptionType('&programming-error', error);
+const assertion = exceptionType('&assertion-failure', programmingError);
 
 /** The standard exception types, by the names that (ice-9 exceptions) gives them. */
 export const exceptionTypes = {
@@ -48,18 +48,17 @@ export const exceptionTypes = {
   '&exception-with-kind-and-args': exceptionType('&exception-with-kind-and-args', root, ['kind', 'args']),
   '&message': exceptionType('&message', root, ['message']),
   '&warning': exceptionType('&warning', root),
-  '&serious': serious,
   '&error': error,
   '&external-error': exceptionType('&external-error', error),
-  '&violation': violation,
+  '&programming-error': programmingError,
   '&assertion-failure': assertion,
   '&irritants': exceptionType('&irritants', root, ['irritants']),
   '&origin': exceptionType('&origin', root, ['origin']),
-  '&non-continuable': exceptionType('&non-continuable', violation),
-  '&implementation-restriction': exceptionType('&implementation-restriction', violation),
-  '&lexical': exceptionType('&lexical', violation),
-  '&syntax': exceptionType('&syntax', violation, ['form', 'subform']),
-  '&undefined-variable': exceptionType('&undefined-variable', violation),
+  '&non-continuable': exceptionType('&non-continuable', programmingError),
+  '&implementation-restriction': exceptionType('&implementation-restriction', programmingError),
+  '&lexical': exceptionType('&lexical', programmingError),
+  '&syntax': exceptionType('&syntax', programmingError, ['form', 'subform']),
+  '&undefined-variable': exceptionType('&undefined-variable', programmingError),
   '&quit-exception': exceptionType('&quit-exception', root, ['code']),
 } as const;
 
@@ -100,37 +99,39 @@ export function exceptionArgs(value: Value): Value {
 
 const make = (name: keyof typeof exceptionTypes, ...fields: Value[]) => new Rec(exceptionTypes[name], fields);
 
-function typedParts(key: Sym, args: readonly Value[]): Rec[] {
-  switch (key.name) {
-    case 'quit':
-      return [make('&quit-exception', args.length > 0 ? args[0] : 0)];
-    case 'syntax-error':
-    case 'read-error':
-    case 'unbound-variable':
-    case 'misc-error':
-    case 'wrong-type-arg':
-    case 'out-of-range':
-    case 'wrong-number-of-args':
-    case 'numerical-overflow':
-    case 'system-error':
-    case 'keyword-argument-error':
-    case 'unsupported': {
-      const parts: Rec[] = [];
-      const [subr, message, messageArgs] = args;
-      if (key.name === 'syntax-error') parts.push(make('&syntax', args[3] ?? false, args[4] ?? false));
-      else if (key.name === 'read-error') parts.push(make('&lexical'));
-      else if (key.name === 'unbound-variable') parts.push(make('&undefined-variable'));
-      else if (key.name === 'misc-error') parts.push(make('&error'));
-      else if (key.name === 'system-error') parts.push(make('&external-error'));
-      else parts.push(make('&assertion-failure'));
-      if (subr !== undefined && subr !== false) parts.push(make('&origin', subr));
-      parts.push(make('&message', message ?? false));
-      parts.push(make('&irritants', messageArgs ?? NIL));
-      return parts;
-    }
-    default:
-      return [];
-  }
+/** What the keys of `throw` stand for; `&error` for all others. */
+const typesOfKeys: Readonly<Record<string, keyof typeof exceptionTypes>> = {
+  'read-error': '&lexical',
+  'unbound-variable': '&undefined-variable',
+  'wrong-number-of-args': '&assertion-failure',
+  'wrong-type-arg': '&assertion-failure',
+  'keyword-argument-error': '&assertion-failure',
+  'out-of-range': '&assertion-failure',
+  'regular-expression-syntax': '&assertion-failure',
+  'program-error': '&assertion-failure',
+  'goops-error': '&assertion-failure',
+  'null-pointer-error': '&assertion-failure',
+  'system-error': '&external-error',
+  'host-not-found': '&external-error',
+  'getaddrinfo-error': '&external-error',
+  'no-data': '&external-error',
+  'no-recovery': '&external-error',
+  'try-again': '&external-error',
+  'stack-overflow': '&implementation-restriction',
+  'numerical-overflow': '&implementation-restriction',
+  'memory-allocation-error': '&implementation-restriction',
+};
+
+function typedParts(key: Value, args: readonly Value[]): Rec[] {
+  const [subr, message, details, form, subform] = args;
+  const name = key instanceof Sym ? key.name : '';
+  if (name === 'syntax-error' && args.length >= 5)
+    return [make('&syntax', form, subform), make('&origin', subr), make('&message', message)];
+  const code = typeof subr === 'number' ? subr : subr === false ? 1 : 0;
+  const type = name === 'quit' ? make('&quit-exception', code) : make(typesOfKeys[name] ?? '&error');
+  return args.length < 3
+    ? [type, make('&irritants', arrayToList(args))]
+    : [type, make('&origin', subr), make('&message', message), make('&irritants', details)];
 }
 
 /** The exception object that `(throw key arg …)` raises. */

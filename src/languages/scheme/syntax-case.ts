@@ -22,6 +22,7 @@ import {
   placeOf,
   Rib,
   Syntax,
+  stripSyntax,
   stxCar,
   stxCdr,
   stxDatum,
@@ -30,6 +31,7 @@ import {
   wrapValue,
 } from './syntax.ts';
 import { arrayToList, intern, MString, NIL, Pair, Sym, type Value } from './values.ts';
+import { writeText } from './write.ts';
 
 const bad = (form: Value, subform?: Value) =>
   syntaxError({ message: 'source expression failed to match any pattern', form, subform });
@@ -552,6 +554,20 @@ function syntaxRulesForm(expander: Expander, form: Value): IR {
 interface Rule {
   readonly match: Matcher;
   readonly build: Builder;
+  /** Whether its template is (syntax-error MESSAGE …). */
+  readonly isError: boolean;
+}
+
+/** The error of such a template, which speaks of the macro's use. */
+function errorOfRule(built: Value, input: Value): Error {
+  const { items } = stxList(stxCdr(built));
+  const [message, ...details] = items.map(stripSyntax);
+  const keyword = stripSyntax(stxCar(input));
+  return syntaxError({
+    message: [(message as MString).text, ...details.map((item) => writeText(item))].join(' '),
+    form: input,
+    who: keyword instanceof Sym ? keyword.name : undefined,
+  });
 }
 
 function makeRulesTransformer(rules: readonly Rule[]): Primitive {
@@ -559,7 +575,10 @@ function makeRulesTransformer(rules: readonly Rule[]): Primitive {
     const args = isStxPair(input) ? stxCdr(input) : undefined;
     for (const rule of rules) {
       const out: Value[] = [];
-      if (args !== undefined && rule.match(args, out)) return rule.build(out);
+      if (args === undefined || !rule.match(args, out)) continue;
+      const built = rule.build(out);
+      if (rule.isError) throw errorOfRule(built, input);
+      return built;
     }
     throw bad(input);
   });
@@ -590,7 +609,12 @@ function ruleOf(
   for (const [, depth] of template.uses) {
     if (depth > 0) throw syntaxError({ message: 'missing ellipsis', form });
   }
-  return { match: info.match, build: template.build ?? constantly(exposed(pieces[1])) };
+  const [head, message] = stxList(pieces[1]).items;
+  const isError =
+    isIdentifier(head) &&
+    (stripSyntax(head) as Sym).name === 'syntax-error' &&
+    stripSyntax(message) instanceof MString;
+  return { match: info.match, build: template.build ?? constantly(exposed(pieces[1])), isError };
 }
 
 function withSyntaxForm(expander: Expander, form: Value): IR {

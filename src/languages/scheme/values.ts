@@ -222,6 +222,8 @@ export class RecordType {
   readonly uid: Value;
   /** Immutable fields by index. */
   readonly immutable: ReadonlySet<number>;
+  /** Whether other types may have it for a parent. */
+  readonly extensible: boolean;
   constructor(options: {
     name: Sym;
     fields: readonly Sym[];
@@ -232,6 +234,7 @@ export class RecordType {
     setterToo?: boolean;
     uid?: Value;
     immutable?: ReadonlySet<number>;
+    extensible?: boolean;
   }) {
     this.name = options.name;
     this.fields = options.fields;
@@ -242,6 +245,7 @@ export class RecordType {
     this.setterToo = options.setterToo ?? options.parent?.setterToo ?? false;
     this.uid = options.uid ?? false;
     this.immutable = options.immutable ?? new Set();
+    this.extensible = options.extensible ?? false;
   }
   /** Whether this type is `ancestor` or descends from it. */
   isA(ancestor: RecordType): boolean {

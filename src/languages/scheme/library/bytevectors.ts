@@ -1,5 +1,5 @@
 // Bytevectors: (rnrs bytevectors), and the few of them that (guile) has too.
-import { outOfRange, wrongType } from '../errors.ts';
+import { outOfRange, throwError, wrongType } from '../errors.ts';
 import { fromBigint, isExactInteger, toDouble } from '../numbers.ts';
 import {
   arrayToList,
@@ -179,8 +179,23 @@ function defineNumbersIn(d: Definer): void {
 }
 
 /** Decodes UTF-8 as Guile does: bad bytes are a decoding error. */
+/** Throws `decoding-error` where the bytes are no UTF-8. */
 function decode(data: Uint8Array): Value {
-  return str(new TextDecoder('utf-8', { ignoreBOM: true }).decode(data));
+  try {
+    return str(new TextDecoder('utf-8', { ignoreBOM: true, fatal: true }).decode(data));
+  } catch {
+    throw throwError(
+      'decoding-error',
+      str('scm_from_utf8_stringn'),
+      str('input locale conversion error'),
+      0,
+      data,
+    );
+  }
+}
+
+function character(code: number): string {
+  return code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? '?' : String.fromCodePoint(code);
 }
 
 /** Bytevectors. */
@@ -239,14 +254,14 @@ export function defineBytevectors(d: Definer): void {
   d.pure('string->utf16', 1, 2, (s, endianness = intern('big')) => utf16(s.text, isLittle(endianness)));
   d.pure('string->utf32', 1, 2, (s, endianness = intern('big')) => utf32(s.text, isLittle(endianness)));
   d.pure('utf16->string', 1, 2, (bv, endianness = intern('big')) => {
-    const buffer = Buffer.from(bytes('utf16->string', bv));
+    const whole = bytes('utf16->string', bv);
+    const buffer = Buffer.from(whole.subarray(0, whole.length & ~1));
     return str((isLittle(endianness) ? buffer : buffer.swap16()).toString('utf16le'));
   });
   d.pure('utf32->string', 1, 2, (bv, endianness = intern('big')) => {
     const view = new DataView(bv.buffer, bv.byteOffset, bv.length);
     let result = '';
-    for (let i = 0; i + 4 <= bv.length; i += 4)
-      result += String.fromCodePoint(view.getUint32(i, isLittle(endianness)));
+    for (let i = 0; i + 4 <= bv.length; i += 4) result += character(view.getUint32(i, isLittle(endianness)));
     return str(result);
   });
   d.pure('native-endianness', 0, 0, () => intern('little'));

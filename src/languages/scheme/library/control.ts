@@ -215,7 +215,10 @@ function defineExceptions(d: Definer): void {
   d.control('%raise-continuable', 1, 1, (exception) => machine.raise(exception, { continuable: true }));
   d.pure('make-exception', 0, MANY, (...parts) => makeException(parts));
   d.pure('exception?', 1, 1, isException);
-  d.pure('simple-exceptions', 1, 1, (x) => arrayToList(simpleExceptions(x)));
+  d.pure('simple-exceptions', 1, 1, (x) => {
+    if (!isException(x)) throw miscError('simple-exceptions', 'not a exception', [x]);
+    return arrayToList(simpleExceptions(x));
+  });
   d.pure('exception-kind', 1, 1, exceptionKind);
   d.pure('exception-args', 1, 1, exceptionArgs);
   d.pure('make-exception-from-throw', 2, 2, (key, args) => exceptionFromThrow(key, listToArray(args)));
@@ -261,7 +264,13 @@ function defineExceptions(d: Definer): void {
 
 function makeExceptionType(name: Value, parent: Value, fields: Value): RecordType {
   const names = [...parent.fields, ...listToArray(fields)];
-  return new RecordType({ name, fields: names, parent, immutable: new Set(names.map((_, i) => i)) });
+  return new RecordType({
+    name,
+    fields: names,
+    parent,
+    immutable: new Set(names.map((_, i) => i)),
+    extensible: true,
+  });
 }
 
 /** What `error` raises: with a symbol first, that is the procedure it speaks of in Guile's format. */

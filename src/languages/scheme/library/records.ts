@@ -1,5 +1,6 @@
 // Records and structs of (guile): what (srfi srfi-9), (rnrs records …) and programs that use structs directly need.
 import { miscError, outOfRange, throwError, wrongType } from '../errors.ts';
+import { fromBigint } from '../numbers.ts';
 import { Primitive } from '../procedures.ts';
 import {
   arrayToList,
@@ -93,7 +94,10 @@ function makeRecordType(name: Value, fieldSpecs: readonly Value[], rest: readonl
     } else own.push(spec);
   }
   const seen = new Set(own);
-  if (seen.size !== own.length) throw miscError('make-record-type', 'duplicate field ~S', [arrayToList(own)]);
+  if (parent !== undefined && !parent.extensible)
+    throw miscError('make-record-type', 'parent type is final', []);
+  if (seen.size !== own.length && keywords.get('allow-duplicate-field-names?') !== true)
+    throw miscError('make-record-type', 'duplicate field ~S', [arrayToList(own)]);
   return new RecordType({
     name: name instanceof MString ? intern(name.text) : name,
     fields: [...(parent?.fields ?? []), ...own],
@@ -102,6 +106,7 @@ function makeRecordType(name: Value, fieldSpecs: readonly Value[], rest: readonl
     opaque: keywords.get('opaque?') === true,
     uid: keywords.get('uid') ?? false,
     immutable,
+    extensible: keywords.get('extensible?') === true,
   });
 }
 
@@ -175,6 +180,13 @@ function defineRecordProcedures(d: Definer): void {
   });
   d.pure('record-type-opaque?', 1, 1, (t) => t.opaque);
   d.pure('record-type-uid', 1, 1, (t) => t.uid);
+  d.pure('record-type-extensible?', 1, 1, (t) => type('record-type-extensible?', t).extensible);
+  // A number whose bits say which fields may change.
+  d.pure('record-type-mutable-fields', 1, 1, (t) => {
+    const { fields, immutable } = type('record-type-mutable-fields', t);
+    const bits = fields.reduce((sum, _, at) => (immutable.has(at) ? sum : sum | (1n << BigInt(at))), 0n);
+    return fromBigint(bits);
+  });
   d.pure('record-type?', 1, 1, (x) => x instanceof RecordType);
   d.pure('record-type-has-parent?', 2, 2, (t, parent) => t.isA(parent));
   d.pure('record-type-properties', 1, 1, (t) => t.properties);

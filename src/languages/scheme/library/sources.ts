@@ -1,6 +1,9 @@
 // Library modules written in Scheme: several to a file, each under a line `;;; (its name)`.
 import ice9Text from '../modules/ice-9.scm';
 import rnrsText from '../modules/rnrs.scm';
+import rnrsRecordsText from '../modules/rnrs-records.scm';
+import schemeText from '../modules/scheme.scm';
+import srfi42Text from '../modules/srfi-42.scm';
 import srfiText from '../modules/srfi-small.scm';
 
 function split(text: string): [string, string][] {
@@ -14,6 +17,7 @@ function split(text: string): [string, string][] {
 }
 
 /** Module label to source text. */
-export const schemeSources: Readonly<Record<string, string>> = Object.fromEntries(
-  [ice9Text, rnrsText, srfiText].flatMap(split),
-);
+export const schemeSources: Readonly<Record<string, string>> = {
+  ...Object.fromEntries([ice9Text, rnrsText, rnrsRecordsText, schemeText, srfiText].flatMap(split)),
+  'srfi srfi-42': srfi42Text,
+};

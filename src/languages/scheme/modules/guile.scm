@@ -268,6 +268,10 @@
        (identifier? #'name)
        #'(if name (and-let* rest . body) #f)))))
 
+(define %cond-expand-features
+  '(guile guile-2 guile-2.2 guile-3 guile-3.0 r5rs r6rs r7rs exact-closed ieee-float full-unicode ratios
+    srfi-0 srfi-4 srfi-6 srfi-13 srfi-14 srfi-16 srfi-23 srfi-30 srfi-39 srfi-46 srfi-55 srfi-61 srfi-62
+    srfi-87 srfi-105))
 (define-syntax cond-expand
   (lambda (form)
     (define (holds? requirement)
@@ -278,10 +282,11 @@
         ((not r) (not (holds? #'r)))
         ((library name) (and (resolve-module (syntax->datum #'name) #:ensure #f) #t))
         (name (identifier? #'name)
-              (memq (syntax->datum #'name)
-                    '(guile guile-2 guile-2.2 guile-3 guile-3.0 r5rs r6rs r7rs full-unicode ratios exact-closed
-                      srfi-0 srfi-2 srfi-4 srfi-6 srfi-13 srfi-14 srfi-16 srfi-23 srfi-30 srfi-39 srfi-46
-                      srfi-55 srfi-61 srfi-62 srfi-87 srfi-105)))
+              (let ((name (syntax->datum #'name)))
+                (or (memq name %cond-expand-features)
+                    ;; What a module that is used provides.
+                    (or-map (lambda (interface) (equal? (module-name interface) (list 'srfi name)))
+                            (module-uses (current-module))))))
         (other #f)))
     (syntax-case form ()
       ((_ (requirement body ...) rest ...)
@@ -289,7 +294,7 @@
          (if (or is-else (holds? #'requirement))
              #'(begin body ...)
              #'(cond-expand rest ...))))
-      ((_) #'(begin)))))
+      (_ (syntax-violation 'cond-expand "unfulfilled cond-expand" form)))))
 
 (define-syntax endianness
   (lambda (form)
@@ -402,7 +407,11 @@
   (lambda (form)
     (syntax-case form ()
       ((_ message argument ...)
-       (syntax-violation #f (syntax->datum #'message) (syntax->datum #'(argument ...)))))))
+       (string? (syntax->datum #'message))
+       (syntax-violation #f
+                         (string-join (cons (syntax->datum #'message)
+                                            (map object->string (syntax->datum #'(argument ...)))))
+                         #f)))))
 (define-syntax quote-syntax (syntax-rules () ((_ datum) (syntax datum))))
 (define-syntax start-stack (syntax-rules () ((_ tag expression) expression)))
 (define (sloppy-assoc key alist) (sloppy-find equal? key alist))
