@@ -2,10 +2,8 @@
 // /usr, accounts, directories and owners, configuration files, alternatives, certificates, time zone, names service.
 // Scripts are read, not run: see script-reader.ts for how far that goes.
 //
-// Left out: /etc/ld.so.cache, as the loader finds Debian's library directories without it (its own multiarch
-// directories are compiled in, and alternatives put links there); the databases of dpkg and update-alternatives, since
-// nothing is installed later; daemons' links in rc*.d and systemd, as an image starts one program; python byte code,
-// which is made elsewhere.
+// Left out: the databases of dpkg and update-alternatives, since nothing is installed later; daemons' links in rc*.d and
+// systemd, as an image starts one program; python byte code, which is made elsewhere.
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { ByteString } from '../foundation/byte-string.ts';
 import { TrimaranError } from '../foundation/error.ts';
@@ -28,6 +26,7 @@ import { type Alternative, chooseAlternatives, readAlternative } from './alterna
 import { certificateBytes, layOutCertificates } from './certificates.ts';
 import { declareConfiguration } from './configuration-files.ts';
 import { writeJavaKeystore } from './java-keystore.ts';
+import { declareLibraryIndex } from './library-index.ts';
 import { mergedDirectories, packageTime } from './package-tree.ts';
 import { declarePam } from './pam-configuration.ts';
 import { applyCommand, applyTmpfiles, RootDraft } from './root-draft.ts';
@@ -35,7 +34,7 @@ import { readScript, type ScriptCommand } from './script-reader.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
 
 /** For keys of what is kept: raised whenever the same packages give another tree. */
-export const declaredRootFormat = 5;
+export const declaredRootFormat = 6;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */
@@ -80,6 +79,15 @@ export function declareRoot(options: DeclareRootOptions): FileTree {
   declareCertificates(draft);
   declarePam(draft, (path) => textAt(draft, path));
   declareSmallFiles(draft, options);
+  const library = packages.find((owner) => nameOf(owner) === 'libc-bin')?.control.fields;
+  if (library?.version !== undefined) {
+    declareLibraryIndex({
+      draft,
+      version: library.version,
+      architecture: library.architecture ?? '',
+      textAt: (path) => textAt(draft, path),
+    });
+  }
   return fileTree(draft.changes());
 }
 

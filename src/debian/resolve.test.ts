@@ -171,6 +171,26 @@ describe('resolve', () => {
     expect(named.packages.map(({ name }) => name)).toEqual(['debconf', 'lib', 'libc', 'perl']);
   });
 
+  it('brings along what packages take for granted, unless asked for dependencies alone', () => {
+    const records = [
+      record('app', { depends: 'libc6' }),
+      record('libc6'),
+      record('libc-bin', { depends: 'libc6' }),
+    ];
+    const names = (known: PackageRecord[]) => {
+      const index = indexOfRecords(known, 'amd64');
+      return resolve({ index, wanted: [[{ name: 'app' }]] }).packages.map(({ name }) => name);
+    };
+    expect(names(records)).toEqual(['app', 'libc-bin', 'libc6']);
+    expect(names(records.slice(0, 2))).toEqual(['app', 'libc6']);
+    expect(namesOf(records, 'app')).toEqual(['app', 'libc6']);
+  });
+
+  it('passes over conflicts with packages of other architectures', () => {
+    const records = [record('a', { conflicts: 'b:x32' }), record('b')];
+    expect(namesOf(records, 'a, b')).toEqual(['a', 'b']);
+  });
+
   it('resolves cycles once', () => {
     const records = [record('a', { depends: 'b' }), record('b', { depends: 'a, b' })];
     expect(namesOf(records, 'a')).toEqual(['a', 'b']);

@@ -3,6 +3,7 @@
 // Unlike apt it backtracks when a choice ends in a conflict. Recommends, Suggests and other architectures are left out.
 import { TrimaranError } from '../foundation/error.ts';
 import { didYouMean } from '../foundation/nearest.ts';
+import { companionsOf } from './companion.ts';
 import {
   type Dependency,
   formatDependency,
@@ -17,7 +18,10 @@ import { type OmissionRule, omitScriptOnly } from './script-only.ts';
 export interface ResolveOptions {
   readonly index: PackageIndex;
   readonly wanted: readonly Dependency[];
-  /** What to leave out; {@link omitScriptOnly} unless given. */
+  /**
+   * What to leave out. Unless given, {@link omitScriptOnly}, and what packages take for granted comes along
+   * ({@link companionsOf}).
+   */
   readonly omit?: OmissionRule;
 }
 
@@ -83,6 +87,7 @@ class Resolver {
   private readonly index: PackageIndex;
   private readonly wanted: readonly Dependency[];
   private readonly omit: OmissionRule;
+  private readonly takesCompanions: boolean;
   private readonly chosen = new Map<
     string,
     { record: PackageRecord; owner: PackageRecord | undefined; level: number }
@@ -100,6 +105,7 @@ class Resolver {
     this.index = options.index;
     this.wanted = options.wanted;
     this.omit = options.omit ?? omitScriptOnly;
+    this.takesCompanions = options.omit === undefined;
   }
 
   run(): Resolution {
@@ -196,15 +202,22 @@ class Resolver {
       const exclude = (field: 'Breaks' | 'Conflicts', text: string | undefined) =>
         read(text)
           .flat()
+          .filter((relation) => this.isOwnArchitecture(relation))
           .map((relation) => ({ field, relation }));
       parsed = {
-        needs: [...read(record.preDepends), ...read(record.depends)],
+        needs: [...read(record.preDepends), ...read(record.depends), ...this.companions(record)],
         provides: read(record.provides).flat(),
         excludes: [...exclude('Conflicts', record.conflicts), ...exclude('Breaks', record.breaks)],
       };
       this.parsed.set(record, parsed);
     }
     return parsed;
+  }
+
+  /** What comes along, as dependencies; an archive that lacks it does without. */
+  private companions({ name }: PackageRecord): Dependency[] {
+    const names = this.takesCompanions ? companionsOf(name) : [];
+    return names.filter((wanted) => this.index.get(wanted).length > 0).map((wanted) => [{ name: wanted }]);
   }
 
   private goalsOf(owner: PackageRecord): Goal[] {

@@ -13,6 +13,9 @@ export interface Metadata {
   readonly gid?: number | undefined;
 }
 
+/** As many links as Linux follows. */
+const maximumLinks = 40;
+
 /** See the head of this file. Paths are relative byte strings unless said otherwise. */
 export class RootDraft {
   private readonly base: ReadonlyMap<ByteString, TreeEntry>;
@@ -31,6 +34,41 @@ export class RootDraft {
   /** Entries whose paths start with `prefix`, sorted; those of the packages alone. */
   below(prefix: ByteString): TreeEntry[] {
     return this.sortedBase.filter((entry) => entry.path.startsWith(prefix));
+  }
+
+  /** Entries directly in a directory, declared ones included, sorted. */
+  inside(directory: ByteString): TreeEntry[] {
+    const isInside = ({ path }: TreeEntry) =>
+      path.startsWith(`${directory}/`) && !path.includes('/', directory.length + 1);
+    const found = new Map(this.sortedBase.filter(isInside).map((entry) => [entry.path, entry]));
+    for (const entry of this.over.values()) if (isInside(entry)) found.set(entry.path, entry);
+    return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** What an absolute path leads to, through links of any of its parts and other names of files; undefined for nothing. */
+  follow(absolute: ByteString): TreeEntry | undefined {
+    const pending = absolute.split('/').reverse();
+    let path = '';
+    for (let links = 0; pending.length > 0; ) {
+      const part = pending.pop()!;
+      if (part === '' || part === '.') continue;
+      if (part === '..') {
+        path = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+        continue;
+      }
+      const next = path === '' ? part : `${path}/${part}`;
+      const entry = this.get(next);
+      // Directories of what was put may not be entries yet: see changes().
+      if (entry?.kind === 'symlink') {
+        if (++links > maximumLinks) return undefined;
+        pending.push(...entry.target.split('/').reverse());
+        if (entry.target.startsWith('/')) path = '';
+      } else {
+        path = next;
+      }
+    }
+    const found = this.get(path);
+    return found?.kind === 'hardlink' ? this.get(found.target) : found;
   }
 
   put(entry: TreeEntry): void {

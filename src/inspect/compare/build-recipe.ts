@@ -18,7 +18,7 @@ import { examineImage, type ImageFacts, keptFacts } from './image-facts.ts';
 import { packedSize } from './packed-size.ts';
 
 /** Raised whenever building the same project may give something else. */
-const memoFormat = 2;
+const memoFormat = 3;
 
 export interface BuiltRecipe {
   readonly command: string;

@@ -1,5 +1,6 @@
 // The Debian channel: package specifications in Guix's naming to Debian packages, and those to derivations.
 
+import { companionsOf } from '../../debian/companion.ts';
 import { parseDependencies } from '../../debian/dependency.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
 import type { StorePath } from '../../formats/store-path.ts';
@@ -321,6 +322,7 @@ export class DebianChannel {
         dependency.flatMap(({ name }) => (chosen.has(name) ? name : (providers.get(name) ?? []))).slice(0, 1),
       ),
     );
+    needed.push(...companionsOf(record.name).filter((name) => chosen.has(name)));
     return [...new Set(needed)].sort();
   }
 }

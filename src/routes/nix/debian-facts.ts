@@ -1,5 +1,6 @@
 // `builtins.trimaranDebian`: what the Debian set's Nix files ask of a release, as a Nix value made of functions.
 
+import { companionsOf } from '../../debian/companion.ts';
 import { openContentsNames } from '../../debian/contents-names.ts';
 import { parseDependencies } from '../../debian/dependency.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
@@ -134,6 +135,7 @@ function resolved(facts: ReleaseFacts, names: readonly string[]) {
         dependency.flatMap(({ name }) => (chosen.has(name) ? name : (providers.get(name) ?? []))).slice(0, 1),
       ),
     );
+    needed.push(...companionsOf(record.name).filter((name) => chosen.has(name)));
     return nixRecord(record, [...new Set(needed)].sort());
   });
 }

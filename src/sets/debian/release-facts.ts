@@ -2,6 +2,7 @@
 // come from the archive's index, which the lock checks; from the lock alone where the index cannot be had. What was
 // used is remembered, so that it can be locked.
 
+import { companionsOf } from '../../debian/companion.ts';
 import { type ContentsNames, normaliseDistribution } from '../../debian/contents-names.ts';
 import { type Dependency, parseDependencies } from '../../debian/dependency.ts';
 import { indexOfRecords, type PackageIndex, type PackageRecord } from '../../debian/package-index.ts';
@@ -219,6 +220,7 @@ export class ReleaseFacts {
       const record = this.#index.get(name)[0];
       if (record === undefined) continue;
       chosen.set(name, record);
+      pending.push(...companionsOf(name));
       for (const field of [record.preDepends, record.depends]) {
         for (const dependency of parseDependencies(field, this.identity.architecture)) {
           const direct = dependency.find((relation) => this.#index.get(relation.name).length > 0);
