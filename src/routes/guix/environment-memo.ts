@@ -8,7 +8,7 @@ import type { LocalStore } from '../../store/local-store.ts';
 import type { KeptDerivation } from './derivation-maker.ts';
 
 /** Raised whenever the same packages may give another derivation. */
-const environmentFormat = 1;
+const environmentFormat = 2;
 
 export interface EnvironmentMemo {
   /** The derivation that was made of the same `parts`, if the store still has it, and so all that it needs. */
