@@ -98,18 +98,32 @@ function readIfThere(file: string): string | undefined {
 /** Which names are to be looked up anew. Throws `lock/unknown-name`. */
 function updateRule(lock: LockFile, update: 'all' | readonly string[]): (name: string) => boolean {
   if (update === 'all') return () => true;
+  const wanted = update.map((name) => nameInLock(lock, name));
+  return (name) => wanted.some((one) => one === name || name.replace(/[:@][^/]*$/, '') === one);
+}
+
+/** What the lock calls a name that somebody typed: suites are also told as `debian:SUITE`. */
+function nameInLock(lock: LockFile, name: string): string {
   const known = lockNames(lock);
-  for (const name of update) {
-    if (known.includes(name)) continue;
-    throw new TrimaranError({
-      code: 'lock/unknown-name',
-      message: `the lock has nothing called \`${name}\``,
-      hint:
-        didYouMean(name, known) ?? 'run `trimaran lock` first, or `trimaran lock --update` for everything',
-      exitCode: 2,
-    });
-  }
-  return (name) => update.some((wanted) => wanted === name || name.replace(/[:@][^/]*$/, '') === wanted);
+  if (known.includes(name)) return name;
+  const suite = /^debian:(.+)$/.exec(name)?.[1];
+  if (suite !== undefined && lock.debian.has(suite)) return suite;
+  const [holder] =
+    [...lock.debian].find(([, { architectures }]) =>
+      [...architectures.values()].some(({ packages }) => packages.has(name)),
+    ) ?? [];
+  throw new TrimaranError({
+    code: 'lock/unknown-name',
+    message:
+      holder === undefined
+        ? `the lock has nothing called \`${name}\``
+        : `the package \`${name}\` is locked with all of \`${holder}\`, not by itself`,
+    hint:
+      holder === undefined
+        ? (didYouMean(name, known) ?? 'run `trimaran lock` first, or `trimaran lock --update` for everything')
+        : `run \`trimaran lock --update ${holder}\``,
+    exitCode: 2,
+  });
 }
 
 /** Evaluates every image of the project's flake; says what was out of reach. */

@@ -274,6 +274,8 @@ describe('lock file', () => {
     expect(place(failure('version: 1\n  urls: x'))).toEqual(['lock/syntax', 2, 3]);
     const escaping = writeLockFile(sample).replace('pool/main/g/', 'pool/../../');
     expect(failure(escaping).code).toBe('lock/invalid');
+    const noMoment = writeLockFile(sample).replace('20261101T000000Z', '20261301T000000Z');
+    expect(failure(noMoment).message).toBe('there is no moment `20261301T000000Z`');
     const truncated = writeLockFile(sample).replace(/ +size: 2756576\n/, '');
     expect(failure(truncated).message).toContain('missing');
   });

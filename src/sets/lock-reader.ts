@@ -1,4 +1,5 @@
 // Checks the nodes of a lock's text and turns them into the model of lock-file.ts; every error has its place.
+import { parseTimestamp } from '../debian/release.ts';
 import { type Span, TrimaranError } from '../foundation/error.ts';
 import { didYouMean } from '../foundation/nearest.ts';
 import type {
@@ -137,6 +138,13 @@ class LockReader {
     throw this.invalid(node, `expected ${what}`);
   }
 
+  /** A moment that there is: no month 13. */
+  timestamp(node: LockNode): string {
+    const text = this.text(node, /^[0-9]{8}T[0-9]{6}Z$/, 'a timestamp such as 20261101T000000Z');
+    if (parseTimestamp(text) === undefined) throw this.invalid(node, `there is no moment \`${text}\``);
+    return text;
+  }
+
   suite(node: LockNode, name: string): LockedSuite {
     const suite = this.expectMapping(node, name);
     this.checkKeys(
@@ -146,11 +154,7 @@ class LockReader {
     );
     const mirror = suite.entries.get('mirror');
     return {
-      timestamp: this.text(
-        this.required(suite, 'timestamp'),
-        /^[0-9]{8}T[0-9]{6}Z$/,
-        'a timestamp such as 20261101T000000Z',
-      ),
+      timestamp: this.timestamp(this.required(suite, 'timestamp')),
       releaseSha256: this.text(
         this.required(suite, 'release-sha256'),
         sha256Pattern,

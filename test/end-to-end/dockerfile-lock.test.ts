@@ -277,6 +277,34 @@ git:
     expect(ended.stderr).toMatch(/lock\/unknown-name[\s\S]*did you mean starlette\?/);
   });
 
+  it('takes a suite’s name as it is told, and says whose a package is', async () => {
+    const folder = join(root, 'suites');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'docker-compose.yml'), 'services: { web: { build: . } }\n');
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
+    const pkg = { version: '1', architecture: 'amd64', path: 'pool/h/hello_1_amd64.deb', size: 1 };
+    const used = {
+      packages: new Map([['hello', { ...pkg, sha256: 'a'.repeat(64) }]]),
+      python: new Map<string, string>(),
+    };
+    const suite = {
+      timestamp: '20260711T101637Z',
+      releaseSha256: 'b'.repeat(64),
+      components: ['main'],
+      architectures: new Map([['amd64', used]]),
+    };
+    const text = writeLockFile({ ...emptyLockFile, debian: new Map([['bookworm', suite]]) });
+    writeFileSync(join(folder, 'trimaran.lock'), text);
+    const update = (name: string) =>
+      trimaran('lock', '-f', join(folder, 'docker-compose.yml'), '--update', name);
+    const ofPackage = await update('hello');
+    expect(ofPackage.exitCode).toBe(2);
+    expect(ofPackage.stderr).toMatch(/`hello` is locked with all of `bookworm`[\s\S]*lock --update bookworm/);
+    expect((await update('debian:trixie')).stderr).toContain('lock/unknown-name');
+    const known = await update('debian:bookworm');
+    expect(known.stderr).not.toContain('unknown-name');
+  });
+
   it('updates everything when asked to', async () => {
     const ended = await trimaran('lock', '--update');
     expect(ended.exitCode, ended.stderr).toBe(0);
