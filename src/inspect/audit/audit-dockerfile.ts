@@ -2,6 +2,7 @@
 
 import { isTrimaranError } from '../../foundation/error.ts';
 import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
+import type { Dockerfile } from '../../languages/dockerfile/instruction.ts';
 import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
 import { parseRequirementsFile } from '../../languages/dockerfile/requirements-file.ts';
 import {
@@ -21,8 +22,8 @@ export interface DockerfileAuditOptions {
   readonly lock?: LockFile | undefined;
   /** How the lock calls this file; as errors do when absent. */
   readonly lockName?: string;
-  /** A requirements file of the build context, by the path that RUN has for it; undefined when it is not there. */
-  readonly readRequirements?: (path: string) => string | undefined;
+  /** A file of the build context, by the path that RUN has for it; undefined when it is not there. */
+  readonly readFromContext?: (path: string) => string | undefined;
 }
 
 export interface DockerfileAudit {
@@ -38,14 +39,8 @@ export function auditDockerfile(
   options: DockerfileAuditOptions = {},
 ): DockerfileAudit {
   const dockerfile = parseDockerfile(text, file);
-  let resolved: ResolvedDockerfile;
-  try {
-    resolved = resolveDockerfile(dockerfile, options.resolve);
-  } catch (error) {
-    // An image that only a build argument names: nothing to say about it before there is one.
-    if (!isTrimaranError(error, 'dockerfile/empty-image')) throw error;
-    return { inputs: [], findings: [] };
-  }
+  const resolved = resolveForAudit(dockerfile, options.resolve);
+  if (resolved === undefined) return { inputs: [], findings: [] };
   const lock = options.lock ?? emptyLockFile;
   // Without a target any stage may be asked for one day, and engines without BuildKit make them all.
   const isWhole = options.resolve?.target === undefined;
@@ -54,6 +49,30 @@ export function auditDockerfile(
     .filter((input) => input.kind !== 'nondeterminism')
     .map((input) => judge(input, { ...options, lock, file }));
   return { inputs, findings: [...nondeterminism(found), ...variableFindings(resolved, isWhole)] };
+}
+
+/** An image that only a build argument names stands as none: there is nothing to say of it before there is one. */
+function resolveForAudit(
+  dockerfile: Dockerfile,
+  options: ResolveOptions = {},
+): ResolvedDockerfile | undefined {
+  try {
+    return resolveDockerfile(dockerfile, options);
+  } catch (error) {
+    if (!isTrimaranError(error, 'dockerfile/empty-image')) throw error;
+  }
+  const globals = dockerfile.globalArgs.flatMap(({ args }) => args);
+  const named = dockerfile.stages
+    .flatMap(({ from }) => [...from.image.value.matchAll(/\$\{?(\w+)/g)].map((match) => match[1]!))
+    .filter((name) => !globals.some((arg) => arg.name.value === name && (arg.value?.value ?? '') !== ''))
+    .map((name) => [name, 'scratch'] as const);
+  try {
+    const buildArgs = new Map([...named, ...(options.buildArgs ?? [])].filter(([, value]) => value !== ''));
+    return resolveDockerfile(dockerfile, { ...options, buildArgs });
+  } catch (error) {
+    if (!isTrimaranError(error, 'dockerfile/empty-image')) throw error;
+    return undefined;
+  }
 }
 
 const nondeterminismDetails = {
@@ -85,14 +104,15 @@ function judge(
   if (input.pinned) return { subject, span, pinnedBy: 'recipe' };
   if (isLocked(input, lock, lockName)) return { subject, span, pinnedBy: 'lock' };
   if (input.kind === 'requirements') {
-    const text = options.readRequirements?.(input.file);
+    const text = options.readFromContext?.(input.file);
     const asked = text === undefined ? undefined : parseRequirementsFile(text);
     if (asked?.hashed === true) return { subject, span, pinnedBy: 'recipe' };
     const locked = lock.pip.get(lockName);
     if (asked?.requirements.every((requirement) => locked?.has(requirement)) && asked.requirements.length > 0)
       return { subject, span, pinnedBy: 'lock' };
   }
-  const { rule, detail, severity } = ruleOf(input);
+  if (input.kind === 'package' && isConstrained(input, options)) return { subject, span, pinnedBy: 'recipe' };
+  const { rule, detail, severity } = { ...ruleOf(input), ...milder(input, options) };
   return {
     subject,
     span,
@@ -101,6 +121,40 @@ function judge(
       ? { group: `${file}:${input.command.line}:${input.command.column}:${rule}` }
       : {}),
   };
+}
+
+/** Whether a file of constraints says the version. */
+function isConstrained(
+  { name, constraints }: DockerfileInput & { kind: 'package' },
+  { readFromContext }: DockerfileAuditOptions,
+): boolean {
+  const normal = (text: string) => text.toLowerCase().replace(/[-_.]+/g, '-');
+  return constraints.some((file) =>
+    parseRequirementsFile(readFromContext?.(file) ?? '').requirements.some((line) => {
+      const [, constrained] = /^([A-Za-z0-9._-]+)\s*===?\s*[^*,\s]+$/.exec(line) ?? [];
+      return constrained !== undefined && normal(constrained) === normal(name);
+    }),
+  );
+}
+
+const npmLocks = ['package-lock.json', 'npm-shrinkwrap.json', 'yarn.lock', 'pnpm-lock.yaml', 'bun.lock'];
+
+/** What another file most likely fixes is worth a note. */
+function milder(
+  input: DockerfileInput,
+  { readFromContext }: DockerfileAuditOptions,
+): { readonly severity: Severity; readonly detail: string } | undefined {
+  if (input.kind === 'project-dependencies' && input.manager === 'npm') {
+    const lock = npmLocks.find((name) => readFromContext?.(name) !== undefined);
+    return lock === undefined
+      ? undefined
+      : { severity: 'note', detail: `${lock} decides, unless package.json asks for something else` };
+  }
+  if (input.kind !== 'package') return undefined;
+  if (input.maybeInstalled === true)
+    return { severity: 'note', detail: 'unless the project has installed it' };
+  const [file] = input.constraints;
+  return file === undefined ? undefined : { severity: 'note', detail: `unless ${file} says which version` };
 }
 
 function isLocked(input: DockerfileInput, lock: LockFile, file: string): boolean {

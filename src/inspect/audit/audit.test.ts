@@ -232,6 +232,42 @@ describe('audit', () => {
     ]);
   });
 
+  it('reads on where only a build argument names the image', async () => {
+    write([
+      [
+        'Dockerfile',
+        'ARG BASE\nARG PY=3.11\nFROM $BASE\nENV DB_PASSWORD=x\nRUN apt-get install -y curl\nFROM python:$PY\n',
+      ],
+    ]);
+    expect(rulesOf(await audit())).toEqual(['secret-in-image', 'apt-unpinned', 'image-moving-tag']);
+  });
+
+  it('takes what other files fix as fixed, or as worth a note', async () => {
+    const text = `FROM scratch
+RUN npm install && npx tsc && npx --yes cowsay@1
+RUN pip install -c constraints.txt My_Package other
+`;
+    write([['Dockerfile', text]]);
+    const severities = async () => (await audit()).findings.map((found) => `${found.rule} ${found.severity}`);
+    expect(await severities()).toEqual([
+      'npm-unpinned warning',
+      'npm-unpinned note',
+      'npm-unpinned note',
+      'pip-unpinned note',
+    ]);
+    write([
+      ['package-lock.json', '{}'],
+      ['constraints.txt', 'my-package==1.2\nother>=1\n'],
+    ]);
+    const report = await audit();
+    expect(report.findings.map((found) => `${found.subject} ${found.severity}`)).toEqual([
+      'npm install note',
+      'npx tsc note',
+      'npx cowsay@1 note',
+      'pip install other note',
+    ]);
+  });
+
   it('tells of variables that Docker does not expand, and of no others', async () => {
     write([
       [

@@ -297,7 +297,7 @@ class Audit {
         ...(build?.target === undefined ? {} : { target: build.target.value }),
         ...(service?.platform === undefined ? {} : { platform: service.platform.value }),
       },
-      readRequirements: (path) => (context === undefined ? undefined : requirementsIn(context, path)),
+      readFromContext: (path) => (context === undefined ? undefined : fileOfContext(context, path)),
     });
     this.inputs.push(...audit.inputs);
     this.findings.push(...audit.findings);
@@ -345,7 +345,7 @@ function read(file: string): string | undefined {
 }
 
 /** The file of a build context that a RUN knows as `path`: there by that path, or by its name alone. */
-function requirementsIn(context: string, path: string): string | undefined {
+function fileOfContext(context: string, path: string): string | undefined {
   const inside = path.replace(/^(?:\.?\/)+/, '');
   for (const candidate of [inside, basename(inside)]) {
     const full = resolve(context, candidate);

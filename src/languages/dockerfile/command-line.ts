@@ -62,6 +62,7 @@ export function packageInput(
     readonly pinned: boolean;
     readonly command: string;
     readonly upgrade?: boolean;
+    readonly constraints?: readonly string[];
     readonly line: CommandLine;
   },
 ): DockerfileInput {
@@ -75,6 +76,7 @@ export function packageInput(
     pinned: details.pinned,
     upgrade: details.upgrade ?? false,
     command: details.line.command.span,
+    constraints: details.constraints ?? [],
     ...(details.version === undefined ? {} : { version: details.version }),
   };
 }

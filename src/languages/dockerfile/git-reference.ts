@@ -54,6 +54,11 @@ function cut(text: string, separator: string): [string, string?] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
+/** Whether a ref is a commit, in full or by its first digits. */
+export function isCommitLike(ref: string): boolean {
+  return isCommit(ref) || (/^[0-9a-f]{7,39}$/.test(ref) && /[0-9]/.test(ref));
+}
+
 /** Whether a git ref is a commit in full. */
 export function isCommit(ref: string): boolean {
   return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(ref);

@@ -48,6 +48,38 @@ describe('findInputs', () => {
       'RUN npm ci && npm install -g a@1.2.3 @s/b c@^1',
       ['package: npm install a@1.2.3', '!package: npm install @s/b', '!package: npm install c@^1'],
     ],
+    ['RUN pip install --no-index --find-links=/w a && pip wheel a==1', ['package: pip wheel a==1']],
+    [
+      `RUN pip install 'a @ https://e.org/a.whl#sha256=${'0'.repeat(64)}' 'b @ https://e.org/b.whl'`,
+      [
+        `url: pip install a @ https://e.org/a.whl#sha256=${'0'.repeat(64)}`,
+        '!url: pip install b @ https://e.org/b.whl',
+      ],
+    ],
+    ['RUN go install e.org/x@0123456789ab', ['package: go install e.org/x@0123456789ab']],
+    ['RUN apk add a=~1.0 b~=2', ['!package: apk add a=~1.0', '!package: apk add b~=2']],
+    ['RUN apt-get -s upgrade && apt-get install --dry-run x', []],
+    [
+      'RUN dnf install -y a-1.20.1 dotnet-sdk-8.0 b-2-3.el9',
+      [
+        'package: dnf install a-1.20.1',
+        '!package: dnf install dotnet-sdk-8.0',
+        'package: dnf install b-2-3.el9',
+      ],
+    ],
+    [
+      'RUN corepack enable && corepack prepare pnpm@latest --activate && corepack prepare yarn@4.1.0 --activate',
+      ['!package: corepack prepare pnpm@latest', 'package: corepack prepare yarn@4.1.0'],
+    ],
+    [
+      `RUN git clone --no-checkout https://e.org/x /x && cd /x && git fetch origin ${'1'.repeat(40)} && git checkout FETCH_HEAD`,
+      ['git: git clone https://e.org/x'],
+    ],
+    ['RUN git clone file:///src /x', []],
+    [
+      'RUN curl -X POST https://e.org/hook -d done && curl -d q https://e.org/x -o /x',
+      ['!url: curl https://e.org/x'],
+    ],
     ['RUN npm install --production', ['!project-dependencies: npm install']],
     ['RUN yarn --frozen-lockfile && yarn', ['!project-dependencies: yarn']],
     [

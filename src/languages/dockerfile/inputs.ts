@@ -53,6 +53,10 @@ interface PackageInput extends InputBase {
   readonly version?: string;
   /** `pip install --upgrade`. */
   readonly upgrade: boolean;
+  /** Files of pip's `-c`: versions for what is installed in any case. */
+  readonly constraints: readonly string[];
+  /** Run from what the project has installed, if it is there: `npx tsc` after `npm ci`. */
+  readonly maybeInstalled?: true;
   /** The command that installs it, which may install others. */
   readonly command: Span;
 }
@@ -115,8 +119,10 @@ function stageInputs(stage: ResolvedStage): DockerfileInput[] {
   }
   let isPosix = true;
   let usesSnapshot = false;
+  let hasProject = false;
   for (const resolved of stage.instructions) {
     const { instruction } = resolved;
+    hasProject ||= installsProject.test(sourceText(instruction));
     if (/snapshot\.(?:debian|ubuntu)\.[a-z]+\/\S*\d{8}T\d{6}Z/.test(sourceText(instruction)))
       usesSnapshot = true;
     switch (instruction.kind) {
@@ -135,13 +141,22 @@ function stageInputs(stage: ResolvedStage): DockerfileInput[] {
           .filter((_, at) => resolved.mounts[at]?.from)
           .map((mount) => ({ value: '', span: mount.span }));
         inputs.push(...sourceImages(resolved.sources, places, 'mount'));
-        if (isPosix) inputs.push(...runInputs(resolved, usesSnapshot));
+        if (!isPosix) break;
+        for (const input of runInputs(resolved, usesSnapshot)) {
+          const runsLocally =
+            hasProject && input.kind === 'package' && /^(?:npx|bunx|npm (?:exec|x)) /.test(input.subject);
+          inputs.push(runsLocally && !input.pinned ? { ...input, maybeInstalled: true } : input);
+        }
         break;
       }
     }
   }
   return inputs;
 }
+
+/** The project's own packages come into the stage: installed from its lock, or copied. */
+const installsProject =
+  /\b(?:npm\s+(?:ci|i|install|clean-install)|yarn(?:\s+install)?|pnpm\s+(?:i|install)|bun\s+install)\b|\bnode_modules\b/;
 
 function sourceText(instruction: Instruction): string {
   return instruction.source.text + instruction.heredocs.map((heredoc) => heredoc.content.text).join('\n');

@@ -7,7 +7,7 @@ import {
   packageInput,
   sortArguments,
 } from './command-line.ts';
-import { isCommit } from './git-reference.ts';
+import { isCommit, isCommitLike } from './git-reference.ts';
 import type { DockerfileInput } from './inputs.ts';
 import { readPip, uvArguments } from './pip-command.ts';
 import { showWord } from './shell.ts';
@@ -33,6 +33,7 @@ export function readPackageCommand(
   }
   if (name === 'pipx' || name === 'uv') return readPip({ ...line, args: uvArguments(name, args) }, name);
   if (name === 'npm' || name === 'pnpm' || name === 'yarn' || name === 'bun') return readNpm(line);
+  if (name === 'corepack') return readCorepack(line);
   if (name === 'npx' || name === 'bunx') return readNpx({ ...line, args }, name);
   if (name === 'uvx') return readUvx(line);
   if (name === 'easy_install') return readPip(withVerb(line), name);
@@ -70,6 +71,17 @@ function readNpx(line: CommandLine, command: string): DockerfileInput[] {
   );
 }
 
+/** `corepack prepare pnpm@latest --activate`: a package manager from the registry. */
+function readCorepack(line: CommandLine): DockerfileInput[] {
+  const { operands } = sortArguments(line.args, /^(?:-o|--output|--install-directory|--cache-folder)$/);
+  const [verb, ...rest] = operands;
+  if (!/^(?:prepare|use|install|up|pack)$/.test(verb?.text ?? '')) return [];
+  // Without a name it is the one that package.json names.
+  return rest
+    .filter(({ text }) => /^(?:npm|pnpm|yarn|yarnpkg)(?:@|$)/.test(text))
+    .map((argument) => npmPackage(argument, { line, command: `corepack ${verb!.text}` }));
+}
+
 function npmPackage(
   argument: Argument,
   { line, command }: { readonly line: CommandLine; readonly command: string },
@@ -86,12 +98,18 @@ function upgradeInput(line: CommandLine, subject: string): DockerfileInput {
 }
 
 function readApt(line: CommandLine, usesSnapshot: boolean): DockerfileInput[] {
-  const { operands } = sortArguments(
+  const { operands, options } = sortArguments(
     line.args,
     /^-(?:o|c|t|a)$|^--(?:option|config-file|target-release|default-release|host-architecture)$/,
   );
   const [verb, ...rest] = operands;
   if (verb === undefined) return [];
+  if (
+    options.some(({ text }) =>
+      /^(?:-[a-z]*s[a-z]*|--(?:simulate|just-print|dry-run|recon|no-act))$/.test(text),
+    )
+  )
+    return [];
   if (/^(?:upgrade|dist-upgrade|full-upgrade|safe-upgrade)$/.test(verb.text)) {
     return [
       {
@@ -132,7 +150,7 @@ function readApk(line: CommandLine): DockerfileInput[] {
     .filter(({ text }) => !/^[.!]|\.apk$|^\//.test(text))
     .map((argument) => {
       const [, name = argument.text, operator, version] =
-        /^([^=<>~@]+)(?:@[^=<>~]+)?(?:(=|~=|=~|~|[<>]=?)(.*))?$/.exec(argument.text) ?? [];
+        /^([^=<>~@]+)(?:@[^=<>~]+)?(?:(~=|=~|=|~|[<>]=?)(.*))?$/.exec(argument.text) ?? [];
       return packageInput('apk', argument, {
         line,
         name,
@@ -207,7 +225,7 @@ function readGo(line: CommandLine): DockerfileInput[] {
     .filter(({ text }) => /^[^./$][^/]*\.[^/]+\//.test(text) && (verb.text === 'get' || text.includes('@')))
     .map((argument) => {
       const [name = '', version] = argument.text.split('@', 2);
-      const pinned = version !== undefined && (/^v\d+\.\d+\.\d+/.test(version) || isCommit(version));
+      const pinned = version !== undefined && (/^v\d+\.\d+\.\d+/.test(version) || isCommitLike(version));
       return packageInput('go', argument, { line, name, version, pinned, command: `go ${verb.text}` });
     });
 }
@@ -266,7 +284,8 @@ function readRpm(line: CommandLine): DockerfileInput[] {
     .filter(({ text }) => !/^(?:\.{0,2}\/|.*\.rpm$)/.test(text))
     .map((argument) => {
       const [, name = argument.text, version] =
-        /^(.+?)-(\d[\w.+~^:]*-\d[\w.+~^]*)$/.exec(argument.text) ?? [];
+        // Name, version, and the release where it is said.
+        /^(.+?)-(\d[\w.+~^:]*-\d[\w.+~^]*|\d\w*(?:\.[\w+~^]+){2,})$/.exec(argument.text) ?? [];
       return packageInput('rpm', argument, {
         line,
         name,

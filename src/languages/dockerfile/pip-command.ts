@@ -18,6 +18,8 @@ export function readPip(line: CommandLine, name: string): DockerfileInput[] {
   const [verb, ...rest] = operands;
   if (!/^(?:install|download|wheel)$/.test(verb?.text ?? '')) return [];
   const has = (pattern: RegExp) => options.some(({ text }) => pattern.test(text));
+  // What is found in a folder was fetched before, and told there.
+  if (has(/^--no-index$/)) return [];
   const hashed = has(/^--require-hashes$/);
   const upgrade = has(/^(?:-[a-zA-Z]*U|--upgrade)$/);
   const command = `${name} ${verb!.text}`;
@@ -56,6 +58,9 @@ export function readPip(line: CommandLine, name: string): DockerfileInput[] {
         upgrade,
         command,
         noDependencies: has(/^--no-deps$/),
+        constraints: [...(values.get('-c') ?? []), ...(values.get('--constraint') ?? [])].map(
+          ({ text }) => text,
+        ),
       }),
     );
   }
@@ -69,6 +74,7 @@ function readRequirement(
     readonly upgrade: boolean;
     readonly command: string;
     readonly noDependencies: boolean;
+    readonly constraints: readonly string[];
     readonly line: CommandLine;
   },
 ): DockerfileInput[] {
@@ -91,14 +97,16 @@ function readRequirement(
       },
     ];
   }
-  if (/^https?:\/\//.test(text)) {
-    const pinned = hashed || /#.*(?:sha256|sha512)=/.test(text);
+  // `name @ https://…` says what it is called, and is a download all the same.
+  const [, address] = /^(?:[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*@\s*)?(https?:\/\/\S+)$/.exec(text) ?? [];
+  if (address !== undefined) {
+    const pinned = hashed || /#.*sha(?:256|384|512)=[0-9a-f]+/.test(address);
     return [
       {
         kind: 'url',
         by: 'curl',
         span: word.span,
-        url: text.replace(/#.*$/, ''),
+        url: address.replace(/#.*$/, ''),
         subject: `${command} ${text}`,
         pinned,
         toShell: false,
@@ -133,6 +141,7 @@ function readRequirement(
       pinned: hashed || exact,
       command,
       upgrade,
+      constraints: context.constraints,
     }),
   ];
 }

@@ -1,7 +1,7 @@
 // Which inputs a shell script takes: the commands that download, clone and install, told from their words.
 import type { Span } from '../../foundation/error.ts';
 import type { Invocation } from './command-line.ts';
-import { isCommit } from './git-reference.ts';
+import { isCommit, isCommitLike } from './git-reference.ts';
 import type { DockerfileInput, GitInput, UrlInput } from './inputs.ts';
 import { mapWhole } from './mapped-text.ts';
 import { readPackageCommand } from './package-commands.ts';
@@ -35,6 +35,8 @@ class ScriptReader {
   private readonly usesSnapshot: boolean;
   private verifies = false;
   private checkedOut: string | undefined;
+  /** The commit that `git fetch` was asked for, which is FETCH_HEAD then. */
+  private fetched: string | undefined;
 
   constructor(context: ScriptContext) {
     this.variables = new Map(context.variables);
@@ -141,7 +143,10 @@ class ScriptReader {
     const asksHead = texts.some(
       (text) => text !== undefined && /^(?:-[a-zA-Z]*I[a-zA-Z]*|--head|--spider|--version)$/.test(text),
     );
-    if (asksHead) return;
+    // What sends something fetches nothing that would be kept.
+    const sends = name === 'curl' && texts.some((text, at) => isSending(text, texts[at + 1]));
+    const isKept = texts.some((text) => /^(?:-[a-zA-Z]*[oO]|--output.*|--remote-name.*)$/.test(text ?? ''));
+    if (asksHead || (sends && !isKept && !toShell)) return;
     for (const [index, word] of words.entries()) {
       const text = texts[index];
       const shown = text ?? showWord(word);
@@ -181,7 +186,15 @@ class ScriptReader {
       const isPath = args.some(
         ({ text }) => text === '--' || text === '-b' || text === '-B' || text === '-c',
       );
-      if (ref !== undefined && !isPath) this.checkedOut = ref.text ?? showWord(ref.word);
+      if (ref !== undefined && !isPath) {
+        const name = ref.text ?? showWord(ref.word);
+        this.checkedOut = name === 'FETCH_HEAD' ? (this.fetched ?? name) : name;
+      }
+      return;
+    }
+    if (command === 'fetch') {
+      const commit = args.map(({ text }) => text ?? '').find((text) => isCommit(text));
+      if (commit !== undefined) this.fetched = commit;
       return;
     }
     if (command === 'pull' || (command === 'submodule' && args.some(({ text }) => text === '--remote'))) {
@@ -224,7 +237,7 @@ class ScriptReader {
     if (url === undefined) return;
     const address = invocation.text(url);
     const shown = address ?? showWord(url);
-    if (!/^(?:[a-z+]+:\/\/|\S+@\S+:|\$)/.test(shown)) return;
+    if (!/^(?:[a-z+]+:\/\/|\S+@\S+:|\$)/.test(shown) || shown.startsWith('file:')) return;
     const input: GitInput = {
       kind: 'git',
       by: 'clone',
@@ -309,10 +322,6 @@ function fedWord({ span }: ShellWord): ShellWord {
 
 const noWord: ShellWord = { parts: [], span: { file: '', line: 1, column: 1 } };
 
-function isCommitLike(ref: string): boolean {
-  return isCommit(ref) || (/^[0-9a-f]{7,39}$/.test(ref) && /[0-9]/.test(ref));
-}
-
 function commandsAt(text: string, span: Span): readonly ShellCommand[] {
   return readShellScript(mapWhole(text, span.file, span.line, span.column)).commands;
 }
@@ -371,6 +380,15 @@ function readsProgram(invocation: Invocation | undefined): boolean {
 /** Commands that run the text or file their words are: `sh -c "$(curl …)"`, `. <(curl …)`. */
 function runsItsWords(name: string): boolean {
   return interpreters.test(name) || name === 'eval' || name === 'source' || name === '.';
+}
+
+/** `-X POST`, `-d …`, `-F …`, `-T …` of curl. */
+function isSending(option: string | undefined, next: string | undefined): boolean {
+  if (option === undefined) return false;
+  if (option === '-X' || option === '--request') return /^(?:POST|PUT|PATCH|DELETE)$/.test(next ?? '');
+  return /^(?:-X(?:POST|PUT|PATCH|DELETE)|--request=(?:POST|PUT|PATCH|DELETE)|-[dFT]|--(?:data(?:-\w+)?|form(?:-string)?|json|upload-file))$/.test(
+    option,
+  );
 }
 
 /** Options of curl and wget whose next word is no download. */
