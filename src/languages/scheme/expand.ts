@@ -395,15 +395,23 @@ export class Expander {
 
   /** Evaluates the right-hand side of a macro definition. */
   makeMacro(rhs: Value, name: string): Macro {
+    return this.makePlainMacro(rhs, name).macro;
+  }
+
+  /** The same, and whether the macro is all that comes of it: evaluating a function or a constant does nothing else. */
+  makePlainMacro(rhs: Value, name: string): { readonly macro: Macro; readonly isPlain: boolean } {
     // (syntax-rules …) and friends whose value is a TypeScript function come back as such.
     this.phase++;
     let value: Value;
+    let ir: IR;
     try {
-      value = this.host.evaluate(this.expand(rhs));
+      ir = this.expand(rhs);
+      value = this.host.evaluate(ir);
     } finally {
       this.phase--;
     }
-    return this.macroFromValue(value, name, rhs);
+    const isPlain = ir.kind === 'lambda' || ir.kind === 'constant';
+    return { macro: this.macroFromValue(value, name, rhs), isPlain };
   }
 
   macroFromValue(value: Value, name: string, form: Value): Macro {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { Macro } from './expand.ts';
 import type { SchemeHost } from './host.ts';
 import { memoryHost } from './host.ts';
 import { createInterpreter } from './interpreter.ts';
+import { intern } from './values.ts';
 
 /** A host in memory with files, and a shelf of kept expansions that outlives it. */
 function hostWith(
@@ -112,5 +114,110 @@ describe('kept expansions', () => {
     expect(run(files, program, shelf).result).toBe(result);
     for (const key of shelf.keys()) shelf.set(key, Buffer.from('[[0,[3,"[[\\"run\\",\\"\\",[7]]]"]]]'));
     expect(run(files, program, shelf).result).toBe(result);
+  });
+
+  describe('of forms that give macros', () => {
+    // A table that a function and a macro share under a name that nobody wrote.
+    const recordsModule = `(define-module (words) #:export (define-counter))
+(define-syntax define-counter
+  (lambda (s)
+    (syntax-case s ()
+      ((_ macro function)
+       (with-syntax (((table) (generate-temporaries #'(a))))
+         #'(begin
+             (define table (make-hash-table))
+             (define (function) (hash-ref table 'count 0))
+             (define-syntax macro
+               (lambda (s)
+                 (syntax-case s ()
+                   ((_ step) #'(hash-set! table 'count (+ step (hash-ref table 'count 0)))))))))))))`;
+    const files = {
+      '/modules/words.scm': recordsModule,
+      '/modules/user.scm': `(define-module (user) #:use-module (words) #:export (add! count tick! ticks))
+(define-counter add! count)
+(define-counter tick! ticks)`,
+    };
+
+    function evaluate(text: string, shelf: Map<string, Uint8Array>, lazy: 'none' | 'functions') {
+      const interpreter = createInterpreter({ host: hostWith(files, shelf), lazyModules: () => lazy });
+      const result = interpreter.write(interpreter.evaluateText(text, { file: 'program.scm' }));
+      interpreter.keepExpansions();
+      return result;
+    }
+
+    it.each(['none', 'functions'] as const)('share what they define (%s waits)', (lazy) => {
+      const shelf = new Map<string, Uint8Array>();
+      const program = (step: number) =>
+        `(use-modules (user))\n(add! ${step})\n(add! 2)\n(tick! 5)\n(list (count) (ticks))`;
+      expect(evaluate(program(1), shelf, lazy)).toBe('(3 5)');
+      expect(evaluate(program(1), shelf, lazy)).toBe('(3 5)');
+      // The uses are new, the definitions are not.
+      for (const step of [10, 20]) expect(evaluate(program(step), shelf, lazy)).toBe(`(${step + 2} 5)`);
+      // In another order than they were defined in.
+      expect(evaluate('(use-modules (user))\n(tick! 1)\n(add! 7)\n(list (count) (ticks))', shelf, lazy)).toBe(
+        '(7 1)',
+      );
+    });
+
+    it('do not expand a macro that nobody uses again', () => {
+      const shelf = new Map<string, Uint8Array>();
+      evaluate('(use-modules (user))\n(count)', shelf, 'none');
+      const form = [...shelf.values()].map((data) => Buffer.from(data).toString('utf8'));
+      expect(form.some((text) => text.includes('syntax') && text.includes('add!'))).toBe(true);
+      const interpreter = createInterpreter({ host: hostWith(files, shelf) });
+      interpreter.evaluateText('(use-modules (user))\n(count)', { file: 'program.scm' });
+      const macro = interpreter.session.modules.get('user')?.local(intern('add!'));
+      expect(macro).toMatchObject({ value: undefined, pendingSyntax: true });
+      expect(macro?.force()).toBeInstanceOf(Macro);
+    });
+
+    const twice = (text: string, uses: readonly string[] = ['']) => {
+      const shelf = new Map<string, Uint8Array>();
+      const results = (on: Map<string, Uint8Array>) =>
+        uses.map((use) => {
+          const interpreter = createInterpreter({ host: hostWith(files, on) });
+          // Only a program that uses modules has its expansions kept.
+          const before = `(use-modules (words))\n${text}\n`;
+          const result = interpreter.write(interpreter.evaluateText(before + use, { file: 'program.scm' }));
+          interpreter.keepExpansions();
+          return result;
+        });
+      const plain = uses.flatMap((use) => {
+        const interpreter = createInterpreter({ host: memoryHost(files, { loadPath: ['/modules'] }) });
+        return interpreter.write(
+          interpreter.evaluateText(`(use-modules (words))\n${text}\n${use}`, { file: 'program.scm' }),
+        );
+      });
+      expect(results(shelf)).toEqual(plain);
+      expect(results(shelf)).toEqual(plain);
+      return plain;
+    };
+
+    it.each([
+      ['(define-syntax-rule (m) 1)\n(define (f) (m))\n(define-syntax-rule (m) 2)\n(list (f) (m))', '(1 2)'],
+      ['(define-syntax-rule (m) 1)\n(define x (m))\n(define (m) 2)\n(list x (m))', '(1 2)'],
+      [
+        '(define-syntax-rule (m) 1)\n(begin (define x (m)) (define-syntax-rule (m) 2))\n(list x (m))',
+        '(1 2)',
+      ],
+      ['(begin (define-syntax-rule (m) 1) (define x (m)) (define-syntax-rule (m) 2))\n(list x (m))', '(1 2)'],
+      ['(begin (define-syntax-rule (m) (n)) (define-syntax-rule (n) 3))\n(list (m) (n))', '(3 3)'],
+      ['(begin (define (help) 4) (define-syntax m (lambda (s) (datum->syntax s (help)))))\n(m)', '4'],
+      ["(define-syntax-parameter p (lambda (s) #'1))\n(syntax-parameterize ((p (lambda (s) #'2))) (p))", '2'],
+      ['(define-syntax x (identifier-syntax 5))\n(+ x 1)', '6'],
+      ['(define-values (a b) (values 1 2))\n(define-syntax-rule (m) (list a b))\n(m)', '(1 2)'],
+      ['(let-syntax ((inner (syntax-rules () ((_) 7)))) (define-syntax-rule (m) (inner)))\n(m)', '7'],
+    ])('mean what they mean: %s', (text, result) => {
+      expect(twice(text)).toEqual([result]);
+    });
+
+    it('carry out what making a transformer does, each time', () => {
+      const shelf = new Map<string, Uint8Array>();
+      const text = `(use-modules (words))
+(define made 0)
+(define-syntax m (begin (set! made (+ made 1)) (lambda (s) #'1)))
+made`;
+      for (let i = 0; i < 3; i++) expect(evaluate(text, shelf, 'none')).toBe('1');
+    });
   });
 });

@@ -3,19 +3,24 @@
 import { sha256Hex } from '../../foundation/digest.ts';
 import type { SchemeHost } from './host.ts';
 import { constant, type IR } from './ir.ts';
-import { irFromText, irToText, NotKept, type TextContext } from './ir-text.ts';
+import { irFromText, irToText, isFunctionText, NotKept, type TextContext } from './ir-text.ts';
 import { type Module, moduleLabel } from './module.ts';
 import type { Value } from './values.ts';
 
 /** Changes whenever the expander or the shape of what is kept does. */
-const format = 1;
+const format = 2;
 
 /** What carrying out a form comes to. */
 export type Step =
   | { readonly kind: 'run'; readonly ir: IR }
   | { readonly kind: 'define'; readonly name: string; readonly ir: IR }
   /** A form of the module system, by its name in (guile), and its operands as data. */
-  | { readonly kind: 'form'; readonly name: string; readonly operands: Value };
+  | { readonly kind: 'form'; readonly name: string; readonly operands: Value }
+  /** A macro, whose transformer the form gives again when somebody uses it. */
+  | { readonly kind: 'syntax'; readonly name: string };
+
+/** A step that was kept: functions may be left as text until somebody calls them. */
+export type KeptStep = Step | { readonly kind: 'function'; readonly name: string; readonly read: () => IR };
 
 /** What is known of a form: where it ends in its text, and its steps as JSON; null when they cannot be kept. */
 type Entry = readonly [end: number, steps: string | null];
@@ -139,13 +144,22 @@ export class FileExpansions {
     this.context = context;
   }
 
-  /** The steps of the form at an index of the text, and where it ends; undefined when they are not kept. */
-  find(start: number): { readonly end: number; readonly steps: readonly Step[] } | undefined {
+  /**
+   * The steps of the form at an index of the text, and where it ends; undefined when they are not kept. `late` leaves
+   * functions as text, whose reading may throw.
+   */
+  find(
+    start: number,
+    { late }: { readonly late: boolean },
+  ): { readonly end: number; readonly steps: readonly KeptStep[] } | undefined {
     const entry = this.segment.entries.get(start);
     if (entry === undefined || entry[1] === null) return undefined;
     try {
       const steps = (JSON.parse(entry[1]) as [Step['kind'], string, never][]).map(
-        ([kind, name, text]): Step => {
+        ([kind, name, text]): KeptStep => {
+          if (kind === 'syntax') return { kind, name };
+          if (late && kind === 'define' && isFunctionText(text))
+            return { kind: 'function', name, read: () => irFromText(text, this.context) };
           const ir = irFromText(text, this.context);
           if (kind === 'form') return { kind, name, operands: (ir as IR & { kind: 'constant' }).value };
           return kind === 'run' ? { kind, ir } : { kind, name, ir };
@@ -176,7 +190,9 @@ export class FileExpansions {
         steps.map((step) => [
           step.kind,
           step.kind === 'run' ? '' : step.name,
-          irToText(step.kind === 'form' ? constant(step.operands) : step.ir, this.context),
+          step.kind === 'syntax'
+            ? null
+            : irToText(step.kind === 'form' ? constant(step.operands) : step.ir, this.context),
         ]),
       );
     } catch (error) {

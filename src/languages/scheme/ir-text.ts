@@ -53,6 +53,11 @@ export function irFromText(text: Text, context: TextContext): IR {
   return new TextReader(context).ir(text as readonly Text[]);
 }
 
+/** Whether an expression that {@link irToText} wrote is a function, whose evaluation does nothing else. */
+export function isFunctionText(text: Text): boolean {
+  return Array.isArray(text) && text[0] === 'f';
+}
+
 class Writer {
   private readonly variables = new Map<LocalVariable, number>();
   private readonly context: TextContext;

@@ -14,6 +14,10 @@ export class Variable {
     this.name = name;
     this.value = value;
   }
+  /** Whether it is bound, or will be once somebody asks. */
+  get isThere(): boolean {
+    return this.value !== undefined || this.pending !== undefined;
+  }
   /** The value, after evaluating a pending definition; undefined when unbound. */
   force(): Value {
     if (this.value === undefined && this.pending !== undefined) {

@@ -3,7 +3,7 @@
 import { compileTop, topEnv } from './compile.ts';
 import { miscError } from './errors.ts';
 import { type Classified, Expander, syntaxParameter } from './expand.ts';
-import { Expansions, type FileExpansions, type Step } from './expansions.ts';
+import { Expansions, type FileExpansions, type KeptStep, type Step } from './expansions.ts';
 import type { SchemeHost } from './host.ts';
 import type { IR } from './ir.ts';
 import { installMachine, Machine } from './machine.ts';
@@ -24,7 +24,8 @@ import {
   TOP_WRAP,
   wrapValue,
 } from './syntax.ts';
-import { intern, list, Pair, type Sym, UNSPECIFIED, type Value } from './values.ts';
+import { withTemporariesOf } from './syntax-case.ts';
+import { gensymCount, intern, list, Pair, type Sym, UNSPECIFIED, type Value } from './values.ts';
 import { writeText } from './write.ts';
 
 /** Which top-level definitions wait until they are used. */
@@ -47,6 +48,8 @@ interface SourceText {
   readonly file: string;
   readonly lazy: Laziness;
   readonly places: boolean;
+  /** Of the file's name. */
+  hash?: string;
   kept: FileExpansions | undefined;
   keptFor: { readonly module: Module; readonly uses: readonly Module[] } | undefined;
 }
@@ -56,6 +59,8 @@ interface Recorder {
   steps: Step[] | undefined;
   /** Whether a part of the form waits to be evaluated. */
   postponed?: boolean;
+  /** Whether the form gives another meaning to a name that it may have used before. */
+  redefines?: boolean;
 }
 
 function unkept(recorder: Recorder | undefined): void {
@@ -66,6 +71,17 @@ interface TopContext {
   readonly rib: Rib;
   readonly lazy: Laziness;
   readonly recorder?: Recorder | undefined;
+  /** Of a form whose steps have been carried out, when only its macros are wanted: those that it has given so far. */
+  readonly macrosOnly?: Set<Sym> | undefined;
+}
+
+/** A form in its text, to be read again. */
+interface FormPlace {
+  readonly source: SourceText;
+  readonly start: number;
+  readonly end: number;
+  readonly line: number;
+  readonly column: number;
 }
 
 /** One interpreter. */
@@ -91,6 +107,8 @@ export class Session {
   readonly expansions: Expansions;
   /** Whether an expansion took in another file. */
   readOther = false;
+  /** Forms evaluated so far that stand in no text. */
+  private nameless = 0;
   /** Modules whose files are being loaded, outermost first. */
   readonly loading: string[] = [];
 
@@ -226,11 +244,13 @@ export class Session {
         if (lazy !== 'none' && this.postponeText(reader, source)) continue;
         const start = reader.skipToDatum();
         if (start === undefined) return value;
-        const kept = this.keptFor(source)?.find(start);
+        const kept = this.keptFor(source)?.find(start, { late: lazy === 'functions' });
         if (kept !== undefined) {
-          if (places) registers.place = reader.place();
+          const place = reader.place();
+          if (places) registers.place = place;
           reader.advanceTo(kept.end);
-          value = this.carryOut(kept.steps);
+          const { line, column } = place;
+          value = this.carryOut(kept.steps, { source, start, end: kept.end, line, column });
           continue;
         }
         const form = reader.read();
@@ -265,8 +285,10 @@ export class Session {
   ): Value {
     const kept = this.keptFor(options.source);
     const recorder: Recorder | undefined = kept === undefined ? undefined : { steps: [] };
+    const symbols = gensymCount();
     const value = this.evaluateForm(form, {
       lazy: options.lazy,
+      formName: formName(options),
       ...(recorder === undefined ? {} : { recorder }),
     });
     if (this.readOther) {
@@ -275,16 +297,36 @@ export class Session {
       unkept(recorder);
     }
     if (recorder !== undefined && !recorder.postponed) {
+      const givesMacros = recorder.steps?.some(({ kind }) => kind === 'syntax') === true;
+      // Macros are had by expanding the form once more, and it has to come to the same then.
+      if (givesMacros && (recorder.redefines === true || gensymCount() !== symbols)) unkept(recorder);
       kept!.add({ start: options.start, end: options.end, steps: recorder.steps });
     }
     return value;
   }
 
-  private carryOut(steps: readonly Step[]): Value {
+  private carryOut(steps: readonly KeptStep[], form: FormPlace): Value {
     let value: Value = UNSPECIFIED;
     for (const step of steps) {
       if (step.kind === 'define') {
         this.define(intern(step.name), this.run(step.ir));
+        value = UNSPECIFIED;
+      } else if (step.kind === 'syntax') {
+        this.leavePending({ keyword: 'define-syntax', name: intern(step.name) }, () =>
+          this.expandAgain(form),
+        );
+        value = UNSPECIFIED;
+      } else if (step.kind === 'function') {
+        const name = intern(step.name);
+        this.leavePending({ keyword: 'define', name }, () => {
+          let ir: IR;
+          try {
+            ir = step.read();
+          } catch {
+            return this.expandAgain(form);
+          }
+          this.define(name, this.run(ir));
+        });
         value = UNSPECIFIED;
       } else if (step.kind === 'form') {
         value = this.evaluateForm(new Pair(this.expander.coreId(step.name), step.operands));
@@ -293,21 +335,34 @@ export class Session {
     return value;
   }
 
+  /** Reads a form whose steps have been carried out, for what they left out: its macros. */
+  private expandAgain(form: FormPlace): void {
+    const { source, start, end, line, column } = form;
+    const reader = new Reader(
+      source.text.slice(start, end),
+      { file: source.file, syntax: true, places: source.places, extensions: this.extensions },
+      { line, column },
+    );
+    const rib = new Rib();
+    const wrap = { marks: TOP_WRAP.marks, substs: { head: rib, tail: null } };
+    const whole = wrapValue(reader.read(), wrap, this.currentModule);
+    withTemporariesOf(formName(form), () => this.top(whole, { rib, lazy: 'none', macrosOnly: new Set() }));
+  }
+
   /** Evaluates one datum or syntax object as a top-level form. */
   evaluateForm(
     form: Value,
-    options: { lazy: Laziness; module?: Module; recorder?: Recorder } = { lazy: 'none' },
+    options: { lazy: Laziness; module?: Module; recorder?: Recorder; formName?: string } = { lazy: 'none' },
   ): Value {
     const saved = this.currentModule;
+    const name = options.formName ?? `${++this.nameless}`;
     if (options.module !== undefined) this.currentModule = options.module;
     try {
       const rib = new Rib();
       const wrap = { marks: TOP_WRAP.marks, substs: { head: rib, tail: null } };
-      return this.top(wrapValue(form, wrap, this.currentModule), {
-        rib,
-        lazy: options.lazy,
-        recorder: options.recorder,
-      });
+      const whole = wrapValue(form, wrap, this.currentModule);
+      const { lazy, recorder } = options;
+      return withTemporariesOf(name, () => this.top(whole, { rib, lazy, recorder }));
     } finally {
       if (options.module !== undefined) this.currentModule = saved;
     }
@@ -316,7 +371,9 @@ export class Session {
   private top(form: Value, context: TopContext): Value {
     const { expander } = this;
     const { recorder } = context;
-    if (context.lazy !== 'none' && this.postpone(form, context)) {
+    // What is to be kept is expanded whole: next time its functions wait as text.
+    const mayWait = context.lazy === 'all' || (context.lazy === 'functions' && recorder?.steps === undefined);
+    if (mayWait && this.postpone(form, context)) {
       if (recorder !== undefined) recorder.postponed = true;
       return UNSPECIFIED;
     }
@@ -339,10 +396,10 @@ export class Session {
           return this.topDefine(classified.form, context);
         case 'define-syntax':
         case 'define-syntax-parameter':
-          unkept(recorder);
           return this.topDefineSyntax(classified.form, context, classified.core.special);
       }
     }
+    if (context.macrosOnly !== undefined) return UNSPECIFIED;
     const ir = expander.expandClassified(classified);
     if (classified.type === 'core' && classified.core.special === 'top-level') {
       const { name } = classified.core;
@@ -372,6 +429,9 @@ export class Session {
   private topDefine(form: Value, context: TopContext): Value {
     const { id, rhs } = this.expander.parseDefine(form);
     const name = this.topName(id, form, context.rib);
+    if (context.macrosOnly !== undefined && this.currentModule.local(name)?.isThere === true)
+      return UNSPECIFIED;
+    this.noteRedefinition(name, context);
     const ir = nameLambda(rhs(), name.name);
     context.recorder?.steps?.push({ kind: 'define', name: name.name, ir });
     this.define(name, this.run(ir));
@@ -395,9 +455,26 @@ export class Session {
     const { id, rhs } = this.expander.parseDefineSyntax(form);
     const name = this.topName(id, form, context.rib);
     const module = this.currentModule;
-    const macro = this.expander.makeMacro(rhs, name.name);
+    const { macrosOnly, recorder } = context;
+    if (macrosOnly !== undefined) {
+      // Something else has been made of the name since.
+      if (module.local(name)?.value !== undefined && !macrosOnly.has(name)) return UNSPECIFIED;
+      macrosOnly.add(name);
+    }
+    this.noteRedefinition(name, context);
+    const { macro, isPlain } = this.expander.makePlainMacro(rhs, name.name);
+    if (isPlain) recorder?.steps?.push({ kind: 'syntax', name: name.name });
+    else unkept(recorder);
     module.define(name, special === 'define-syntax' ? macro : syntaxParameter(name.name, macro));
     return UNSPECIFIED;
+  }
+
+  /** Notes a definition of what meant something before: a part of the same form may have used it with that meaning. */
+  private noteRedefinition(name: Sym, { recorder }: TopContext): void {
+    if (recorder?.steps === undefined) return;
+    const isMacro = this.expander.resolveTop(name, this.currentModule).type === 'macro';
+    const isNamed = recorder.steps.some((step) => step.kind !== 'run' && step.name === name.name);
+    if (isMacro || isNamed) recorder.redefines = true;
   }
 
   /** As {@link postpone}, for a definition that has not even been read. */
@@ -418,9 +495,9 @@ export class Session {
     reader.advanceTo(found.end);
     const text = reader.text.slice(start, found.end);
     this.leavePending({ keyword: found.keyword, name: intern(found.name) }, () => {
-      const kept = isSyntax ? undefined : this.keptFor(source)?.find(start);
+      const kept = isSyntax ? undefined : this.keptFor(source)?.find(start, { late: false });
       if (kept !== undefined) {
-        this.carryOut(kept.steps);
+        this.carryOut(kept.steps, { source, start, end: found.end, line, column });
         return;
       }
       const part = new Reader(
@@ -481,8 +558,9 @@ export class Session {
       default:
         return false;
     }
+    const formName = `${++this.nameless}`;
     this.leavePending({ keyword: head.datum.name, name: id.datum }, () =>
-      this.top(form, { rib: context.rib, lazy: 'none' }),
+      withTemporariesOf(formName, () => this.top(form, { rib: context.rib, lazy: 'none' })),
     );
     return true;
   }
@@ -502,6 +580,12 @@ function isLambda(rest: Value): boolean {
 function nameLambda(ir: IR, name: string): IR {
   if (ir.kind === 'lambda') ir.name ??= name;
   return ir;
+}
+
+/** A name for a form of a text, for the names of its temporaries. */
+function formName({ source, start }: { readonly source: SourceText; readonly start: number }): string {
+  source.hash ??= hashText(source.file).toString(36);
+  return `${source.hash}-${start}`;
 }
 
 /** FNV-1a over UTF-16 units, 52 bits or so: stable between runs. */

@@ -739,7 +739,7 @@ export function generateTemporaries(value: Value): Value {
   return arrayToList(
     items.map(
       (_, index) =>
-        new Syntax(intern(`t-${++temporaries}-${index}`), {
+        new Syntax(intern(`t-${temporaries.of}${++temporaries.made}-${index}`), {
           marks: { head: mark, tail: TOP_WRAP.marks },
           substs: null,
         }),
@@ -747,7 +747,21 @@ export function generateTemporaries(value: Value): Value {
   );
 }
 
-let temporaries = 0;
+let temporaries = { of: '', made: 0 };
+
+/**
+ * Does `work`, the expansion of one top-level form. The temporaries that its macros generate have names that follow from
+ * `form`, so that expanding it again gives the same, whatever was expanded in between.
+ */
+export function withTemporariesOf<Result>(form: string, work: () => Result): Result {
+  const before = temporaries;
+  temporaries = { of: `${form}-`, made: 0 };
+  try {
+    return work();
+  } finally {
+    temporaries = before;
+  }
+}
 
 /** `datum->syntax`: the datum with an identifier's context. */
 export function datumToSyntax(id: Syntax, datum: Value, place = placeOf(id)): Value {

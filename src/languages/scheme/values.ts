@@ -38,6 +38,11 @@ export function gensym(prefix = ' g'): Sym {
   }
 }
 
+/** How many symbols {@link gensym} has made. */
+export function gensymCount(): number {
+  return gensymCounter;
+}
+
 /** A keyword, `#:name`. */
 export class Keyword {
   readonly symbol: Sym;
