@@ -77,6 +77,11 @@ describe('findInputs', () => {
     ],
     ['RUN git clone file:///src /x', []],
     [
+      `RUN git clone https://e.org/x /x\nWORKDIR /x\nRUN git pull && git checkout ${'1'.repeat(40)}`,
+      ['git: git clone https://e.org/x', 'git: git pull'],
+    ],
+    ['RUN git clone https://e.org/x /x\nRUN git checkout v1', ['!git: git clone https://e.org/x']],
+    [
       'RUN curl -X POST https://e.org/hook -d done && curl -d q https://e.org/x -o /x',
       ['!url: curl https://e.org/x'],
     ],

@@ -142,7 +142,12 @@ function stageInputs(stage: ResolvedStage): DockerfileInput[] {
           .map((mount) => ({ value: '', span: mount.span }));
         inputs.push(...sourceImages(resolved.sources, places, 'mount'));
         if (!isPosix) break;
-        for (const input of runInputs(resolved, usesSnapshot)) {
+        const { inputs: run, checkedOut } = runInputs(resolved, usesSnapshot);
+        // A commit that a later step checks out is of the last clone.
+        const clone = inputs.findLastIndex((input) => input.kind === 'git' && input.by === 'clone');
+        if (checkedOut !== undefined && clone >= 0)
+          inputs[clone] = { ...(inputs[clone] as GitInput), ref: checkedOut, pinned: true };
+        for (const input of run) {
           const runsLocally =
             hasProject && input.kind === 'package' && /^(?:npx|bunx|npm (?:exec|x)) /.test(input.subject);
           inputs.push(runsLocally && !input.pinned ? { ...input, maybeInstalled: true } : input);
@@ -225,7 +230,10 @@ function addInputs(resolved: ResolvedInstruction, hasChecksum: boolean): Dockerf
   });
 }
 
-function runInputs(resolved: ResolvedInstruction, usesSnapshot: boolean): DockerfileInput[] {
+function runInputs(
+  resolved: ResolvedInstruction,
+  usesSnapshot: boolean,
+): ReturnType<typeof readScriptInputs> {
   const commands = scriptCommands(resolved.instruction);
   return readScriptInputs(commands, { variables: resolved.variables, usesSnapshot });
 }

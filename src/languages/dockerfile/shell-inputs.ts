@@ -18,11 +18,11 @@ const shells = /^(?:ba|da|a|z|k|fi)?sh$/;
 const interpreters = /^(?:(?:ba|da|a|z|k|fi)?sh|python[0-9.]*|perl|node|ruby|php)$/;
 const deepest = 8;
 
-/** Inputs of a script's commands, in their order. */
+/** Inputs of a script's commands, in their order, and the commit that a checkout without a clone in it names. */
 export function readScriptInputs(
   commands: readonly ShellCommand[],
   context: ScriptContext,
-): DockerfileInput[] {
+): { readonly inputs: DockerfileInput[]; readonly checkedOut?: string } {
   const reader = new ScriptReader(context);
   reader.visit(commands, undefined);
   return reader.finish();
@@ -43,19 +43,21 @@ class ScriptReader {
     this.usesSnapshot = context.usesSnapshot;
   }
 
-  finish(): DockerfileInput[] {
+  finish(): { readonly inputs: DockerfileInput[]; readonly checkedOut?: string } {
     // A checksum or a signature checked anywhere in the script is taken to be for what it downloads.
     const inputs = this.inputs.map((input) =>
       this.verifies && input.kind === 'url' && !input.toShell ? { ...input, pinned: true } : input,
     );
     // A checkout after a clone says what is really used.
     const { checkedOut } = this;
-    if (checkedOut === undefined) return inputs;
-    return inputs.map((input, at) =>
-      this.clones.some((clone) => clone.at === at) && input.kind === 'git'
-        ? { ...input, ref: checkedOut, pinned: isCommitLike(checkedOut) }
-        : input,
-    );
+    if (checkedOut === undefined) return { inputs };
+    const pinned = isCommitLike(checkedOut);
+    const settled = inputs.map((input, at) => {
+      if (input.kind !== 'git') return input;
+      if (this.clones.some((clone) => clone.at === at)) return { ...input, ref: checkedOut, pinned };
+      return input.subject.startsWith('git pull') && pinned ? { ...input, pinned } : input;
+    });
+    return { inputs: settled, ...(this.clones.length === 0 && pinned ? { checkedOut } : {}) };
   }
 
   /** `toShell`: what these commands print is run by a shell. */
