@@ -15,6 +15,8 @@ interface DeclaredInput {
   /** Declared by attributes: `{ type = "git"; … }`. */
   readonly type?: string;
   readonly follows: boolean;
+  /** By a commit or a hash among its attributes. */
+  readonly fixed: boolean;
 }
 
 interface LockNode {
@@ -41,6 +43,7 @@ function auditInputs(flake: FlakeFiles, declared: readonly DeclaredInput[]): Inp
   const direct = declared.filter((input) => !input.follows);
   if (flake.lock === undefined) {
     return direct.map((input) => {
+      if (isFixedByItself(input)) return { subject: subjectOf(input), span: input.span, pinnedBy: 'recipe' };
       const rule = isIndirect(input) ? 'flake-input-indirect' : 'flake-lock-missing';
       return {
         subject: subjectOf(input),
@@ -84,6 +87,15 @@ function subjectOf(input: DeclaredInput): string {
 function isIndirect(input: DeclaredInput): boolean {
   if (input.type !== undefined) return input.type === 'indirect';
   return input.url === undefined || /^(?:flake:)?[A-Za-z][A-Za-z0-9_-]*(?:\/[^:]*)?$/.test(input.url);
+}
+
+/** An address that gives the same every time: a commit, a hash, a moment of Debian's archive, a folder of the project. */
+function isFixedByItself({ url, fixed }: DeclaredInput): boolean {
+  if (fixed || url === undefined) return fixed;
+  if (/[?&](?:rev=[0-9a-f]{40}|narHash=sha256-)/.test(url)) return true;
+  if (/^(?:github|gitlab|sourcehut):[^/?#]+\/[^/?#]+\/[0-9a-f]{40}(?:[?#]|$)/.test(url)) return true;
+  if (/^debian:[a-z-]+\/\d{8}T\d{6}Z(?:[?#]|$)/.test(url)) return true;
+  return /^(?:path:)?\.{1,2}(?:\/|$)/.test(url);
 }
 
 /** A flake's syntax tree, an attribute set. */
@@ -145,6 +157,7 @@ function declaredInputs({ root: tree, spanAt }: ParsedFlake): DeclaredInput[] {
         name: fromByteString(name),
         span: spanAt(definition.position),
         follows: value.kind === Kind.attrs && value.attrs.has('follows'),
+        fixed: /^[0-9a-f]{40}$/.test(attribute('rev') ?? '') || attribute('narHash') !== undefined,
         ...(url === undefined ? {} : { url }),
         ...(type === undefined ? {} : { type }),
       });
@@ -155,7 +168,7 @@ function declaredInputs({ root: tree, spanAt }: ParsedFlake): DeclaredInput[] {
     const name = fromByteString(formal.name);
     if (name === 'self' || formal.fallback !== undefined || declared.some((input) => input.name === name))
       continue;
-    declared.push({ name, span: spanAt(formal.position), follows: false });
+    declared.push({ name, span: spanAt(formal.position), follows: false, fixed: false });
   }
   return declared;
 }

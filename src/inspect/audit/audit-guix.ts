@@ -2,7 +2,7 @@
 // commits.
 
 import { branchName, findChannels, findOrigins, type ManifestOrigin } from '../../compose/guix-sources.ts';
-import { type Form, readSchemeForms } from '../../compose/scheme-forms.ts';
+import { type Form, fieldOf, findForms, readSchemeForms } from '../../compose/scheme-forms.ts';
 import { emptyLockFile, type LockFile } from '../../sets/lock-file.ts';
 import { finding, type Input } from './finding.ts';
 
@@ -17,7 +17,43 @@ export function auditManifest(
   const channels: Input = options.hasChannels
     ? { subject: 'Guix’s channels', span, pinnedBy: 'recipe' }
     : { subject: file, span, finding: finding('manifest-without-channels', { span, subject: file }) };
-  return [channels, ...findOrigins(forms).map(originInput)];
+  return [channels, ...findOrigins(forms).map(originInput), ...checkoutInputs(forms), ...transformed(forms)];
+}
+
+/** `(git-checkout (url …) (branch …))`: a source without a hash, of a branch unless a commit is named. */
+function checkoutInputs(forms: readonly Form[]): Input[] {
+  return findForms(forms, 'git-checkout').map(({ form }): Input => {
+    const text = (name: string) => {
+      const field = fieldOf(form, name);
+      return field?.kind === 'string' ? field.text : undefined;
+    };
+    const subject = text('url') ?? 'a git checkout';
+    const { span } = form;
+    if (/^[0-9a-f]{7,40}$/.test(text('commit') ?? '')) return { subject, span, pinnedBy: 'recipe' };
+    const ref = text('commit') ?? text('branch');
+    const detail = `it has no hash, so each build takes what ${ref === undefined ? 'the default branch' : `\`${ref}\``} has`;
+    return { subject, span, finding: finding('origin-at-branch', { span, subject, detail }) };
+  });
+}
+
+/** `(options->transformation '((with-branch . "x=main")))`: a package from the tip of a branch. */
+function transformed(forms: readonly Form[]): Input[] {
+  const values = (option: string) =>
+    findForms(forms, option).map(({ form }) => {
+      const value = form.kind === 'list' ? form.items.findLast((item) => item.kind === 'string') : undefined;
+      return { span: form.span, text: value?.kind === 'string' ? value.text : '' };
+    });
+  const packageOf = (text: string) => text.split('=', 1)[0];
+  const fixed = new Set(values('with-commit').map(({ text }) => packageOf(text)));
+  return ['with-branch', 'with-git-url', 'with-latest'].flatMap((option) =>
+    values(option)
+      .filter(({ text }) => option !== 'with-git-url' || !fixed.has(packageOf(text)))
+      .map(({ span, text }): Input => {
+        const subject = `${option} ${text}`.trim();
+        const detail = 'it has no hash, so each build takes the newest of its source';
+        return { subject, span, finding: finding('origin-at-branch', { span, subject, detail }) };
+      }),
+  );
 }
 
 function originInput({ url, commit, span }: ManifestOrigin): Input {

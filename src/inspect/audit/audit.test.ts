@@ -232,6 +232,45 @@ describe('audit', () => {
     ]);
   });
 
+  it('takes inputs of a flake without a lock as fixed where their addresses fix them', async () => {
+    const commit = '0123456789abcdef0123456789abcdef01234567';
+    const text = `{
+  inputs.a.url = "github:o/r/${commit}";
+  inputs.b.url = "git+https://example.org/b?ref=main&rev=${commit}";
+  inputs.c.url = "https://example.org/c.tar.gz?narHash=sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+  inputs.d.url = "path:./sub";
+  inputs.e = { type = "github"; owner = "o"; repo = "r"; rev = "${commit}"; };
+  inputs.f.url = "debian:bookworm/20260711T101637Z";
+  inputs.g.url = "github:o/r/0123456";
+  inputs.h.url = "path:/elsewhere";
+  inputs.i.url = "debian:bookworm";
+  outputs = inputs: { };
+}`;
+    write([['flake.nix', text]]);
+    const report = await audit();
+    expect(report.findings.map(({ subject }) => subject[0])).toEqual(['g', 'h', 'i']);
+    expect(report.pinned).toBe(6);
+  });
+
+  it('finds sources of a manifest that no hash holds', async () => {
+    const text = `(define x (package (inherit y) (source (git-checkout (url "https://example.org/x") (branch "main")))))
+(define z (package (inherit y) (source (git-checkout (url "https://example.org/z") (commit "0123456789abcdef0123456789abcdef01234567")))))
+(define w (options->transformation '((with-branch . "hello=devel") (with-git-url . "a=https://example.org/a") (with-git-url . "b=https://example.org/b") (with-commit . "b=0123456"))))
+`;
+    write([
+      ['manifest.scm', text],
+      [
+        'channels.scm',
+        '(list (channel (name \'guix) (url "https://example.org/guix") (commit "0123456789abcdef0123456789abcdef01234567")))',
+      ],
+    ]);
+    expect((await audit()).findings.map(({ rule, subject }) => `${rule} ${subject}`)).toEqual([
+      'origin-at-branch https://example.org/x',
+      'origin-at-branch with-branch hello=devel',
+      'origin-at-branch with-git-url a=https://example.org/a',
+    ]);
+  });
+
   it('reads on where only a build argument names the image', async () => {
     write([
       [
