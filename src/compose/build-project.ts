@@ -178,7 +178,8 @@ export function dockerfileRecipe({ build }: Service): DockerfileRecipe | undefin
     dockerfile: build.dockerfile?.value,
     inline: build.inline?.value,
     args: new Map([...build.args].map(([name, { value }]) => [name, value])),
-    target: build.target?.value,
+    // `target: ""` is what is left of a variable that is not set.
+    target: build.target?.value === '' ? undefined : build.target?.value,
     labels: build.labels,
   };
 }

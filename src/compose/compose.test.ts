@@ -289,6 +289,9 @@ volumes: { e: }
       code: 'compose/invalid',
       span: { line: 3, column: 13 },
     });
+    expect(await failure('services:\n  a: { image: i, ports: ["80:80:80:80"] }\n')).toMatchObject({
+      message: '`80:80:80:80` is not a port',
+    });
     expect(await failure('services:\n  a:\n    volumes: [{ target: /x }]\n')).toMatchObject({
       message: 'services.a.volumes.0 lacks `type`',
     });

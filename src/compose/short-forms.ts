@@ -1,4 +1,5 @@
 // The short forms of ports and volumes, `127.0.0.1:8000-8001:80-81/udp` and `./data:/data:ro`, and what they mean.
+import { isIP } from 'node:net';
 import type { ConfigNode } from './config-node.ts';
 import { childOf, scalarText } from './config-node.ts';
 
@@ -44,6 +45,7 @@ export function parsePort(node: ConfigNode): PortMapping[] | undefined {
   const from = Number(first);
   const to = last === undefined ? from : Number(last);
   if (!isPort(from) || !isPort(to) || to < from) return undefined;
+  if (hostIp !== undefined && isIP(hostIp.replace(/^\[|\]$/g, '')) === 0) return undefined;
   const [publishedFrom, publishedTo] = (published ?? '').split('-').map(Number);
   const ranged = publishedTo !== undefined && to > from;
   if (ranged && publishedTo - publishedFrom! !== to - from) return undefined;

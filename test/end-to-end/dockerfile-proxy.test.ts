@@ -119,6 +119,15 @@ describe('the package proxy', () => {
     expect((await ask('http://x.example/debian/dists/bookworm/main/no-such-file')).status).toBe(404);
   });
 
+  it('tells of a suite that the lock does not have', async () => {
+    await start({ ...lock, debian: new Map() });
+    const url = 'http://a.example/debian/dists/bookworm/InRelease';
+    expect((await ask(url)).status).toBe(200);
+    expect((await ask(url)).status).toBe(200);
+    expect(proxy!.use.passed).toEqual(['the apt suite bookworm']);
+    await start(lock);
+  });
+
   it('lets other plain HTTP through and tells of it, without credentials', async () => {
     expect((await ask(`${webUrl.replace('//', '//user:secret@')}/a?key=hidden`)).body.toString()).toBe(
       'from the web',

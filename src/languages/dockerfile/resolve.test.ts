@@ -63,6 +63,10 @@ describe('resolveDockerfile', () => {
     });
   });
 
+  it('takes an empty target for none, as compose files have it', () => {
+    expect(resolve('FROM a AS one\nFROM b', { target: '' }).target).toBe(1);
+  });
+
   it('refuses circles, and an image that is empty', () => {
     expect(failure('FROM a AS one\nCOPY --from=two / /\nFROM b AS two\nCOPY --from=one / /').code).toBe(
       'dockerfile/stage-cycle',

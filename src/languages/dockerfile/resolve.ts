@@ -121,7 +121,8 @@ interface StageContext {
 
 function findTarget(dockerfile: Dockerfile, target: string | undefined): number {
   const { stages } = dockerfile;
-  if (target === undefined) return stages.length - 1;
+  // Compose files have `target: ""` where a variable is not set.
+  if (target === undefined || target === '') return stages.length - 1;
   const byName = stages.findLast((stage) => stage.from.name?.value === target.toLowerCase());
   if (byName !== undefined) return byName.index;
   if (/^\d+$/.test(target) && Number(target) < stages.length) return Number(target);

@@ -226,10 +226,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
     await writeArchive([normalised], target);
     const [image] = await readArchive(target, { cacheDirectory: join(cacheDirectory, 'layers') });
     tellPassed(host, proxy.use);
-    const isFixed =
-      proxy.use.passed.length === 0 &&
-      [...proxy.use.releases.keys()].every((suite) => lock.debian.has(suite));
-    if (memo !== undefined && isFixed)
+    if (memo !== undefined && proxy.use.passed.length === 0)
       writeMemo(cacheDirectory, memo, { archive: target, configDigest: normalised.configDigest });
     return { image: image!, archive: target, builder, use: proxy.use };
   } finally {

@@ -42,7 +42,7 @@ export interface ProxyUse {
   readonly packages: ReadonlyMap<string, ReadonlyMap<string, PackageRecord>>;
   /** Releases given out, by suite. */
   readonly releases: ReadonlyMap<string, { readonly timestamp: string; readonly sha256: string }>;
-  /** What nothing fixes: URLs without credentials, `https://HOST:PORT` for tunnels, distributions of Python. */
+  /** What nothing fixes: URLs without credentials, `https://HOST:PORT` for tunnels, suites, distributions of Python. */
   readonly passed: readonly string[];
   /** Why requests failed, for the error of a build that failed. */
   readonly failures: readonly string[];
@@ -276,6 +276,7 @@ class ReleaseProxy implements ProxyUse {
     const { host, cacheDirectory } = this.#options;
     const { release } = await this.#archive(suite);
     this.releases.set(suite, { timestamp: release.timestamp, sha256: release.sha256 });
+    if (this.#options.lock?.debian.has(suite) !== true) this.#note(`the apt suite ${suite}`);
     const byHash = /\/by-hash\/SHA256\/([0-9a-f]{64})$/.exec(path)?.[1];
     const listed =
       byHash === undefined
