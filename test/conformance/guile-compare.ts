@@ -107,4 +107,5 @@ export const caseFiles = [
   'guile-control.scm',
   'guile-libraries.scm',
   'guile-standards.scm',
+  'guile-torture.scm',
 ] as const;

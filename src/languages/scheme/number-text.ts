@@ -1,5 +1,6 @@
 // Numbers as text: what the reader and `string->number` accept, what `write` and `number->string` print.
 // Follows R7RS section 7.1.1 and Guile's output (shortest digits that read back the same).
+import { outOfRange } from './errors.ts';
 import { fromBigint, ratio, toDouble, toExact } from './numbers.ts';
 import { Flonum, Ratnum, type Value } from './values.ts';
 
@@ -104,6 +105,10 @@ function parseReal(text: string, radix: number, exactness: string | undefined): 
 
 function parseDecimal(text: string, exactness: string | undefined): Value {
   const normal = text.replaceAll('#', '0').replace(/[sfdlSFDL]/, 'e');
+  const power10 = /e([+-]?\d+)$/i.exec(normal)?.[1];
+  // As in Guile: exponents that no flonum has are out of range, exact numbers included.
+  const exponentOf10 = Number(power10 ?? 0);
+  if (exponentOf10 > 308 || exponentOf10 < -324) throw outOfRange('string->number', 1, exponentOf10);
   if (exactness !== 'e') return new Flonum(Number(normal));
   const [, sign, whole, fraction = '', exponent = '0'] = /^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(
     normal,

@@ -335,6 +335,8 @@ export function expt(a: Value, b: Value): Value {
   if (!isNumber(b)) throw wrongType('expt', 2, b);
   if (isExactInteger(b)) {
     if (b === 0) return 1;
+    // Guile has it neither infinite nor an error.
+    if (b < 0 && (a === 0 || (a instanceof Flonum && a.value === 0))) return new Flonum(Number.NaN);
     if (a instanceof Flonum) return new Flonum(a.value ** Number(b));
     if (b >= 0) {
       if (a === 0 || a === 1) return b === 0 ? 1 : a;
@@ -342,13 +344,11 @@ export function expt(a: Value, b: Value): Value {
       const [n, d] = parts(a);
       return ratio(n ** BigInt(b), d ** BigInt(b));
     }
-    if (a === 0) throw overflow('expt');
     return divide(1, expt(a, negate(b)));
   }
   const base = toDouble(a);
   const power = toDouble(b);
   if (base < 0 && !Number.isInteger(power)) throw complexRefused('expt');
-  if (a === 0) return power > 0 ? (b instanceof Flonum ? 0 : 0) : new Flonum(Number.NaN);
   return new Flonum(base ** power);
 }
 

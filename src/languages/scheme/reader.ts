@@ -2,7 +2,7 @@
 // manual, "Scheme syntax" and "Reader extensions", with the gexp prefixes #~ #$ #$@ #+ #+@. Arrays are refused by name.
 
 import { TrimaranError } from '../../foundation/error.ts';
-import { throwError } from './errors.ts';
+import { outOfRange, throwError, wrongType } from './errors.ts';
 import { parseNumber } from './number-text.ts';
 import { EMPTY_WRAP, Place, Syntax } from './syntax.ts';
 import {
@@ -143,8 +143,8 @@ export class Reader {
   error(message: string, place: Place, irritants: Value = NIL): Error {
     const error = throwError(
       'read-error',
-      str('scm_i_lreadparen'),
-      str(`${place.file}:${place.line}:${place.column}: ${message}`),
+      false,
+      str(`${fileLabel(place)}:${place.line}:${place.column}: ${message}`),
       irritants,
       false,
     );
@@ -156,8 +156,8 @@ export class Reader {
     const here = this.place();
     const error = throwError(
       'read-error',
-      str('scm_i_lreadparen'),
-      str(`${here.file}:${here.line}:${here.column}: unexpected end of input while searching for: ~A`),
+      false,
+      str(`${fileLabel(here)}:${here.line}:${here.column}: unexpected end of input while searching for: ~A`),
       list(char(41)),
       false,
     );
@@ -386,7 +386,7 @@ export class Reader {
       result += text.slice(at, end);
       if (end >= text.length) {
         this.advanceTo(text.length);
-        const error = this.error('end of file in string constant', this.place());
+        const error = this.error('unexpected end of input while reading string', this.place());
         readErrorPlaces.set((error as Error & { payload: object }).payload, {
           place: this.place(),
           message: 'unexpected end of input: this string is not closed',
@@ -559,7 +559,7 @@ export class Reader {
     if (octal !== null) return char(this.scalar(Number.parseInt(token, 8), place));
     const unicode = /^[uU]\+?([0-9a-fA-F]+)$/.exec(token);
     if (unicode !== null) return char(this.scalar(Number.parseInt(unicode[1]!, 16), place));
-    throw this.error(`unknown character name ${token}`, place);
+    throw this.error('unknown character name ~a', place, list(str(token)));
   }
 
   private scalar(code: number, place: Place): number {
@@ -573,7 +573,12 @@ export class Reader {
     const bytes = /^#(vu8|u8)\(/.exec(text.slice(this.position, this.position + 6));
     if (bytes !== null) {
       this.position += bytes[0].length - 1;
-      return Uint8Array.from(this.vector(place) as number[]);
+      const octets = this.vector(place);
+      for (const octet of octets) {
+        if (typeof octet !== 'number') throw wrongType('list->typed-array', 1, octet);
+        if (octet < 0 || octet > 255) throw outOfRange('list->typed-array', 1, octet);
+      }
+      return Uint8Array.from(octets as number[]);
     }
     const token = this.token();
     switch (token) {
@@ -595,6 +600,11 @@ export class Reader {
     if (/^#%/.test(token)) return this.wrap(intern(token), place);
     throw this.error('Unknown # object: ~S', place, list(str(token)));
   }
+}
+
+/** What Guile calls a port without a file. */
+function fileLabel({ file }: Place): string {
+  return file === '#f' ? '#<unknown port>' : file;
 }
 
 /** Where a read error happened, and where what is not closed was opened, by the exception object. */

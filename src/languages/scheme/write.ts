@@ -94,7 +94,12 @@ function needsBraces(name: string): boolean {
 }
 
 function looksLikeNumber(name: string): boolean {
-  return /^[+\-.]/.test(name) && (parseNumber(name) !== undefined || /^[+-](\d+(\.\d*)?)?i$/.test(name));
+  return (
+    /^[+\-.]/.test(name) &&
+    (/^[+-]?(?:\d+\.?\d*|\.\d+)e[+-]?\d+$/i.test(name) ||
+      parseNumber(name) !== undefined ||
+      /^[+-](\d+(\.\d*)?)?i$/.test(name))
+  );
 }
 
 /** What printing needs from the machine. */
@@ -132,111 +137,135 @@ export function displayText(value: Value): string {
 }
 
 function valueText(value: Value, display: boolean): string {
-  const cycles = findCycles(value);
   const out: string[] = [];
-  emit({ out, display, labels: cycles, used: new Map() }, value);
+  emit({ out, open: hasCycles(value) ? [] : undefined }, value, display);
   return out.join('');
 }
 
 interface Output {
   readonly out: string[];
-  readonly display: boolean;
-  /** Objects that contain themselves. */
-  readonly labels: ReadonlySet<object> | undefined;
-  readonly used: Map<object, number>;
+  /** What is being written, outermost first, where something contains itself. */
+  readonly open: object[] | undefined;
 }
 
-/** Pairs and vectors that are reached again from within; undefined when there are none. */
-function findCycles(root: Value): ReadonlySet<object> | undefined {
-  if (!(root instanceof Pair) && !Array.isArray(root)) return undefined;
+/** What a compound value holds; undefined for others and for records that print themselves. */
+function partsOf(value: Value): readonly Value[] | undefined {
+  if (value instanceof Pair) return [value.cdr, value.car];
+  if (Array.isArray(value)) return value;
+  return value instanceof Rec && printerOf(value) === undefined ? value.fields : undefined;
+}
+
+/** Whether something is reached again from within. */
+function hasCycles(root: Value): boolean {
+  if (partsOf(root) === undefined) return false;
   // Small structures are trees nearly always: count nodes first, and look closer only when there are many.
   let count = 0;
   const quick: Value[] = [root];
   while (quick.length > 0 && count < 5000) {
-    const value = quick.pop();
-    if (value instanceof Pair) {
-      count++;
-      quick.push(value.cdr, value.car);
-    } else if (Array.isArray(value)) {
-      count++;
-      for (const item of value) quick.push(item);
-    }
+    const parts = partsOf(quick.pop());
+    if (parts === undefined) continue;
+    count++;
+    for (const item of parts) quick.push(item);
   }
-  if (quick.length === 0) return undefined;
+  if (quick.length === 0) return false;
   const state = new Map<object, 'open' | 'done'>();
-  const found = new Set<object>();
   const work: { value: Value; leave: boolean }[] = [{ value: root, leave: false }];
   for (let step = work.pop(); step !== undefined; step = work.pop()) {
     const { value, leave } = step;
-    if (!(value instanceof Pair) && !Array.isArray(value)) continue;
+    const parts = partsOf(value);
+    if (parts === undefined) continue;
     if (leave) {
       state.set(value, 'done');
       continue;
     }
     const seen = state.get(value);
-    if (seen === 'open') found.add(value);
+    if (seen === 'open') return true;
     if (seen !== undefined) continue;
     state.set(value, 'open');
     work.push({ value, leave: true });
-    if (value instanceof Pair)
-      work.push({ value: value.cdr, leave: false }, { value: value.car, leave: false });
-    else for (const item of value) work.push({ value: item, leave: false });
+    for (const item of parts) work.push({ value: item, leave: false });
   }
-  return found.size === 0 ? undefined : found;
-}
-
-/** `#1#` or `#1=` for an object in a cycle; true when the object is already written. */
-function label(output: Output, value: object): boolean {
-  if (output.labels === undefined || !output.labels.has(value)) return false;
-  const known = output.used.get(value);
-  if (known !== undefined) {
-    output.out.push(`#${known}#`);
-    return true;
-  }
-  const number = output.used.size + 1;
-  output.used.set(value, number);
-  output.out.push(`#${number}=`);
   return false;
 }
 
-function emit(output: Output, root: Value): void {
-  // A stack of strings and values still to be written, so that depth does not matter.
-  const work: ({ text: string } | { value: Value } | { rest: Value })[] = [{ value: root }];
+/** Writes `#-2#` for what is open already: how far out it is. True when it is. */
+function isReference({ out, open }: Output, value: object): boolean {
+  const at = open?.lastIndexOf(value) ?? -1;
+  if (at < 0) return false;
+  out.push(`#${at - (open!.length - 1)}#`);
+  return true;
+}
+
+const noParts: readonly Value[] = [];
+
+type Step =
+  | { readonly text: string }
+  | { readonly value: Value; readonly display: boolean }
+  /** The rest of a list that began when so many were open. */
+  | { readonly rest: Value; readonly display: boolean; readonly depth: number }
+  | { readonly close: number };
+
+function emit(output: Output, root: Value, display: boolean): void {
+  const { out, open } = output;
+  // A stack of what is still to be written, so that depth does not matter.
+  const work: Step[] = [{ value: root, display }];
   for (let step = work.pop(); step !== undefined; step = work.pop()) {
     if ('text' in step) {
-      output.out.push(step.text);
-      continue;
-    }
-    if ('rest' in step) {
-      const { rest } = step;
-      if (rest === NIL) output.out.push(')');
-      else if (rest instanceof Pair && !(output.labels?.has(rest) ?? false)) {
-        output.out.push(' ');
-        work.push({ rest: rest.cdr }, { value: rest.car });
-      } else {
-        output.out.push(' . ');
-        work.push({ text: ')' }, { value: rest });
+      out.push(step.text);
+    } else if ('close' in step) {
+      if (open !== undefined) open.length = step.close;
+    } else if ('rest' in step) {
+      emitRest(output, step, work);
+    } else {
+      const { value } = step;
+      const isPair = value instanceof Pair;
+      const parts = isPair ? noParts : partsOf(value);
+      if (parts === undefined) {
+        out.push(atomText(value, step.display));
+        continue;
       }
-      continue;
-    }
-    const { value } = step;
-    if (value instanceof Pair) {
-      if (label(output, value)) continue;
-      output.out.push('(');
-      work.push({ rest: value.cdr }, { value: value.car });
-      continue;
-    }
-    if (Array.isArray(value)) {
-      if (label(output, value)) continue;
-      output.out.push('#(');
+      if (isReference(output, value)) continue;
+      const depth = open?.length ?? 0;
+      open?.push(value);
+      if (isPair) {
+        out.push('(');
+        work.push(
+          { rest: value.cdr, display: step.display, depth },
+          { value: value.car, display: step.display },
+        );
+        continue;
+      }
+      work.push({ close: depth });
+      if (value instanceof Rec) {
+        out.push(`#<${value.type.name.name}`);
+        work.push({ text: '>' });
+        for (let i = parts.length - 1; i >= 0; i--)
+          work.push({ value: parts[i], display: false }, { text: ` ${value.type.fields[i]!.name}: ` });
+        continue;
+      }
+      out.push('#(');
       work.push({ text: ')' });
-      for (let i = value.length - 1; i >= 0; i--) {
-        work.push({ value: value[i] });
+      for (let i = parts.length - 1; i >= 0; i--) {
+        work.push({ value: parts[i], display: step.display });
         if (i > 0) work.push({ text: ' ' });
       }
-      continue;
     }
-    output.out.push(atomText(value, output.display));
+  }
+}
+
+function emitRest(output: Output, step: Extract<Step, { rest: Value }>, work: Step[]): void {
+  const { out, open } = output;
+  const { rest, display, depth } = step;
+  if (rest === NIL) {
+    out.push(')');
+    if (open !== undefined) open.length = depth;
+  } else if (rest instanceof Pair && !(open?.includes(rest) ?? false)) {
+    open?.push(rest);
+    out.push(' ');
+    work.push({ rest: rest.cdr, display, depth }, { value: rest.car, display });
+  } else {
+    out.push(' . ');
+    work.push({ close: depth }, { text: ')' }, { value: rest, display });
   }
 }
 
@@ -315,16 +344,17 @@ function primitiveArity(value: Primitive): string {
   return items.length === 0 ? ' _' : ` (${items.join(' ')} . _)`;
 }
 
+/** The nearest printer of a record's types; undefined for the plain form. */
+function printerOf(value: Rec): Value {
+  if (writeHooks.current === undefined) return undefined;
+  for (let type: RecordType | undefined = value.type; type !== undefined; type = type.parent)
+    if (type.printer !== undefined && type.printer !== false) return type.printer;
+  return undefined;
+}
+
+/** A record that prints itself. */
 function recordText(value: Rec, display: boolean): string {
-  let type: RecordType | undefined = value.type;
-  while (type !== undefined) {
-    const { printer } = type;
-    if (printer !== undefined && printer !== false && writeHooks.current !== undefined) {
-      return writeHooks.current.printRecord(value, printer, display);
-    }
-    type = type.parent;
-  }
-  return plainRecordText(value);
+  return writeHooks.current!.printRecord(value, printerOf(value), display);
 }
 
 /** The form of records without a printer: `#<point x: 1 y: 2>`. */

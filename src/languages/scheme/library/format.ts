@@ -2,20 +2,10 @@
 import { miscError } from '../errors.ts';
 import type { Module } from '../module.ts';
 import { numberToText } from '../number-text.ts';
-import { isNumber, roundNumber, toDouble, toExact } from '../numbers.ts';
+import { isNumber, toDouble } from '../numbers.ts';
 import { Port } from '../port.ts';
 import type { Session } from '../session.ts';
-import {
-  Char,
-  Flonum,
-  intern,
-  listToArray,
-  MString,
-  type Parameter,
-  str,
-  UNSPECIFIED,
-  type Value,
-} from '../values.ts';
+import { Char, Flonum, intern, listToArray, MString, type Parameter, str, type Value } from '../values.ts';
 import { charToText, displayText, writeText } from '../write.ts';
 import { Definer } from './define.ts';
 
@@ -141,7 +131,7 @@ function formatInteger(
   options: { radix: number; parameters: (number | string | undefined)[] },
 ): string {
   const { radix, parameters } = options;
-  if (!isNumber(value)) return displayText(value);
+  if (!isNumber(value)) throw fail('argument is not a number');
   let text = numberToText(value, radix);
   const negative = text.startsWith('-');
   if (negative) text = text.slice(1);
@@ -160,35 +150,58 @@ function formatInteger(
   return pad(text, { width: Number(parameters[0] ?? 0), left: true, fill: String(parameters[1] ?? ' ') });
 }
 
-function fixed(value: Value, digits: number | undefined): string {
-  if (digits === undefined) {
-    const text = numberToText(new Flonum(toDouble(value)));
-    return /e/.test(text) ? String(Number(text).toFixed(20)).replace(/0+$/, '0') : text;
-  }
-  // Exact rounding, half up in magnitude as Guile's string-based rounding does.
-  const exact = toExact(value);
-  const scaled = roundHalfAway(exact, digits);
-  const negative = scaled < 0n;
-  const text = (negative ? -scaled : scaled).toString().padStart(digits + 1, '0');
-  const whole = text.slice(0, text.length - digits);
-  return `${negative ? '-' : ''}${whole}.${text.slice(text.length - digits)}`;
+/** Sign, digits, and where the point stands among them, of the shortest text that reads back the same. */
+function digitsOf(value: Value): { sign: string; digits: string; point: number } | undefined {
+  const match = /^([+-]?)(\d+)\.(\d+)(?:e([+-]?\d+))?$/.exec(numberToText(new Flonum(toDouble(value))));
+  if (match === null) return undefined;
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match;
+  return { sign, digits: `${whole}${fraction}`, point: whole.length + Number(exponent) };
 }
 
-function roundHalfAway(exact: Value, digits: number): bigint {
-  const text = numberToText(new Flonum(toDouble(exact)));
-  // Guile rounds the shortest decimal text of the number.
-  const match = /^(-?)(\d+)\.(\d+)(?:e([+-]?\d+))?$/.exec(text);
-  if (match === null) return BigInt(roundNumber('round', exact)) * 10n ** BigInt(digits);
-  const [, sign, whole, fraction, exponent] = match;
-  const all = BigInt(`${whole}${fraction}`);
-  const shift = Number(exponent ?? 0) - fraction!.length + digits;
-  let value: bigint;
-  if (shift >= 0) value = all * 10n ** BigInt(shift);
-  else {
-    const divisor = 10n ** BigInt(-shift);
-    value = all / divisor + ((all % divisor) * 2n >= divisor ? 1n : 0n);
+/** Positional text; the digits of the shortest text are rounded, half up in magnitude, as Guile does. */
+function fixed(value: Value, digits: number | undefined, scale = 0): string {
+  const parts = digitsOf(value);
+  if (parts === undefined) return numberToText(value);
+  const point = parts.point + scale;
+  const text = parts.digits.padStart(parts.digits.length + Math.max(0, 1 - point), '0');
+  const at = Math.max(1, point);
+  if (digits === undefined) {
+    const whole = text
+      .slice(0, at)
+      .padEnd(at, '0')
+      .replace(/^0+(?=\d)/, '');
+    return `${parts.sign}${whole}.${text.slice(at).replace(/0+$/, '') || '0'}`;
   }
-  return sign === '-' ? -value : value;
+  const wanted = text.slice(0, at + digits).padEnd(at + digits, '0');
+  const up = Number(text[at + digits] ?? '0') >= 5 ? 1n : 0n;
+  const rounded = (BigInt(wanted) + up).toString().padStart(digits + 1, '0');
+  const end = rounded.length - digits;
+  return `${parts.sign}${rounded.slice(0, end)}.${rounded.slice(end)}`;
+}
+
+function exponential(value: Value, digits: number | undefined, exponentDigits: number): string {
+  const shown = toDouble(value)
+    .toExponential(digits)
+    .replace(
+      /e([+-])(\d+)$/,
+      (_, sign: string, power: string) => `E${sign}${power.padStart(exponentDigits, '0')}`,
+    );
+  return digits === undefined && !shown.includes('.') ? shown.replace('E', '.0E') : shown;
+}
+
+/** `~g`: positional where so many digits do, with blanks in the exponent's place. */
+function general(value: Value, parameters: readonly (number | string | undefined)[]): string {
+  const [, digits, exponentDigits] = parameters as readonly (number | undefined)[];
+  const parts = digitsOf(value);
+  if (parts === undefined) return numberToText(value);
+  const leading = /^0*/.exec(parts.digits)![0].length;
+  const significant = parts.digits.slice(leading).replace(/0+$/, '').length;
+  const n = significant === 0 ? 0 : parts.point - leading;
+  const d = digits ?? Math.max(significant, Math.min(n, 7));
+  const fraction = d - n;
+  return fraction >= 0 && fraction <= d
+    ? `${fixed(value, fraction)}${' '.repeat(exponentDigits === undefined ? 4 : exponentDigits + 2)}`
+    : exponential(value, digits, exponentDigits ?? 1);
 }
 
 const romanTable: readonly (readonly [number, string])[] = [
@@ -328,7 +341,11 @@ function apply(text: string, state: State, directive: Directive): number {
       }
       const money = directive.letter === '$';
       const digits = money ? Number(first ?? 2) : (parameters[1] as number | undefined);
-      let shown = fixed(value, digits);
+      let shown = fixed(value, digits, money ? 0 : Number(parameters[2] ?? 0));
+      if (money) {
+        const whole = Number(parameters[1] ?? 1);
+        shown = shown.replace(/\d+/, (text) => text.padStart(whole, '0'));
+      }
       if (directive.at && toDouble(value) >= 0) shown = `+${shown}`;
       const width = Number((money ? parameters[2] : first) ?? 0);
       state.out += pad(shown, {
@@ -341,21 +358,27 @@ function apply(text: string, state: State, directive: Directive): number {
     case 'e':
     case 'g': {
       const value = next(state);
+      if (!isNumber(value)) {
+        state.out += pad(displayText(value), { width: Number(first ?? 0), left: true, fill: ' ' });
+        return directive.end;
+      }
       const digits = parameters[1] as number | undefined;
-      const shown = toDouble(value)
-        .toExponential(digits)
-        .replace(/e([+-])(\d+)$/, (_, sign: string, power: string) => `E${sign}${power}`);
-      state.out += pad(digits === undefined && !/\./.test(shown) ? shown.replace('E', '.0E') : shown, {
-        width: Number(first ?? 0),
-        left: true,
-        fill: ' ',
-      });
+      const shown =
+        directive.letter === 'g'
+          ? general(value, parameters)
+          : exponential(value, digits, Number(parameters[2] ?? 1));
+      const sign = directive.at && toDouble(value) >= 0 ? '+' : '';
+      state.out += pad(`${sign}${shown}`, { width: Number(first ?? 0), left: true, fill: ' ' });
       return directive.end;
     }
     case 'c': {
       const value = next(state);
       if (!(value instanceof Char)) throw fail('~c expects a character');
-      state.out += directive.at ? charToText(value.code) : String.fromCodePoint(value.code);
+      const plain =
+        directive.colon && value.code < 32
+          ? `^${String.fromCharCode(value.code + 64)}`
+          : String.fromCodePoint(value.code);
+      state.out += directive.at ? charToText(value.code) : plain;
       return directive.end;
     }
     case 'p': {
@@ -390,8 +413,10 @@ function apply(text: string, state: State, directive: Directive): number {
       const column = Array.from(state.out.slice(state.out.lastIndexOf('\n') + 1)).length;
       const target = Number(first ?? 1);
       const step = Number(parameters[1] ?? 1);
-      if (directive.at) state.out += ' '.repeat(target);
-      else if (column < target) state.out += ' '.repeat(target - column);
+      if (directive.at) {
+        const to = column + target;
+        state.out += ' '.repeat(target + (step > 0 ? (step - (to % step)) % step : 0));
+      } else if (column < target) state.out += ' '.repeat(target - column);
       else if (step > 0) state.out += ' '.repeat((step - ((column - target) % step)) % (step || 1));
       return directive.end;
     }
@@ -465,7 +490,9 @@ function conditional(
       chosen = bodies[0];
     }
   } else {
-    const index = first === undefined ? Number(next(state)) : Number(first);
+    const selector = first ?? next(state);
+    if (typeof selector !== 'number') throw fail('argument of ~[ is not an integer');
+    const index = selector;
     const hasDefault = separators.at(-1)?.colon === true;
     chosen =
       index >= 0 && index < bodies.length - (hasDefault ? 1 : 0)
@@ -485,7 +512,8 @@ function iteration(
 ): number {
   const { directive, first } = options;
   const { bodies, end, close } = findClose(text, directive.end, { open: '{', close: '}' });
-  const body = text.slice(...bodies[0]!);
+  const written = text.slice(...bodies[0]!);
+  const body = written === '' ? (next(state) as MString).text : written;
   const limit = typeof first === 'number' ? first : 100_000;
   const source: State = directive.at
     ? state
@@ -524,7 +552,8 @@ function formatText(template: string, args: readonly Value[]): string {
 export function buildFormat(session: Session, module: Module): void {
   const d = new Definer(session, module);
   const format = (destination: Value, ...rest: Value[]): Value => {
-    if (destination instanceof MString) return str(formatText(destination.text, rest));
+    if (destination !== false && destination !== true && !(destination instanceof Port))
+      throw fail('bad destination');
     const [template, ...args] = rest;
     if (!(template instanceof MString)) throw fail('expected a string for format string');
     const text = formatText(template.text, args);
@@ -536,7 +565,7 @@ export function buildFormat(session: Session, module: Module): void {
             (session.core.local(intern('current-output-port'))!.value as Parameter).fluid,
           );
     port.writeText(text);
-    return UNSPECIFIED;
+    return true;
   };
   d.tail('format', 1, Number.POSITIVE_INFINITY, format);
   module.publicInterface!.replacements.add(intern('format'));

@@ -1,7 +1,7 @@
 // Pairs and lists of (guile), and the part of SRFI 1 that calls no procedures or is hot.
 
 import { isEqual, isEqv } from '../equality.ts';
-import { notAList, outOfRange, wrongType } from '../errors.ts';
+import { notAList, outOfRange, throwError, wrongType } from '../errors.ts';
 import { add, isNumber, multiply } from '../numbers.ts';
 import {
   CAPTURE,
@@ -14,7 +14,17 @@ import {
   tail2,
   tailApply,
 } from '../procedures.ts';
-import { arrayToList, listToArray, NIL, Pair, properLength, UNSPECIFIED, type Value } from '../values.ts';
+import {
+  arrayToList,
+  list as listOf,
+  listToArray,
+  NIL,
+  Pair,
+  properLength,
+  str,
+  UNSPECIFIED,
+  type Value,
+} from '../values.ts';
 import { type Definer, MANY } from './define.ts';
 import { index } from './numbers.ts';
 
@@ -213,13 +223,8 @@ function defineBasics(d: Definer): void {
     return rest;
   });
   d.pure('list-copy', 1, 1, (list) => {
-    const items: Value[] = [];
-    let rest = list;
-    while (rest instanceof Pair) {
-      items.push(rest.car);
-      rest = rest.cdr;
-    }
-    return arrayToList(items, rest);
+    if (properLength(list) < 0) throw wrongType('list-copy', 1, list, 'list');
+    return arrayToList(listToArray(list));
   });
   d.pure('list-index-of', 2, 2, (list, item) => listToArray(list).indexOf(item));
   d.pure('iota', 1, 3, (n, start = 0, step = 1) => {
@@ -336,13 +341,33 @@ function forEachFrom(f: Value, list: Value): Value {
   return UNSPECIFIED;
 }
 
-function checkLists(who: string, lists: readonly Value[]): void {
-  lists.forEach((list, position) => {
-    if (properLength(list) >= 0 || isCircular(list)) return;
-    throw who === 'map' || who === 'for-each'
-      ? notAList(who, list)
-      : wrongType(who, position + 2, list, 'list');
+/** Throws where (guile)'s own `map` and `for-each` do: all lists are proper and equally long. */
+function checkEqualLists(who: 'map' | 'for-each', lists: readonly Value[]): void {
+  const [first, ...others] = lists.map((list) => {
+    const length = properLength(list);
+    if (length < 0) throw notAList(who, list);
+    return length;
   });
+  const at = others.findIndex((length) => length !== first);
+  if (at < 0) return;
+  const odd = listOf(lists[at + 1]);
+  throw throwError('wrong-type-arg', str(who), str('List of wrong length: ~S'), odd, false);
+}
+
+/** As SRFI 1 has it: the shortest list counts, and one of them must end. */
+function checkSomeList(who: 'map' | 'for-each', lists: readonly Value[]): void {
+  if (lists.length === 1) {
+    if (properLength(lists[0]) >= 0) return;
+    throw throwError('wrong-type-arg', str(who), str('Wrong type argument: ~S'), listOf(lists[0]), false);
+  }
+  let someEnds = false;
+  for (const each of lists) {
+    if (properLength(each) >= 0) someEnds = true;
+    else if (!isCircular(each)) throw wrongType('length+', 1, each, 'proper or circular list');
+  }
+  if (someEnds) return;
+  const message = 'Args do not contain a proper (finite) list: ~S';
+  throw throwError('wrong-type-arg', str(who), str(message), listOf(listOf(...lists)), false);
 }
 
 function isCircular(list: Value): boolean {
@@ -365,29 +390,44 @@ function* rows(lists: readonly Value[]): Generator<Value[]> {
   }
 }
 
-function defineHigherOrder(d: Definer): void {
-  d.tail('map', 2, MANY, (f, list, ...more) => {
-    checkLists('map', [list, ...more]);
-    if (more.length === 0) {
-      if (list === NIL) return NIL;
-      return mapFrom(f, list, []);
-    }
-    return mapSeveral(f, list, ...more);
-  });
+type CheckLists = (who: 'map' | 'for-each', lists: readonly Value[]) => void;
+
+/** `map`, `map-in-order` and `for-each`. */
+function defineMapping(d: Definer, check: CheckLists): void {
   const mapSeveral = stepping(function* (f: Value, ...lists: Value[]) {
     const result: Value[] = [];
     for (const row of rows(lists)) result.push(single(yield tailApply(f, row)));
     return arrayToList(result);
   });
-  d.alias('map-in-order', 'map');
-  d.tail('for-each', 2, MANY, (f, list, ...more) => {
-    checkLists('for-each', [list, ...more]);
-    return more.length === 0 ? forEachFrom(f, list) : forEachSeveral(f, list, ...more);
-  });
   const forEachSeveral = stepping(function* (f: Value, ...lists: Value[]) {
     for (const row of rows(lists)) yield tailApply(f, row);
     return UNSPECIFIED;
   });
+  d.tail('map', 2, MANY, (f, list, ...more) => {
+    check('map', [list, ...more]);
+    if (more.length === 0) return list === NIL ? NIL : mapFrom(f, list, []);
+    return mapSeveral(f, list, ...more);
+  });
+  d.alias('map-in-order', 'map');
+  d.tail('for-each', 2, MANY, (f, list, ...more) => {
+    check('for-each', [list, ...more]);
+    return more.length === 0 ? forEachFrom(f, list) : forEachSeveral(f, list, ...more);
+  });
+}
+
+/** What SRFI 1 has in place of procedures of (guile) with the same names. */
+export function defineSrfiLists(d: Definer): void {
+  defineMapping(d, checkSomeList);
+  d.pure('list-copy', 1, 1, (list) => {
+    const items: Value[] = [];
+    let rest = list;
+    for (; rest instanceof Pair; rest = rest.cdr) items.push(rest.car);
+    return arrayToList(items, rest);
+  });
+}
+
+function defineHigherOrder(d: Definer): void {
+  defineMapping(d, checkEqualLists);
   d.steps('and-map', 2, 2, function* (f, list) {
     let value: Value = true;
     for (const item of listToArray(list)) {

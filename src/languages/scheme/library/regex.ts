@@ -1,6 +1,6 @@
 // (ice-9 regex): POSIX extended and basic expressions, translated to JavaScript's. Alternatives are tried in
 // order, so the match is leftmost-first where POSIX wants leftmost-longest.
-import { miscError, throwError, wrongType } from '../errors.ts';
+import { miscError, outOfRange, throwError, wrongType } from '../errors.ts';
 import type { Module } from '../module.ts';
 import { Port } from '../port.ts';
 import { tail1, tail2 } from '../procedures.ts';
@@ -134,6 +134,8 @@ export function buildRegex(session: Session, module: Module): void {
   const exec = (regex: Value, subject: Value, start = 0): Value => {
     if (!(regex instanceof Regex)) throw wrongType('regexp-exec', 1, regex, 'regexp');
     if (!(subject instanceof MString)) throw wrongType('regexp-exec', 2, subject, 'string');
+    if (typeof start === 'number' && (start < 0 || start > subject.length))
+      throw outOfRange('regexp-exec', 3, start);
     // The text before `start` is cut off: ^ matches there, as in Guile.
     const text = subject.slice(start);
     const found = regex.expression.exec(text);

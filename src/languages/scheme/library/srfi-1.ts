@@ -5,6 +5,7 @@ import { CAPTURE, call2, Frame, registers } from '../procedures.ts';
 import type { Session } from '../session.ts';
 import { arrayToList, listToArray, Pair, type Value } from '../values.ts';
 import { Definer } from './define.ts';
+import { defineSrfiLists } from './lists.ts';
 
 class FoldFrame extends Frame {
   private readonly f: Value;
@@ -36,6 +37,7 @@ function fold(f: Value, init: Value, list: Value): Value {
 /** Procedures that modules/srfi-1.scm builds on. */
 export function buildSrfi1(session: Session, module: Module): void {
   const d = new Definer(session, module);
+  defineSrfiLists(d);
   d.hidden('%fold', 3, 3, fold);
   d.hidden('%delete-duplicates', 2, 2, (items, kind) => {
     const seen = new Map<Value, Value[]>();

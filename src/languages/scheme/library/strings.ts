@@ -1,5 +1,5 @@
 // Strings, symbols and keywords of (guile), SRFI 13 included. Indexes count code points.
-import { miscError, notBetween, wrongType, wrongTypeExpecting } from '../errors.ts';
+import { miscError, notBetween, outOfRange, wrongType, wrongTypeExpecting } from '../errors.ts';
 import { tail1, tail2 } from '../procedures.ts';
 import {
   arrayToList,
@@ -154,7 +154,9 @@ function defineBasics(d: Definer): void {
     return UNSPECIFIED;
   });
   d.pure('make-string', 1, 2, (n, c = char(0)) => {
-    if (typeof n !== 'number' || n < 0) throw wrongType('make-string', 1, n);
+    if (typeof n !== 'number') throw wrongType('make-string', 1, n);
+    if (n < 0) throw outOfRange('make-string', 1, n);
+    if (!(c instanceof Char)) throw wrongType('make-string', 2, c);
     return str(String.fromCodePoint(c.code).repeat(n));
   });
   d.pure('string', 0, MANY, (...chars) =>

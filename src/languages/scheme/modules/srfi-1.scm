@@ -9,10 +9,11 @@
             delete-duplicates delete-duplicates! alist-copy alist-cons alist-delete alist-delete!
             lset<= lset= lset-adjoin lset-union lset-union! lset-intersection lset-intersection!
             lset-difference lset-difference! lset-xor lset-xor! lset-diff+intersection lset-diff+intersection!)
-  #:re-export (cons list cons* make-list list-copy iota pair? null? car cdr caar cadr cdar cddr
+  #:replace (map for-each map-in-order list-copy)
+  #:re-export (cons list cons* make-list iota pair? null? car cdr caar cadr cdar cddr
                caaar caadr cadar caddr cdaar cdadr cddar cdddr caaaar caaadr caadar caaddr cadaar cadadr
                caddar cadddr cdaaar cdaadr cdadar cdaddr cddaar cddadr cdddar cddddr list-ref last-pair length length+
-               append append! append-reverse append-reverse! reverse reverse! map for-each map-in-order filter filter! member memq memv delete delete!
+               append append! append-reverse append-reverse! reverse reverse! filter filter! member memq memv delete delete!
                assoc assq assv set-car! set-cdr!))
 
 (define (xcons a b) (cons b a))
