@@ -2,7 +2,7 @@
 // and what it says of recipes that are wrong.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Deployment } from './deployment.ts';
@@ -227,6 +227,50 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
     ] as const) {
       const refused = await build(clauses, phases);
       expect(refused.exitCode, message).toBe(3);
+      expect(refused.stderr).toContain(message);
+    }
+  }, 60_000);
+
+  it('gives builders and programs the modules that they import, and joins folders', async () => {
+    mkdirSync(join(workspace.example, 'mods/my'), { recursive: true });
+    writeFileSync(
+      join(workspace.example, 'mods/my/greeting.scm'),
+      '(define-module (my greeting) #:export (greeting))\n(define (greeting name) (string-append "hello " name))\n',
+    );
+    const build = (expression: string) =>
+      workspace.trimaran(['guix', 'build', '-L', 'mods', '-e', expression]);
+    const gexp = '#~(call-with-output-file #$output (lambda (port) (display (greeting "x") port)))';
+    const made = await build(
+      `(begin (use-modules (guix modules) (guix gexp)) (computed-file "x"
+         (with-imported-modules (source-module-closure '((my greeting)))
+           #~(begin (use-modules (my greeting)) #$${gexp}))))`,
+    );
+    expect(made.exitCode, made.stderr).toBe(0);
+    expect(readFileSync(made.stdout.trim(), 'utf8')).toBe('hello x');
+    const program = await build(
+      `(program-file "x" (with-imported-modules '((my greeting) (guix build utils)) #~(display (greeting "x")))
+         #:guile (plain-file "guile" "stands for it"))`,
+    );
+    expect(program.exitCode, program.stderr).toBe(0);
+    expect(readFileSync(program.stdout.trim(), 'utf8')).toMatch(
+      /^#!\/gnu\/store\/\S+\/bin\/guile --no-auto-compile\n!#\n\(eval-when .*-module-import" %load-path\)\)\)\n/,
+    );
+    const union = await build(
+      `(directory-union "u" (list (file-union "a" \`(("d/x" ,(plain-file "x" "1")) ("e" ,(plain-file "e" "a"))))
+                                  (file-union "b" \`(("d/y" ,(plain-file "y" "2")) ("e" ,(plain-file "e" "b")))))
+                        #:copy? #t)`,
+    );
+    expect(union.exitCode, union.stderr).toBe(0);
+    const read = (name: string) => readFileSync(join(union.stdout.trim(), name), 'utf8');
+    expect([read('d/x'), read('d/y'), read('e')]).toEqual(['1', '2', 'a']);
+    const text = await build('(mixed-text-file "t" "A=" #~(string-append "b" "c"))');
+    expect(readFileSync(text.stdout.trim(), 'utf8')).toBe('A=bc');
+    for (const [expression, message] of [
+      [`(computed-file "x" (with-imported-modules '((no such)) #~1))`, 'nowhere on the load path'],
+      [`(program-file "x" (with-imported-modules '((guix build union)) #~1))`, 'programs cannot import'],
+    ] as const) {
+      const refused = await build(expression);
+      expect(refused.exitCode).toBe(3);
       expect(refused.stderr).toContain(message);
     }
   }, 60_000);

@@ -12,6 +12,7 @@ import gnuPackages from './modules/gnu-packages.scm';
 import guix from './modules/guix.scm';
 import i18n from './modules/i18n.scm';
 import licenses from './modules/licenses.scm';
+import modules from './modules/modules.scm';
 import packages from './modules/packages.scm';
 import profiles from './modules/profiles.scm';
 import records from './modules/records.scm';
@@ -40,6 +41,7 @@ export const moduleSources: Readonly<Record<string, string>> = {
   'guix derivations': derivations,
   'guix i18n': i18n,
   'guix licenses': licenses,
+  'guix modules': modules,
 };
 
 /** The names that modules export, each with the first that does: `copy-build-system` with `guix build-system copy`. */

@@ -25,6 +25,8 @@ import {
 import type { DebianChannel } from './debian-channel.ts';
 import { storeName } from './debian-channel.ts';
 import type { DerivationInput, DerivationMaker, MadeDerivation } from './derivation-maker.ts';
+import buildUtils from './modules/build-utils.scm';
+import scriptBuild from './modules/script-build.scm';
 
 /** What primitives work with. */
 export interface PrimitiveWorld {
@@ -170,6 +172,12 @@ export function definePrimitives(world: PrimitiveWorld): void {
       return files === undefined ? false : arrayToList(files.map((file) => str(file)));
     },
     '%compare-versions': (a: Value, b: Value) => Math.sign(compareVersions(text(a), text(b))),
+    // (guix build utils) for scripts: paths on a load path, and texts.
+    '%script-modules': () =>
+      list(
+        new Pair(str('guix/build/utils.scm'), str(buildUtils)),
+        new Pair(str('trimaran/build.scm'), str(scriptBuild)),
+      ),
     '%base32-decode': (value: Value) => {
       const bytes = parseNixBase32(text(value));
       if (bytes !== undefined) return bytes;

@@ -2,7 +2,7 @@
 
 import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import { monotonicMilliseconds } from '../../foundation/monotonic-clock.ts';
-import { exceptionArgs, SchemeError, throwError } from '../../languages/scheme/errors.ts';
+import { exceptionArgs, miscError, SchemeError, throwError } from '../../languages/scheme/errors.ts';
 import { createInterpreter, procedure } from '../../languages/scheme/interpreter.ts';
 import { list, listToArray, str, UNSPECIFIED, type Value } from '../../languages/scheme/values.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -39,7 +39,7 @@ export function runBuilder(request: BuilderRequest, log: (line: string) => void)
       // As files are dated: a builder gives the same whenever it runs.
       now: () => 1000,
       elapsed: monotonicMilliseconds,
-      loadPath: [],
+      loadPath: request.env.modules === undefined ? [] : [request.env.modules],
       stdout: write,
       stderr: write,
     },
@@ -68,6 +68,9 @@ export function runBuilder(request: BuilderRequest, log: (line: string) => void)
     '%directory?': (path: Value) => kindOf(path, 'follow') === 'directory',
     '%symlink?': (path: Value) => kindOf(path, 'keep') === 'symlink',
     '%executable?': (path: Value) => ((files.status(path.text, 'follow')?.mode ?? 0) & 0o111) !== 0,
+    '%invoke': (program: Value, args: Value) => {
+      throw miscError(false, 'builders run inside Trimaran and start no programs: ~s ~s', [program, args]);
+    },
     '%write-file': (path: Value, text: Value) => {
       files.writeFile(path.text, Buffer.from(text.text, 'utf8'));
       return UNSPECIFIED;

@@ -11,7 +11,7 @@
             substitute substitute* file-name-predicate call-with-ascii-input-file dump-port
             search-input-file search-input-directory alist-cons-before alist-cons-after alist-replace
             modify-phases invoke %store-directory strip-store-file-name package-name->name+version
-            wrap-program patch-shebang))
+            wrap-program patch-shebang union-directories))
 
 (define (%store-directory) "/gnu/store")
 (define (directory-exists? file) (%directory? file))
@@ -160,8 +160,21 @@
 (define (dump-port in out . _) (display (read-string in) out))
 (define (call-with-ascii-input-file file proc) (call-with-input-file file proc))
 
-(define (invoke program . arguments)
-  (error "builders run inside Trimaran and start no programs:" program arguments))
+(define (invoke program . arguments) (%invoke program arguments))
+
+;; OUTPUT gets links to, or copies of, what DIRECTORIES hold; folders that several have are joined.
+(define* (union-directories output directories #:key copy?)
+  (mkdir-p output)
+  (for-each
+   (lambda (name)
+     (let* ((files (filter (lambda (file) (or (file-exists? file) (symbolic-link? file)))
+                           (map (lambda (directory) (string-append directory "/" name)) directories)))
+            (folders (take-while directory-exists? files))
+            (target (string-append output "/" name)))
+       (cond ((and (pair? folders) (or copy? (pair? (cdr folders)))) (union-directories target folders #:copy? copy?))
+             (copy? (copy-file (car files) target))
+             (else (symlink (car files) target)))))
+   (delete-duplicates (append-map entries directories))))
 ;; A wrapper is a script for the shell of the image, where Guix takes a shell from the store.
 (define* (wrap-program program #:key (sh "/bin/sh") #:allow-other-keys #:rest rest)
   (define variables

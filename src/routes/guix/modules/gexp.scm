@@ -9,14 +9,19 @@
             local-file local-file? local-file-name local-file-absolute-file-name local-file-recursive?
             plain-file plain-file? plain-file-name plain-file-content
             mixed-text-file mixed-text-file? program-file program-file? scheme-file scheme-file?
-            computed-file computed-file? file-append file-append? file-union file-like?
+            computed-file computed-file? file-append file-append? file-union directory-union file-like?
             define-lowering! lowerable? lower-object lowered? lowered-path lowered-derivation lowered-output
             make-lowered gexp->sexp gexp-derivation default-guile derivation-lowered))
 
 (define-record-type <gexp>
-  (make-gexp expression)
+  (%make-gexp expression modules)
   gexp?
-  (expression gexp-expression))
+  (expression gexp-expression)
+  ;; Names of modules, or (NAME => FILE), that were imported where it stands.
+  (modules gexp-modules))
+
+(define imported-modules (make-parameter '()))
+(define (make-gexp expression) (%make-gexp expression (imported-modules)))
 
 (define-record-type <gexp-input>
   (make-gexp-input thing output splice?)
@@ -82,8 +87,8 @@
       ((_ expression)
        #`(make-gexp #,(expand-template #'expression))))))
 
-;; Builders always see (guix build utils); what else they import must be part of this system.
-(define-syntax-rule (with-imported-modules modules body) body)
+(define-syntax-rule (with-imported-modules modules body)
+  (parameterize ((imported-modules (append modules (imported-modules)))) body))
 (define-syntax-rule (with-extensions extensions body) body)
 
 ;; What an object is in the store: its path, and the derivation that makes it, if one does.
@@ -149,13 +154,63 @@
 
 (define (bytevector? x) ((@ (rnrs bytevectors) bytevector?) x))
 
+;; Modules that a gexp and those within it import.
+(define (all-modules thing)
+  (delete-duplicates
+   (let loop ((thing thing))
+     (cond ((gexp? thing) (append (gexp-modules thing) (loop (gexp-expression thing))))
+           ((gexp-input? thing) (loop (gexp-input-thing thing)))
+           ((pair? thing) (append (loop (car thing)) (loop (cdr thing))))
+           (else '())))))
+
+(define (module-file name)
+  (string-append (string-join (map (lambda (part) (if (symbol? part) (symbol->string part) (number->string part)))
+                                   name)
+                              "/")
+                 ".scm"))
+
+(define (missing-module name)
+  (%fail "no-such-module" (format #f "the imported module ~s is nowhere on the load path" name)
+         "name the folder that it is in by -L"))
+
+;; A folder of modules for a load path, or #f. Modules of Guix itself are given to builders as they are; OF-GUIX is
+;; called with the name of one, and gives (FILE . TEXT) pairs.
+(define (module-import modules of-guix)
+  (define (entries module)
+    (cond ((and (= (length module) 3) (eq? (cadr module) '=>))
+           (list (cons (module-file (car module)) (lower-object (caddr module)))))
+          ((memq (car module) '(guix gnu))
+           (map (lambda (file)
+                  (cons (car file) (make-lowered (%add-text (basename (car file)) (cdr file)) #f "out")))
+                (of-guix module)))
+          (else
+           (let* ((name (module-file module))
+                  (file (or (%search-load-path name) (missing-module module))))
+             (list (cons name (make-lowered (%add-text (basename name) (call-with-input-file file get-string-all))
+                                            #f "out")))))))
+  (let ((files (delete-duplicates (append-map entries modules) (lambda (a b) (equal? (car a) (car b))))))
+    (and (pair? files)
+         (derivation-lowered
+          (%derivation "module-import" "builtin:link-farm" '()
+                       `(("entries" . ,(list->vector
+                                        (map (lambda (entry)
+                                               `(("name" . ,(car entry)) ("target" . ,(lowered-path (cdr entry)))))
+                                             files))))
+                       (map cdr files) '("out") #f)))))
+
+(define (get-string-all port) ((@ (ice-9 textual-ports) get-string-all) port))
+
 ;; A derivation that runs EXPRESSION in a builder.
 (define* (gexp-derivation name expression #:key (inputs '()) (environment '()) (outputs '("out")) hash)
   (let* ((collected inputs)
          (add! (lambda (input) (set! collected (cons input collected))))
-         (sexp (gexp->sexp expression add!)))
+         (sexp (gexp->sexp expression add!))
+         (modules (module-import (all-modules expression) (lambda (name) '()))))
+    (when modules (add! modules))
     (%derivation name "builtin:guix-scheme"
-                 `(("builder" . ,(object->string sexp)) ,@environment)
+                 `(("builder" . ,(object->string sexp))
+                   ,@(if modules `(("modules" . ,(lowered-path modules))) '())
+                   ,@environment)
                  #f collected outputs hash)))
 
 ;; Files.
@@ -245,11 +300,34 @@
                  `(("text" . ,text) ("executable" . ,(if executable? "1" "")) ("destination" . ""))
                  #f inputs '("out") #f)))
 
+;; Pieces that are code are evaluated when the file is built.
 (define (mixed-text-file name . pieces)
-  (make-made-file 'mixed-text name (lambda () (write-file name pieces #f))))
+  (define (code? piece)
+    (cond ((gexp? piece)
+           (let ((expression (gexp-expression piece)))
+             (and (pair? expression) (not (gexp-input? expression)))))
+          (else #f)))
+  (make-made-file
+   'mixed-text name
+   (lambda ()
+     (if (any code? pieces)
+         (gexp-derivation name
+                          #~(call-with-output-file #$output
+                              (lambda (port) (for-each (lambda (piece) (display piece port)) (list #$@pieces)))))
+         (write-file name pieces #f)))))
 
 (define default-guile
   (make-parameter (lambda () (%fail "no-guile" "there is no Guile to run a program-file with" #f))))
+
+;; What of Guix's own modules scripts of an image can use.
+(define (script-modules name)
+  (if (equal? name '(guix build utils))
+      (%script-modules)
+      (%fail "unsupported-module" (format #f "programs cannot import ~s" name)
+             "of Guix's modules (guix build utils) can be imported; put others beside the recipe")))
+
+(define (load-path-form folder)
+  (format #f "(eval-when (expand load eval) (set! %load-path (cons ~s %load-path)))~%" folder))
 
 (define* (program-file name expression #:key (guile #f) (module-path '()))
   (make-made-file
@@ -258,9 +336,12 @@
      (let* ((inputs '())
             (add! (lambda (input) (set! inputs (cons input inputs))))
             (interpreter (gexp->sexp (file-append (or guile ((default-guile))) "/bin/guile") add!))
-            (sexp (gexp->sexp expression add!)))
+            (sexp (gexp->sexp expression add!))
+            (modules (module-import (all-modules expression) script-modules)))
+       (when modules (add! modules))
        (%derivation name "builtin:write-file"
                     `(("text" . ,(string-append "#!" interpreter " --no-auto-compile\n!#\n"
+                                                (if modules (load-path-form (lowered-path modules)) "")
                                                 (object->string sexp) "\n"))
                       ("executable" . "1") ("destination" . ""))
                     #f inputs '("out") #f)))))
@@ -294,6 +375,15 @@
                                             `(("name" . ,(car entry)) ("target" . ,(lowered-path file))))
                                           files lowered))))
                     lowered '("out") #f)))))
+
+;; One folder of what several have; where two have a file of one name, the first counts.
+(define* (directory-union name things #:key (copy? #f) (quiet? #f) (resolve-collision #f))
+  (if (and (pair? things) (null? (cdr things)) (not copy?))
+      (car things)
+      (computed-file name
+                     #~(begin
+                         (use-modules (guix build utils))
+                         (union-directories #$output (list #$@things) #:copy? #$copy?)))))
 
 (define-record-type <file-append>
   (%file-append base suffix)
