@@ -5,6 +5,7 @@ import { type ByteString, fromByteString, toByteString } from '../../foundation/
 import { TrimaranError } from '../../foundation/error.ts';
 import { didYouMean } from '../../foundation/nearest.ts';
 import { declaredRootOf } from '../../sets/debian/declared-root.ts';
+import type { EnvironmentPackage } from '../../sets/image/environment.ts';
 import type { ImageContents } from '../../sets/image/image-contents.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 
@@ -51,7 +52,12 @@ async function isAtRoot(store: LocalStore, contents: ImageContents, place: ByteS
   const merged = path.replace(/^usr\/(?=(?:bin|sbin|lib)\/)/, '');
   const has = (tree: ReturnType<LocalStore['tree']>) =>
     tree.some((entry) => entry.path === path || entry.path === merged);
-  if (contents.packages.some((item) => has(store.tree(item.tree)))) return true;
+  // A program is most often in a package of its name, and reading the tables of all the others takes time.
+  const name = fromByteString(path.slice(path.lastIndexOf('/') + 1));
+  const isLikely = (item: EnvironmentPackage) => item.name.includes(name);
+  const likely = contents.packages.filter(isLikely);
+  const others = contents.packages.filter((item) => !isLikely(item));
+  if ([...likely, ...others].some((item) => has(store.tree(item.tree)))) return true;
   return has(await declaredRootOf(store, contents.packages));
 }
 

@@ -3,10 +3,10 @@
 import type { StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
 import { toByteString } from '../../foundation/byte-string.ts';
-import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
-import { readEnvironment } from '../../sets/image/environment.ts';
+import { fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import type { LocalStore } from '../../store/local-store.ts';
+import { type LinkSource, linkTrees } from './profile-links.ts';
 
 /** Where in a profile its search paths lie, for whoever makes an image of it. */
 const searchPathFile = 'etc/search-paths.json';
@@ -40,77 +40,16 @@ export async function buildProfile(context: BuildContext): Promise<void> {
   const attributes = context.attributes as unknown as ProfileAttributes;
   const output = context.outputs.get('out')!;
   const { store } = context;
-  const sources: LinkSource[] = [];
-  if (attributes.environment !== false) {
-    const environment = readEnvironment(store, attributes.environment);
-    const trees = (environment?.packages ?? []).map((item) => store.tree(item.tree));
-    sources.push({ prefix: '/usr/', trees, place: belowUsr });
-  }
-  for (const { path, debian } of attributes.entries) {
-    if (!debian) sources.push({ prefix: `${path}/`, trees: [store.tree(path)], place: (inside) => inside });
-  }
+  const sources = attributes.entries.flatMap(({ path, debian }): LinkSource[] =>
+    debian ? [] : [{ prefix: `${path}/`, tree: store.tree(path) }],
+  );
   const wanted = new Set(attributes.searchPaths.flatMap(({ files }) => files.map(toByteString)));
-  const { entries, present } = linkTrees(sources, wanted);
+  const { entries, present } = linkTrees({ store, environment: attributes.environment, sources, wanted });
   const variables = searchPathValues(attributes.searchPaths, output.path, present);
   put(entries, 'manifest', manifestText(attributes));
   put(entries, 'etc/profile', variables.map(([name, value]) => `export ${name}="${value}"\n`).join(''));
   put(entries, searchPathFile, `${JSON.stringify(Object.fromEntries(variables))}\n`);
   output.writePlain(fileTree(entries.values()));
-}
-
-interface LinkSource {
-  readonly prefix: string;
-  readonly trees: readonly FileTree[];
-  /** Where in the source a path of its trees lies; undefined outside of it. */
-  readonly place: (path: ByteString) => ByteString | undefined;
-}
-
-/** What packages have below /usr: Debian merges /bin and its like with it. */
-function belowUsr(path: ByteString): ByteString | undefined {
-  if (path.startsWith('usr/')) return path.slice(4);
-  return /^(bin|sbin|lib)\//.test(path) ? path : undefined;
-}
-
-/**
- * Links into the sources: to a whole folder where one source has it, to what is in it where several do. And which of the
- * `wanted` paths any source has.
- */
-function linkTrees(
-  sources: readonly LinkSource[],
-  wanted: ReadonlySet<ByteString>,
-): { readonly entries: Map<ByteString, TreeEntry>; readonly present: ReadonlySet<ByteString> } {
-  const owners = new Map<ByteString, Set<number>>();
-  const present = new Set<ByteString>();
-  sources.forEach(({ trees, place }, index) => {
-    for (const entry of trees.flat()) {
-      const path = place(entry.path);
-      if (path === undefined || path === '') continue;
-      if (wanted.has(path)) present.add(path);
-      if (entry.kind !== 'directory') continue;
-      const known = owners.get(path);
-      if (known === undefined) owners.set(path, new Set([index]));
-      else known.add(index);
-    }
-  });
-  const entries = new Map<ByteString, TreeEntry>([['', folder('')]]);
-  // `etc` gets files of the profile's own.
-  const isShared = (path: ByteString) => path === 'etc' || (owners.get(path)?.size ?? 0) > 1;
-  sources.forEach(({ prefix, trees, place }, index) => {
-    for (const entry of trees.flat()) {
-      const path = place(entry.path);
-      if (path === undefined || path === '' || entries.has(path)) continue;
-      const slash = path.lastIndexOf('/');
-      if (slash > 0 && entries.get(path.slice(0, slash))?.kind !== 'directory') continue;
-      // One tree of a source may have a link where another has the folder.
-      const isFolder = owners.get(path)?.has(index) === true;
-      entries.set(
-        path,
-        isFolder && isShared(path) ? folder(path) : link(path, `${toByteString(prefix)}${path}`),
-      );
-    }
-  });
-  if (!entries.has('etc')) entries.set('etc', folder('etc'));
-  return { entries, present };
 }
 
 function searchPathValues(
@@ -145,14 +84,6 @@ function put(entries: Map<ByteString, TreeEntry>, path: ByteString, text: string
     mtime: 1,
     content: { kind: 'bytes', bytes: Buffer.from(text, 'utf8') },
   });
-}
-
-function folder(path: ByteString): TreeEntry {
-  return { kind: 'directory', path, mode: 0o555, uid: 0, gid: 0, mtime: 1 };
-}
-
-function link(path: ByteString, target: ByteString): TreeEntry {
-  return { kind: 'symlink', path, mode: 0o777, uid: 0, gid: 0, mtime: 1, target };
 }
 
 /** Variables that a profile asks for, with their values. */
