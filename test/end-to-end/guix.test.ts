@@ -231,6 +231,31 @@ describe.skipIf(!hasPackages)('the example, packed from its manifest', () => {
     }
   }, 60_000);
 
+  it('takes install plans that are lists, quoted, and evaluated when the package is built', async () => {
+    mkdirSync(join(workspace.example, 'planned/d'), { recursive: true });
+    writeFileSync(join(workspace.example, 'planned/a.txt'), 'a');
+    writeFileSync(join(workspace.example, 'planned/d/b.txt'), 'b');
+    for (const [plan, files] of [
+      [`'(("a.txt" "x/"))`, ['x/a.txt']],
+      [`#~'(("d" "x/"))`, ['x/d/b.txt']],
+      [`#~(list (list "d/" "x"))`, ['x/b.txt']],
+      ['#~`(("." ,(string-append "x/" #$(package-name this-package)) #:include ("b.txt")))', ['x/p/d/b.txt']],
+      ['#~(append (list (list "a.txt" "y")) (quote (("a.txt" "z"))))', ['y', 'z']],
+    ] as const) {
+      writeFileSync(
+        join(workspace.example, 'plan.scm'),
+        `(use-modules (guix packages) (guix gexp) (guix build-system copy))
+         (package (name "p") (version "1") (build-system copy-build-system)
+           (source (local-file "planned" #:recursive? #t)) (arguments (list #:install-plan ${plan}))
+           (synopsis #f) (description #f) (home-page #f) (license #f))`,
+      );
+      const built = await workspace.trimaran(['guix', 'build', '-f', 'plan.scm']);
+      expect(built.exitCode, built.stderr).toBe(0);
+      const listed = spawnSync('find', ['.', '-type', 'f'], { cwd: built.stdout.trim() }).stdout.toString();
+      expect(listed.trim().split('\n').sort(), plan).toEqual(files.map((file) => `./${file}`));
+    }
+  }, 60_000);
+
   it('gives builders and programs the modules that they import, and joins folders', async () => {
     mkdirSync(join(workspace.example, 'mods/my'), { recursive: true });
     writeFileSync(

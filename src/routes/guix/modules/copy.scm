@@ -9,11 +9,23 @@
 
 (define %default-install-plan ''(("." "./")))
 
-(define (plan-list plan add!)
+;; The plan as an expression of the builder, and as a list, or #f where only evaluating it gives one.
+(define (plan-expression plan add!)
   (let ((value (if (gexp? plan) (gexp->sexp plan add!) plan)))
     (match value
-      (((or 'quote 'quasiquote) list) list)
-      (list list))))
+      (('quote _) value)
+      (((? symbol?) . _) value)
+      (entries (list 'quote entries)))))
+
+(define (plan-list expression)
+  (define (literal? tree)
+    (if (pair? tree)
+        (and (not (memq (car tree) '(unquote unquote-splicing))) (literal? (car tree)) (literal? (cdr tree)))
+        #t))
+  (match expression
+    (('quote list) list)
+    (('quasiquote list) (and (literal? list) list))
+    (_ #f)))
 
 (define (bad-entry entry)
   (%fail "bad-install-plan" (format #f "~s is no entry of an install plan" entry)
@@ -49,9 +61,10 @@
   (let* ((collected '())
          (add! (lambda (input) (set! collected (cons input collected))))
          (source (lower-object source))
-         (plan (plan-list install-plan add!))
-         (entries (map plan-entry plan)))
-    (if (or phases license-file-regexp)
+         (plan (plan-expression install-plan add!))
+         (known (plan-list plan))
+         (entries (map plan-entry (or known '()))))
+    (if (or phases license-file-regexp (not known))
         (lower/phases name source plan (or phases '%standard-phases)
                       #:inputs inputs #:outputs outputs #:modules (or modules '()) #:collected collected
                       #:arguments arguments)
@@ -80,7 +93,7 @@
                             (use-modules (guix build copy-build-system) ,@modules)
                             (copy-build #:source ,(lowered-path unpacked) #:name ,name
                                         #:inputs %build-inputs #:native-inputs #f #:outputs %outputs
-                                        #:system ,(%system) #:install-plan ',plan ,@arguments
+                                        #:system ,(%system) #:install-plan ,plan ,@arguments
                                         #:phases ,phases))
                          inputs outputs))))
                  #f collected outputs #f)))

@@ -142,6 +142,16 @@
   (replacement package-replacement (default #f) (thunked) (innate))
   (location package-location (default #f) (innate)))
 
+(set-record-type-printer!
+ <package>
+ (lambda (package port)
+   (let ((location (package-location package)))
+     (format port "#<package ~a@~a ~a~a>" (package-name package) (package-version package)
+             (if location
+                 (format #f "~a:~a " (location-file location) (location-line location))
+                 "")
+             (number->string (object-address package) 16)))))
+
 (define (label-inputs inputs)
   (map (match-lambda
          ((? package? p) (list (package-name p) p))
