@@ -115,7 +115,11 @@ SHELL ["/bin/bash", "-euc"]
 RUN cat <<'X' > /srv/run
 $HOME
 X
-CMD ["cat", "/srv/by"]
+ENV VERSION=1.2.3
+ENV MAJOR=\${VERSION%%.*} OTHER=\${UNSET-none}
+COPY file /srv/v\${MAJOR}-\${VERSION#*.}
+EXPOSE 8000-8001
+CMD cat /srv/by
 `,
     );
     writeFileSync(join(project, 'trimaran.lock'), await lockedRelease());

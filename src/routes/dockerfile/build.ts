@@ -176,6 +176,7 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
       heredocs: lowered.instructions,
       filesImage: files?.name ?? 'scratch',
       withAptSettings,
+      environmentOf: (reference) => environmentOf(bases.get(reference)?.image),
       replaceImage: (reference) => bases.get(reference)?.name,
       replaceUrl: (url) => served.get(url),
     });
@@ -357,6 +358,17 @@ async function findBases(
     bases.set(input.reference, { name, image: renameImage(image, [name]) });
   }
   return bases;
+}
+
+function environmentOf(image: Image | undefined): ReadonlyMap<string, string> | undefined {
+  return image === undefined
+    ? undefined
+    : new Map(
+        (image.config.config?.Env ?? []).map((line) => {
+          const at = line.indexOf('=');
+          return [line.slice(0, at), line.slice(at + 1)] as const;
+        }),
+      );
 }
 
 /** An image of files that the build needs besides its context. */

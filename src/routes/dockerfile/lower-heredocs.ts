@@ -1,5 +1,6 @@
-// Here-documents said in words that every builder knows: those of RUN as the arguments of its shell, files of COPY and ADD
-// as files of an image to copy from. BuildKit before 0.9, docker's classic builder and buildah before 1.33 know none.
+// Here-documents, and commands for a shell of the stage's own, said in words that every builder knows: scripts of RUN as
+// the arguments of their shell, files of COPY and ADD as files of an image to copy from. BuildKit before 0.9, docker's
+// classic builder and buildah before 1.33 know none.
 
 import { toByteString } from '../../foundation/byte-string.ts';
 import type { Span } from '../../foundation/error.ts';
@@ -41,6 +42,14 @@ export function lowerHeredocs(resolved: ResolvedDockerfile, slice: (span: Span) 
     for (const item of stage.instructions) {
       const { instruction } = item;
       if (instruction.kind === 'shell') shell = instruction.shell.map(({ value }) => value);
+      if (instruction.kind === 'cmd' || instruction.kind === 'entrypoint') {
+        const { command, kind } = instruction;
+        // Buildah runs these by /bin/sh, whatever SHELL says.
+        if (command.form === 'shell' && shell.join(' ') !== usualShell.join(' ')) {
+          const words = JSON.stringify([...shell, command.script.text]);
+          instructions.push({ span: instruction.span, text: `${kind.toUpperCase()} ${words}` });
+        }
+      }
       if (instruction.heredocs.length === 0) continue;
       const flags = instruction.flags
         .filter(({ name }) => !/link$/.test(name.value))

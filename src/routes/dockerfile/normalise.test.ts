@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
-import { createImage, type Image } from '../../oci/image.ts';
+import { type ContainerConfig, createImage, type Image } from '../../oci/image.ts';
 import { layerEntries } from '../../oci/layer-tree.ts';
 import { writeLayer } from '../../oci/layer-write.ts';
 import { normaliseImage } from './normalise.ts';
@@ -32,11 +32,17 @@ const file = (path: string, mtime: number): TreeEntry => ({
 /** An image of layers, each with the step that made it, made normal. */
 async function normal(
   steps: readonly (readonly [createdBy: string, entries: TreeEntry[]])[],
+  config: ContainerConfig = {},
 ): Promise<Image> {
   const layers = [];
   for (const [createdBy, entries] of steps)
     layers.push(await writeLayer(fileTree(entries), { directory: join(root, 'raw'), createdBy }));
-  const image = createImage({ platform: { os: 'linux', architecture: 'amd64' }, layers, names: ['a:1'] });
+  const image = createImage({
+    platform: { os: 'linux', architecture: 'amd64' },
+    layers,
+    config,
+    names: ['a:1'],
+  });
   const options = { epoch: 100, baseLayers: 0, cacheDirectory: join(root, 'layers'), names: ['a:1'] };
   return normaliseImage({ ...options, image, restore: (step) => step });
 }
@@ -81,7 +87,8 @@ it('tells a step in one way, whoever tells it', async () => {
       '/bin/bash -euc echo "x"',
       'RUN |2 A=b C=d /bin/bash -euc echo "x" # buildkit',
     ],
-    'CMD ["a"]': ['/bin/sh -c #(nop)  CMD ["a"]'],
+    'CMD ["a"]': ['/bin/sh -c #(nop)  CMD ["a"]', '/bin/bash -o pipefail -c #(nop) CMD ["a"]'],
+    'COPY /a/': ['/bin/bash -euc #(nop) COPY --chown=33:33file:0 in /a/', 'COPY file:0 in /a/'],
     'RUN [ -e /x ]': ['/bin/sh -c [ -e /x ]'],
   };
   for (const [expected, told] of Object.entries(steps))
@@ -102,4 +109,18 @@ it('leaves out what engines and the build itself lay into a stage', async () => 
   expect(touched.configDigest).toBe(plain.configDigest);
   const copied = await normal([['COPY a b', [folder('out', 1), file(`out/${settings}/apt.conf`, 1)]]]);
   expect((await layerEntries(copied.layers[0]!)).map(({ path }) => path)).toEqual(['out']);
+});
+
+it('names each port of a range', async () => {
+  const image = await normal([['RUN a', [file('x', 1)]]], {
+    ExposedPorts: { '80/tcp': {}, '100-102/tcp': {}, '7-8/udp': {} },
+  });
+  expect(Object.keys(image.config.config!.ExposedPorts!).sort()).toEqual([
+    '100/tcp',
+    '101/tcp',
+    '102/tcp',
+    '7/udp',
+    '8/udp',
+    '80/tcp',
+  ]);
 });

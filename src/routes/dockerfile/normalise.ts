@@ -119,6 +119,8 @@ function readableStep(text: string | undefined, restore: NormaliseOptions['resto
   return (
     withoutShell(joinArguments(withoutShell(told)))
       .trim()
+      // Docker puts the stage's own shell before what runs nothing, too.
+      .replace(/^RUN #\(nop\)\s+/, '')
       // Each engine names the sources in its own way.
       .replace(/^(ADD|COPY)\b.*\s(\S+)$/s, '$1 $2')
   );
@@ -165,9 +167,22 @@ function portableConfig(config: ContainerConfig): ContainerConfig {
   const labels = { ...config.Labels };
   delete labels['io.buildah.version'];
   portable.Labels = labels;
+  if (config.ExposedPorts !== undefined)
+    portable.ExposedPorts = withoutRanges(Object.keys(config.ExposedPorts));
   // The same to every engine, but buildah writes it out.
   if (portable.WorkingDir === '/') delete portable.WorkingDir;
   return portable as ContainerConfig;
+}
+
+/** `8000-8002/tcp` as the ports that it stands for: buildah keeps the range. */
+function withoutRanges(ports: readonly string[]): Record<string, Record<string, never>> {
+  const single: Record<string, Record<string, never>> = {};
+  for (const port of ports) {
+    const [, first, last, protocol] = /^(\d+)-(\d+)(\/\w+)?$/.exec(port) ?? [];
+    if (first === undefined || Number(last) - Number(first) > 65_535) single[port] = {};
+    else for (let at = Number(first); at <= Number(last); at++) single[`${at}${protocol ?? ''}`] = {};
+  }
+  return single;
 }
 
 async function normaliseEntries(entries: readonly TreeEntry[], epoch: number): Promise<TreeEntry[]> {

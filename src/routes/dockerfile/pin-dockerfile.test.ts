@@ -62,6 +62,8 @@ const forBuild = (text: string, settings = false) =>
     heredocs: lowered(text),
     filesImage: 'localhost/files:1',
     withAptSettings: settings,
+    environmentOf: (reference) =>
+      reference === 'debian:bookworm' ? new Map([['SET', 'by base']]) : undefined,
     replaceImage: (reference) => (reference === 'debian:bookworm' ? 'localhost/base:1' : undefined),
     replaceUrl: (url) => (lock.urls.has(url) ? 'http://127.0.0.1:1/a.sql' : undefined),
   });
@@ -114,6 +116,45 @@ RUN apt-get update && apt-get install -y \\
 });
 
 describe('pinForBuild', () => {
+  it('writes out expansions that older builders do not know, where their value is sure', () => {
+    const text = `ARG V=1.2.3
+FROM alpine:\${V%.*} AS one
+ENV A=\${UNSET-x}
+FROM debian:bookworm
+ARG V
+ENV A=\${V%%.*} B=\${UNSET-x} C=\${SET-x} D=\${V:-y}
+RUN echo \${V%.*}
+COPY a-\${V#*.} \${UNSET-/srv}/
+COPY --from=one /a /b
+`;
+    const kept = forBuild(text)
+      .split('\n')
+      .filter((line) => !/^ARG (?:SOURCE|APT)/.test(line));
+    expect(kept).toEqual([
+      'ARG V=1.2.3',
+      'FROM alpine:1.2 AS one',
+      'ENV A=${UNSET-x}',
+      'FROM localhost/base:1',
+      'ARG V',
+      'ENV A=1 B=x C=${SET-x} D=${V:-y}',
+      'RUN echo ${V%.*}',
+      'COPY a-2.3 /srv/',
+      'COPY --from=one /a /b',
+      '',
+    ]);
+  });
+
+  it('says which shell runs a command where it is not the usual one', () => {
+    const text = 'FROM alpine\nCMD a  b\nSHELL ["/bin/bash", "-c"]\nENTRYPOINT x "y" \\\n  z\nCMD ["q"]\n';
+    expect(forBuild(text).split('\n').slice(2)).toEqual([
+      'CMD a  b',
+      'SHELL ["/bin/bash", "-c"]',
+      'ENTRYPOINT ["/bin/bash","-c","x \\"y\\"   z"]',
+      'CMD ["q"]',
+      '',
+    ]);
+  });
+
   it('hands apt’s settings once to each stage that something runs on', () => {
     const text = `FROM debian:bookworm AS base
 FROM base AS one

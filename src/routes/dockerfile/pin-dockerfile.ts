@@ -11,6 +11,7 @@ import { aptConfigPath, aptFolder } from './apt-settings.ts';
 import { suiteAt } from './debian-suite.ts';
 import { downloadAddress } from './download-address.ts';
 import { heredocImage, type Lowered } from './lower-heredocs.ts';
+import { hasNewerReference, isExpanded, lowerReferences } from './lower-variables.ts';
 
 export interface PinOptions {
   readonly text: string;
@@ -33,6 +34,8 @@ export interface BuildPinOptions extends PinOptions {
   readonly heredocs: readonly Lowered[];
   /** Name of the image that has files which the Dockerfile does not: of here-documents, of apt's settings. */
   readonly filesImage: string;
+  /** What an image's configuration sets; undefined where that is not known. */
+  readonly environmentOf: (reference: string) => ReadonlyMap<string, string> | undefined;
   /** Whether stages with steps get apt's settings. */
   readonly withAptSettings: boolean;
   /** Where the checked bytes of an ADD's URL are to be had instead. */
@@ -78,12 +81,40 @@ export function pinForBuild(options: BuildPinOptions): string {
     if (options.withAptSettings) lines.push(`\nARG APT_CONFIG=${aptConfigPath}`);
     if (prepared.has(stage)) lines.push(`\nCOPY --from=${options.filesImage} /${aptFolder} /${aptFolder}`);
     edits.push({ start: end, end, text: lines.join('') });
-    for (const { instruction, values } of stage.instructions) {
+    edits.push(...fromEdits(places, stage));
+    const base = environmentBelow(stage, options);
+    for (const { instruction, values, variables } of stage.instructions) {
       edits.push(...linkEdits(places, instruction));
+      if (isExpanded(instruction) && instruction.heredocs.length === 0) {
+        const scope = { variables: new Map([...(base ?? []), ...variables]), complete: base !== undefined };
+        const { start, end } = places.range(instruction.span);
+        const lowered = lowerReferences(text.slice(start, end), {
+          ...scope,
+          escape: resolved.dockerfile.escape,
+        });
+        edits.push(...lowered.map((edit) => ({ ...edit, start: start + edit.start, end: start + edit.end })));
+      }
       edits.push(...addEdits(places, { instruction, values: values.map(({ value }) => value) }, options));
     }
   }
   return applyEdits(text, edits);
+}
+
+/** The image of a FROM whose variables not every builder expands. */
+function fromEdits(places: Places, { base, stage }: ResolvedStage): Edit[] {
+  const range = places.range(stage.from.image.span);
+  if (base.kind !== 'image' || !hasNewerReference(places.text.slice(range.start, range.end))) return [];
+  return [{ ...range, text: base.reference }];
+}
+
+/** What the image at the bottom of a stage sets; undefined where that is not known. */
+function environmentBelow(
+  { base }: ResolvedStage,
+  { resolved, environmentOf }: BuildPinOptions,
+): ReadonlyMap<string, string> | undefined {
+  let at = base;
+  while (at.kind === 'stage') at = resolved.stages[at.index]!.base;
+  return at.kind === 'scratch' ? new Map() : environmentOf(at.reference);
 }
 
 /** Stages at the bottom of those that run something: what lies there the others inherit. */
