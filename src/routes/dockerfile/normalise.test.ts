@@ -89,6 +89,11 @@ it('tells a step in one way, whoever tells it', async () => {
     ],
     'CMD ["a"]': ['/bin/sh -c #(nop)  CMD ["a"]', '/bin/bash -o pipefail -c #(nop) CMD ["a"]'],
     'COPY /a/': ['/bin/bash -euc #(nop) COPY --chown=33:33file:0 in /a/', 'COPY file:0 in /a/'],
+    'RUN cp /m /x': [
+      '/bin/sh -c --mount=type=bind,from=a,target=/m --network=none cp /m /x',
+      'RUN --mount=type=bind,from=a,target=/m cp /m /x',
+      'RUN /bin/sh -c cp /m /x # buildkit',
+    ],
     'RUN [ -e /x ]': ['/bin/sh -c [ -e /x ]'],
   };
   for (const [expected, told] of Object.entries(steps))

@@ -121,6 +121,8 @@ function readableStep(text: string | undefined, restore: NormaliseOptions['resto
       .trim()
       // Docker puts the stage's own shell before what runs nothing, too.
       .replace(/^RUN #\(nop\)\s+/, '')
+      // Buildah keeps the flags of RUN.
+      .replace(/^RUN (?:--(?:mount|network|security|device)=\S+\s+)+/, 'RUN ')
       // Each engine names the sources in its own way.
       .replace(/^(ADD|COPY)\b.*\s(\S+)$/s, '$1 $2')
   );
