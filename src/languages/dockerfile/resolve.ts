@@ -62,6 +62,8 @@ export interface ResolvedStage {
 
 export interface ResolvedDockerfile {
   readonly dockerfile: Dockerfile;
+  /** ARG before the first FROM, and those of the platform. */
+  readonly globals: ReadonlyMap<string, string>;
   readonly stages: readonly ResolvedStage[];
   /** Index of the stage to build. */
   readonly target: number;
@@ -93,7 +95,7 @@ export function resolveDockerfile(dockerfile: Dockerfile, options: ResolveOption
   const context: StageContext = { dockerfile, globals, buildArgs, options, stages };
   for (const stage of dockerfile.stages) stages.push(resolveStage(stage, context));
   const needed = neededStages(stages, target);
-  return { dockerfile, stages, target, needed };
+  return { dockerfile, globals, stages, target, needed };
 }
 
 function platformArgs(platform: string, target: string): Map<string, string> {

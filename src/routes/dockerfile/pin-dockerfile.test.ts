@@ -117,7 +117,7 @@ RUN apt-get update && apt-get install -y \\
 
 describe('pinForBuild', () => {
   it('writes out expansions that older builders do not know, where their value is sure', () => {
-    const text = `ARG V=1.2.3
+    const text = `ARG V=1.2.3 W=\${V//./-}
 FROM alpine:\${V%.*} AS one
 ENV A=\${UNSET-x}
 FROM debian:bookworm
@@ -131,7 +131,7 @@ COPY --from=one /a /b
       .split('\n')
       .filter((line) => !/^ARG (?:SOURCE|APT)/.test(line));
     expect(kept).toEqual([
-      'ARG V=1.2.3',
+      'ARG V=1.2.3 W=1-2-3',
       'FROM alpine:1.2 AS one',
       'ENV A=${UNSET-x}',
       'FROM localhost/base:1',

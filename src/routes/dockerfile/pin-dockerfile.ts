@@ -11,7 +11,7 @@ import { aptConfigPath, aptFolder } from './apt-settings.ts';
 import { suiteAt } from './debian-suite.ts';
 import { downloadAddress } from './download-address.ts';
 import { heredocImage, type Lowered } from './lower-heredocs.ts';
-import { hasNewerReference, isExpanded, lowerReferences } from './lower-variables.ts';
+import { hasNewerReference, isExpanded, lowerReferences, type ReferenceScope } from './lower-variables.ts';
 
 export interface PinOptions {
   readonly text: string;
@@ -68,6 +68,8 @@ export function pinForBuild(options: BuildPinOptions): string {
       edits.push(...pipEdit(places, input, options));
     }
   }
+  for (const { span } of resolved.dockerfile.globalArgs)
+    edits.push(...referenceEdits(places, span, { variables: resolved.globals, complete: true, resolved }));
   const prepared = options.withAptSettings ? stagesForSteps(resolved) : new Set();
   for (const stage of resolved.needed.map((index) => resolved.stages[index]!)) {
     const { from } = stage.stage;
@@ -86,18 +88,28 @@ export function pinForBuild(options: BuildPinOptions): string {
     for (const { instruction, values, variables } of stage.instructions) {
       edits.push(...linkEdits(places, instruction));
       if (isExpanded(instruction) && instruction.heredocs.length === 0) {
-        const scope = { variables: new Map([...(base ?? []), ...variables]), complete: base !== undefined };
-        const { start, end } = places.range(instruction.span);
-        const lowered = lowerReferences(text.slice(start, end), {
-          ...scope,
-          escape: resolved.dockerfile.escape,
-        });
-        edits.push(...lowered.map((edit) => ({ ...edit, start: start + edit.start, end: start + edit.end })));
+        const known = new Map([...(base ?? []), ...variables]);
+        const scope = { variables: known, complete: base !== undefined, resolved };
+        edits.push(...referenceEdits(places, instruction.span, scope));
       }
       edits.push(...addEdits(places, { instruction, values: values.map(({ value }) => value) }, options));
     }
   }
   return applyEdits(text, edits);
+}
+
+/** References of an instruction that not every builder expands. */
+function referenceEdits(
+  places: Places,
+  span: Span,
+  { resolved, ...scope }: Omit<ReferenceScope, 'escape'> & { readonly resolved: ResolvedDockerfile },
+): Edit[] {
+  const { start, end } = places.range(span);
+  const lowered = lowerReferences(places.text.slice(start, end), {
+    ...scope,
+    escape: resolved.dockerfile.escape,
+  });
+  return lowered.map((edit) => ({ ...edit, start: start + edit.start, end: start + edit.end }));
 }
 
 /** The image of a FROM whose variables not every builder expands. */
