@@ -126,6 +126,8 @@ ENV A=\${V%%.*} B=\${UNSET-x} C=\${SET-x} D=\${V:-y}
 RUN echo \${V%.*}
 COPY a-\${V#*.} \${UNSET-/srv}/
 COPY --from=one /a /b
+ADD ["a", "/x/$V"]
+COPY a /$UNSET/
 `;
     const kept = forBuild(text)
       .split('\n')
@@ -140,6 +142,8 @@ COPY --from=one /a /b
       'RUN echo ${V%.*}',
       'COPY a-2.3 /srv/',
       'COPY --from=one /a /b',
+      'ADD ["a", "/x/1.2.3"]',
+      'COPY a /$UNSET/',
       '',
     ]);
   });

@@ -4,7 +4,11 @@
 import type { Span } from '../../foundation/error.ts';
 import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
 import type { Instruction } from '../../languages/dockerfile/instruction.ts';
-import type { ResolvedDockerfile, ResolvedStage } from '../../languages/dockerfile/resolve.ts';
+import type {
+  ResolvedDockerfile,
+  ResolvedInstruction,
+  ResolvedStage,
+} from '../../languages/dockerfile/resolve.ts';
 import { flattenCommands, readShellScript, showWord } from '../../languages/dockerfile/shell.ts';
 import { type LockFile, lockedCommit, lockedUrl } from '../../sets/lock-file.ts';
 import { aptConfigPath, aptFolder } from './apt-settings.ts';
@@ -85,17 +89,33 @@ export function pinForBuild(options: BuildPinOptions): string {
     edits.push({ start: end, end, text: lines.join('') });
     edits.push(...fromEdits(places, stage));
     const base = environmentBelow(stage, options);
-    for (const { instruction, values, variables } of stage.instructions) {
+    for (const resolvedInstruction of stage.instructions) {
+      const { instruction, values, variables } = resolvedInstruction;
       edits.push(...linkEdits(places, instruction));
       if (isExpanded(instruction) && instruction.heredocs.length === 0) {
         const known = new Map([...(base ?? []), ...variables]);
         const scope = { variables: known, complete: base !== undefined, resolved };
-        edits.push(...referenceEdits(places, instruction.span, scope));
+        const whole = destinationEdits(places, resolvedInstruction);
+        const inside = ({ start }: Edit) => whole.some((edit) => start >= edit.start && start < edit.end);
+        const references = referenceEdits(places, instruction.span, scope);
+        edits.push(...whole, ...references.filter((edit) => !inside(edit)));
       }
       edits.push(...addEdits(places, { instruction, values: values.map(({ value }) => value) }, options));
     }
   }
   return applyEdits(text, edits);
+}
+
+/** Where COPY and ADD copy to, expanded: some builders note it as it is written, others as it is meant. */
+function destinationEdits(places: Places, { instruction, values, unset }: ResolvedInstruction): Edit[] {
+  if (instruction.kind !== 'copy' && instruction.kind !== 'add') return [];
+  const { destination } = instruction;
+  const written = places.slice(destination.span);
+  const meant = values.at(-1)?.value ?? '';
+  if (!written.includes('$') || unset.some(({ text }) => text === destination)) return [];
+  const [, quote] = /^("?)[^"']*\1$/.exec(written) ?? [];
+  if (quote === undefined || !/^[\w./:@%+,=~-]+$/.test(meant)) return [];
+  return [{ ...places.range(destination.span), text: `${quote}${meant}${quote}` }];
 }
 
 /** References of an instruction that not every builder expands. */
