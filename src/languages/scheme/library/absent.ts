@@ -15,8 +15,6 @@ const absent: Readonly<Record<string, string>> = {
   'texinfo string-utils': `
     center-string collapse-repeated-chars escape-special-chars expand-tabs fill-string left-justify-string
     make-text-wrapper right-justify-string string->wrapped-lines transform-string`,
-  'sxml simple': `
-    sxml->string sxml->xml xml->sxml`,
   'sxml match': `
     sxml-match sxml-match-let sxml-match-let*`,
   'sxml ssax': `

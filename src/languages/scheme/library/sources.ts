@@ -5,6 +5,7 @@ import rnrsRecordsText from '../modules/rnrs-records.scm';
 import schemeText from '../modules/scheme.scm';
 import srfi42Text from '../modules/srfi-42.scm';
 import srfiText from '../modules/srfi-small.scm';
+import sxmlSimpleText from '../modules/sxml-simple.scm';
 
 function split(text: string): [string, string][] {
   return text
@@ -20,4 +21,5 @@ function split(text: string): [string, string][] {
 export const schemeSources: Readonly<Record<string, string>> = {
   ...Object.fromEntries([ice9Text, rnrsText, rnrsRecordsText, schemeText, srfiText].flatMap(split)),
   'srfi srfi-42': srfi42Text,
+  'sxml simple': sxmlSimpleText,
 };
