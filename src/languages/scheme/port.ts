@@ -47,6 +47,8 @@ export class Port {
     this.pull = options.input?.pull;
     this.output = options.output;
     this.onClose = options.onClose;
+    // Bytes are characters by default, as in Guile.
+    if (this.kind === 'bytevector') this.encoding = 'ISO-8859-1';
   }
 
   private asText(): string {
@@ -254,7 +256,11 @@ export class Port {
 }
 
 function encode(text: string, encoding: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, isLatin1(encoding) ? 'latin1' : 'utf8'));
+  return new Uint8Array(
+    isLatin1(encoding)
+      ? Buffer.from(text.replace(/[^\x00-\xff]/gu, '?'), 'latin1')
+      : Buffer.from(text, 'utf8'),
+  );
 }
 
 function decode(bytes: Uint8Array, encoding: string): string {

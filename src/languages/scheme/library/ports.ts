@@ -94,6 +94,8 @@ function defineWriting(d: Definer): void {
     return UNSPECIFIED;
   });
   d.tail('put-u8', 2, 2, (port, byte) => {
+    if (typeof byte !== 'number') throw wrongType('put-u8', 2, byte);
+    if (byte < 0 || byte > 255) throw outOfRange('put-u8', 2, byte);
     out('put-u8', port, 1).writeBytes(Uint8Array.of(byte));
     return UNSPECIFIED;
   });

@@ -142,7 +142,7 @@ function defineRecordProcedures(d: Definer): void {
     makeRecordType(name, Array.isArray(fields) ? fields : listToArray(fields), rest),
   );
   d.pure('record-type-descriptor', 1, 1, (x) => {
-    if (!(x instanceof Rec)) throw wrongType('record-type-descriptor', 1, x, 'record');
+    if (!(x instanceof Rec)) throw miscError('record-type-descriptor', 'not a record: ~S', [x]);
     return x.type;
   });
   d.pure('record-constructor', 1, 2, (t, fields) => constructorOf(type('record-constructor', t), fields));

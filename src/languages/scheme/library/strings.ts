@@ -73,7 +73,8 @@ function comparePoints(a: string, b: string): number {
   return x.length - y.length;
 }
 
-const fold = (value: string) => value.toUpperCase().toLowerCase();
+const fold = (value: string) =>
+  /^[\x00-\x7f]*$/.test(value) ? value.toLowerCase() : mapCase(mapCase(value, 'upper'), 'lower');
 
 function defineComparisons(d: Definer): void {
   const orders = [
