@@ -1,7 +1,14 @@
 // `trimaran audit`: what can change tomorrow in a project, a folder or single recipe files.
 import { resolve } from 'node:path';
 import pc from 'picocolors';
-import { auditPaths, renderAuditJson, renderAuditSarif, renderAuditText, version } from '../index.ts';
+import {
+  auditPaths,
+  renderAuditJson,
+  renderAuditSarif,
+  renderAuditText,
+  TrimaranError,
+  version,
+} from '../index.ts';
 import type { CommandContext } from './context.ts';
 
 export async function run(
@@ -10,6 +17,7 @@ export async function run(
   options: Record<string, unknown>,
 ): Promise<number> {
   const { host } = context;
+  const format = formatOf(context, options);
   const lock = options['lock'] as string | undefined;
   const composeFiles = options['file'] as string[] | undefined;
   const report = await auditPaths(args.length === 0 && composeFiles === undefined ? ['.'] : args, {
@@ -24,12 +32,23 @@ export async function run(
     options['online'] === true
       ? await (await import('./audit-online.ts')).askOnline(context, report)
       : undefined;
-  if (options['sarif'] === true) context.print(renderAuditSarif(report, { version, online }));
-  else if (context.json) context.print(renderAuditJson(report, { online }));
+  if (format === 'sarif') context.print(renderAuditSarif(report, { version, online }));
+  else if (format === 'json') context.print(renderAuditJson(report, { online }));
   else context.print(renderAuditText(report, { paint, online }).trimEnd());
   if (report.findings.length > 0 || (online?.moved ?? 0) > 0) return 1;
   // Nothing is wrong as far as is known, but somebody did not answer.
   return (online?.unreachable ?? 0) > 0 ? 4 : 0;
+}
+
+function formatOf({ json }: CommandContext, { sarif, format }: Record<string, unknown>) {
+  if (format === 'text' || format === 'json' || format === 'sarif') return format;
+  if (format === undefined) return sarif === true ? 'sarif' : json ? 'json' : 'text';
+  throw new TrimaranError({
+    code: 'cli/unknown-format',
+    message: `there is no format \`${String(format)}\``,
+    hint: 'write text, json or sarif',
+    exitCode: 2,
+  });
 }
 
 const paint = {

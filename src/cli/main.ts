@@ -167,6 +167,7 @@ const commands: Readonly<Record<string, () => void>> = {
       command(program, 'audit [paths...]', 'list what can change tomorrow', () => import('./audit.ts')),
     )
       .option('--sarif', 'print SARIF 2.1.0')
+      .option('--format <format>', 'text, json or sarif')
       .option('--online', 'ask the network what has moved since the lock')
       .option('--lock <file>', 'the lock to take into account');
   },

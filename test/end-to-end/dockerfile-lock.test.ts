@@ -271,6 +271,17 @@ git:
     expect(after.images.get(`${domain}/python:3.11`)).toEqual(before.images.get(`${domain}/python:3.11`));
   });
 
+  it('is audited in each format', async () => {
+    const sarif = await trimaran('audit', '--format', 'sarif');
+    expect(JSON.parse(sarif.stdout)).toMatchObject({ version: '2.1.0' });
+    expect(sarif.stdout).toBe((await trimaran('audit', '--sarif')).stdout);
+    const json = await trimaran('audit', '--format', 'json');
+    expect(json.stdout).toBe((await trimaran('audit', '--json')).stdout);
+    const other = await trimaran('audit', '--format', 'xml');
+    expect(other.exitCode).toBe(2);
+    expect(other.stderr).toContain('cli/unknown-format');
+  });
+
   it('knows the nearest name when there is none of that name', async () => {
     const ended = await trimaran('lock', '--update', 'starlett');
     expect(ended.exitCode).toBe(2);

@@ -75,7 +75,7 @@ describe('findInputs', () => {
       `RUN git clone --no-checkout https://e.org/x /x && cd /x && git fetch origin ${'1'.repeat(40)} && git checkout FETCH_HEAD`,
       ['git: git clone https://e.org/x'],
     ],
-    ['RUN git clone file:///src /x', []],
+    ['RUN git clone /src /x', []],
     [
       `RUN git clone https://e.org/x /x\nWORKDIR /x\nRUN git pull && git checkout ${'1'.repeat(40)}`,
       ['git: git clone https://e.org/x', 'git: git pull'],

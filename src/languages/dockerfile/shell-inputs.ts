@@ -239,7 +239,7 @@ class ScriptReader {
     if (url === undefined) return;
     const address = invocation.text(url);
     const shown = address ?? showWord(url);
-    if (!/^(?:[a-z+]+:\/\/|\S+@\S+:|\$)/.test(shown) || shown.startsWith('file:')) return;
+    if (!/^(?:[a-z+]+:\/\/|\S+@\S+:|\$)/.test(shown)) return;
     const input: GitInput = {
       kind: 'git',
       by: 'clone',
