@@ -28,6 +28,12 @@ describe('createInterpreter', () => {
     expect(evaluate('(map (lambda (x) (* x x)) (list 1 2 3))')).toBe('(1 4 9)');
   });
 
+  it('refuses lists without an end where all of them is needed', () => {
+    const circular = '(define c (list 1 2)) (set-cdr! (cdr c) c)';
+    for (const use of ['(reverse c)', '(append c (list 1))', '(map 1+ c)', '(for-each 1+ c)'])
+      expect(failure(`${circular}\n${use}`).code, use).toBe('scheme/wrong-type');
+  });
+
   it('survives recursion a million frames deep', () => {
     expect(evaluate('(define (count n) (if (= n 0) 0 (+ 1 (count (- n 1))))) (count 1000000)')).toBe(
       '1000000',

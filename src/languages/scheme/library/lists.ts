@@ -82,14 +82,9 @@ function removeAll(same: (a: Value, b: Value) => boolean, who: string) {
 
 function appendTwo(a: Value, b: Value, position: number): Value {
   if (a === NIL) return b;
-  const items: Value[] = [];
-  let rest = a;
-  while (rest instanceof Pair) {
-    items.push(rest.car);
-    rest = rest.cdr;
-  }
-  if (rest !== NIL) throw wrongType('append', position, a, 'list');
-  return arrayToList(items, b);
+  // Circular lists too.
+  if (properLength(a) < 0) throw wrongType('append', position, a, 'list');
+  return arrayToList(listToArray(a), b);
 }
 
 function defineBasics(d: Definer): void {
@@ -175,7 +170,10 @@ function defineBasics(d: Definer): void {
     if (rest !== NIL) throw wrongType(who, 1, list);
     return result;
   };
-  d.pure('reverse', 1, 1, (list) => reverseOnto('reverse', list, NIL));
+  d.pure('reverse', 1, 1, (list) => {
+    if (properLength(list) < 0) throw wrongType('reverse', 1, list, 'list');
+    return reverseOnto('reverse', list, NIL);
+  });
   d.pure('reverse!', 1, 2, (list, tail = NIL) => reverseOnto('reverse!', list, tail));
   d.pure('append-reverse', 2, 2, (list, tail) => reverseOnto('append-reverse', list, tail));
   d.pure('append-reverse!', 2, 2, (list, tail) => reverseOnto('append-reverse!', list, tail));
