@@ -31,6 +31,9 @@ beforeAll(async () => {
     { name: 'libgreet2' },
     { name: 'libgreet-dev', fields: { Depends: 'libgreet2, zlib1g-dev' } },
     { name: 'python3-dateutil', fields: { Depends: 'python3' } },
+    { name: 'php-cli', version: '2:8.2+93' },
+    ...['php-common', 'php-mysql', 'php-redis'].map((name) => ({ name, version: '2:8.2+93' })),
+    { name: 'nginx', version: '1.22.1-9' },
   ]);
 });
 afterAll(() => served?.close());
@@ -207,6 +210,26 @@ describe.concurrent('files and commands', () => {
     );
   });
 
+  it('has PHP with extensions by the names of nixpkgs, and what configurations include of nginx', () =>
+    inProject(
+      imageOf(`copyToRoot = pkgs.buildEnv { name = "r"; paths = [
+        (pkgs.php82.buildEnv { extensions = { all, ... }: with all; [ ctype pdo_mysql mysqli redis ]; extraConfig = "memory_limit=1G\\n"; })
+        pkgs.nginx pkgs.dockerTools.fakeNss
+      ]; };`),
+      async (project) => {
+        const built = await project.build();
+        expect(built.exitCode, built.stderr).toBe(0);
+        const { text } = await readResult(project);
+        const stored = (path: string) => text(text(path)!.replace(/^-> \//, ''));
+        expect(stored('etc/php/8.2/cli/conf.d/99-extra.ini')).toBe('memory_limit=1G\n');
+        expect(stored('etc/group')).toMatch(/^nogroup:x:65534:$/m);
+        expect(text('conf/mime.types')).toMatch(/^-> .*\/(?:conf|etc\/nginx)\/mime\.types$/);
+        const lock = project.read('trimaran.lock');
+        for (const name of ['php-cli', 'php-common', 'php-mysql', 'php-redis'])
+          expect(lock).toContain(`${name}:`);
+      },
+    ));
+
   it.each([
     [
       'pkgs.writeTextFile { name = "t"; text = "if then"; checkPhase = "bash -n $target"; }',
@@ -227,6 +250,7 @@ describe.concurrent('files and commands', () => {
     ],
     ['pkgs.python312', 'nix/throw', /has Python 3\.11, not 3\.12; use pkgs\.python3/],
     ['pkgs.nodejs_20', 'nix/throw', /has nodejs 18\.20\.4\+dfsg-1, not 20; use pkgs\.nodejs/],
+    ['pkgs.php83', 'nix/throw', /has php .*8\.2.*, not 8\.3/],
     ['pkgs.hello.overrideAttrs (old: { })', 'nix/throw', /overrideAttrs cannot change it/],
     ['pkgs.buildGoModule { }', 'nix/throw', /buildGoModule: .*vendored sources/],
     ['pkgs.fetchurl { url = "http://127.0.0.1:9/x"; }', 'nix/throw', /needs the argument 'hash'/],

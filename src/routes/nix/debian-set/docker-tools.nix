@@ -176,6 +176,7 @@ rec {
   binSh = pkgs.dash;
   usrBinEnv = pkgs.coreutils;
   caCertificates = pkgs.cacert;
+  # As nixpkgs', and Debian's name for the group of nobody, which its programs change to.
   fakeNss = lib.makeOverridable
     ({ extraPasswdLines ? [ ], extraGroupLines ? [ ] }: environments.symlinkJoin {
       name = "fake-nss";
@@ -187,6 +188,7 @@ rec {
         (trivial.writeTextDir "etc/group" ''
           root:x:0:
           ${lib.concatLines extraGroupLines}nobody:x:65534:
+          nogroup:x:65534:
         '')
         (trivial.writeTextDir "etc/nsswitch.conf" ''
           hosts: files dns

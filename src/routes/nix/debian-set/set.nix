@@ -64,6 +64,11 @@ let
 
   python = import ./python.nix { inherit lib debian debianEnvironment; };
   postgresql = import ./postgresql.nix { inherit lib debian debianEnvironment; };
+  php = import ./php.nix {
+    inherit lib debian debianEnvironment;
+    inherit (trivial) writeTextDir;
+    ofVersion = aliases;
+  };
   trivial = import ./trivial.nix { inherit lib system pkgs debianEnvironment environments; };
   standard = import ./stdenv.nix { inherit lib debian system trivial debianEnvironment environments; };
   dockerTools = import ./docker-tools.nix { inherit lib debian system pkgs environments trivial; };
@@ -80,6 +85,18 @@ let
         [ "etc/ssl/certs/ca-bundle.crt" "etc/pki/tls/certs/ca-bundle.crt" ]))
     ];
     passthru = { pname = "cacert"; inherit (debian.record "ca-certificates") version; };
+  };
+
+  # With the files that configurations include from nixpkgs' `conf`.
+  nginx = debianEnvironment {
+    name = "nginx-${lib.storeName (debian.record "nginx").version}";
+    packages = [ "nginx" ];
+    paths = [
+      (trivial.linkFarm "nginx-conf" (map
+        (name: { name = "conf/${name}"; path = "/etc/nginx/${name}"; })
+        [ "fastcgi.conf" "fastcgi_params" "mime.types" "scgi_params" "uwsgi_params" ]))
+    ];
+    passthru = { pname = "nginx"; inherit (debian.record "nginx") version; meta.mainProgram = "nginx"; };
   };
 
   # With a link for each of its programs, as nixpkgs has it.
@@ -100,8 +117,8 @@ let
   # Programs that nixpkgs makes of shell functions; here setup.sh has them for every command.
   hook = name: debianEnvironment { inherit name; packages = [ "bash" ]; };
 
-  special = aliases // postgresql // fetchers // {
-    inherit lib system dockerTools buildEnv symlinkJoin config cacert busybox;
+  special = aliases // postgresql // php // fetchers // {
+    inherit lib system dockerTools buildEnv symlinkJoin config cacert busybox nginx;
     inherit (dockerTools) fakeNss;
     inherit (trivial)
       writeText writeTextFile writeTextDir writeScript writeScriptBin writeShellScript writeShellScriptBin writeShellApplication
