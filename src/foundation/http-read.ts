@@ -41,7 +41,7 @@ export async function readOverHttp(url: URL, request: HttpReadRequest): Promise<
       return answer(message, { status, url: at, redirected: hops > 0 });
     }
     message.resume();
-    if (hops === mostRedirects) throw new Error('too many redirects');
+    if (hops === mostRedirects) throw badRedirect('too many redirects');
     const next = new URL(location, at);
     if (next.origin !== at.origin) {
       headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
@@ -50,10 +50,14 @@ export async function readOverHttp(url: URL, request: HttpReadRequest): Promise<
   }
 }
 
+function badRedirect(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_BAD_REDIRECT' });
+}
+
 function open(url: URL, { method, headers, signal }: HttpReadRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-      reject(new Error(`${url.protocol} is not spoken here`));
+      reject(badRedirect(`redirected to ${url.protocol}`));
       return;
     }
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import type { HttpAnswer } from '../foundation/http-read.ts';
 import { type Descriptor, digestHex } from './descriptor.ts';
 import { leftoversIn } from './leftovers.ts';
 import type { RegistryEndpoint, RegistrySession } from './registry-session.ts';
@@ -160,6 +161,12 @@ async function fill(partial: Partial, endpoint: RegistryEndpoint, options: BlobD
   }
 }
 
+/** Whether a part begins where we are; one that does not say so is believed. */
+function continues({ headers }: HttpAnswer, size: number): boolean {
+  const [, start] = /^bytes (\d+)-/.exec(headers.get('content-range') ?? '') ?? [];
+  return start === undefined || Number(start) === size;
+}
+
 /** Takes what one answer gives; gives back why it ended early, if it did. */
 async function receive(
   partial: Partial,
@@ -179,6 +186,11 @@ async function receive(
     allow: [416],
     ...(partial.size > 0 ? { headers: { range: `bytes=${partial.size}-` } } : {}),
   });
+  if (response.status === 206 && !continues(response, partial.size)) {
+    restart(partial, onBytes);
+    await response.body?.cancel();
+    return new Error('another part came than the one that was asked for');
+  }
   if (response.status === 416 || (partial.size > 0 && response.status !== 206)) {
     restart(partial, onBytes);
     if (response.status === 416) {

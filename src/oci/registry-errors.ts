@@ -109,6 +109,15 @@ export function unreachable(domain: string, cause: unknown): TrimaranError {
       cause,
     });
   }
+  if (code === 'ERR_BAD_REDIRECT') {
+    return new TrimaranError({
+      code: 'oci/registry-redirect',
+      message: `${domain} leads nowhere: ${(inner as Error).message}`,
+      hint: 'check the name, or set TRIMARAN_REGISTRY_MIRROR',
+      exitCode: 4,
+      cause,
+    });
+  }
   const why = code ?? (inner instanceof Error ? inner.message : String(inner));
   return new TrimaranError({
     code: 'oci/registry-unreachable',

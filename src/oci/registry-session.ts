@@ -17,7 +17,7 @@ export interface RegistryOptions {
   readonly attempts?: number;
   /** Milliseconds before the second attempt, doubled for each further one; 500 unless given. */
   readonly retryDelay?: number;
-  /** Longest wait in milliseconds that a Retry-After may ask for; 60 000 unless given. */
+  /** Longest wait in milliseconds that a Retry-After may ask for, more is a refusal; 60 000 unless given. */
   readonly longestWait?: number;
 }
 
@@ -176,10 +176,10 @@ export class RegistrySession {
         response = await this.#send(url, request, authorization);
       } catch (error) {
         const failure = unreachable(endpoint.domain, error);
-        // Nobody gets another certificate meanwhile.
-        const isLasting = failure.code === 'oci/registry-tls';
+        // Nobody gets another certificate meanwhile, or sends elsewhere.
+        const isLasting = ['oci/registry-tls', 'oci/registry-redirect'].includes(failure.code);
         if (request.signal?.aborted === true || attempt >= attempts || isLasting) throw failure;
-        await this.#wait(attempt, null);
+        await pause(this.#delay(attempt, null));
         continue;
       }
       if (response.redirected) this.#checkSecure(new URL(response.url), endpoint.domain);
@@ -200,14 +200,15 @@ export class RegistrySession {
         }
       }
       const temporary = status === 429 || (status >= 500 && status !== 501);
-      if (!temporary || attempt >= attempts)
+      const delay = this.#delay(attempt, response.headers.get('retry-after'));
+      if (!temporary || attempt >= attempts || delay > (this.#options.longestWait ?? 60_000))
         throw await registryRefusal(response, {
           label,
           domain: endpoint.domain,
           sentCredentials: sentToken?.startsWith('Basic ') === true,
         });
       await response.body?.cancel();
-      await this.#wait(attempt, response.headers.get('retry-after'));
+      await pause(delay);
     }
   }
 
@@ -238,15 +239,13 @@ export class RegistrySession {
     return read(url, { method, headers: { ...headers }, ...given });
   }
 
-  async #wait(attempt: number, retryAfter: string | null): Promise<void> {
-    const longest = this.#options.longestWait ?? 60_000;
-    let delay = (this.#options.retryDelay ?? 500) * 2 ** (attempt - 1);
-    if (retryAfter !== null) {
-      const seconds = Number(retryAfter);
-      const asked = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - Date.now();
-      if (Number.isFinite(asked)) delay = Math.max(delay, asked);
-    }
-    await new Promise((resolve) => setTimeout(resolve, Math.min(delay, longest)));
+  /** Milliseconds before the next attempt: more each time, and what the registry asks for. */
+  #delay(attempt: number, retryAfter: string | null): number {
+    const own = (this.#options.retryDelay ?? 500) * 2 ** (attempt - 1);
+    if (retryAfter === null) return own;
+    const seconds = Number(retryAfter);
+    const asked = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - Date.now();
+    return Number.isFinite(asked) ? Math.max(own, asked) : own;
   }
 
   #scopesOf({ repository, access, alsoPull = [] }: RegistryRequest): string[] {
@@ -334,6 +333,8 @@ export class RegistrySession {
     return true;
   }
 }
+
+const pause = (delay: number) => new Promise<void>((resolve) => setTimeout(resolve, delay));
 
 async function readToken(response: Response, domain: string): Promise<{ value: string; lifetime: number }> {
   const text = await response.text();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Host, type ProcessOptions, silentProgress } from '../foundation/host.ts';
+import { readOverHttp } from '../foundation/http-read.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { readContentsWhole } from './content-stream.ts';
 import { mediaTypes } from './descriptor.ts';
@@ -46,7 +47,8 @@ function host(answer = ''): RegistryOptions['host'] {
       stderr: Buffer.alloc(0),
     };
   };
-  return { fetch, env: { DOCKER_CONFIG: join(directory, 'docker') }, run, progress: silentProgress };
+  const env = { DOCKER_CONFIG: join(directory, 'docker') };
+  return { fetch, read: readOverHttp, env, run, progress: silentProgress };
 }
 
 function login(registry: RegistryServer, user = 'user', password = 'secret'): void {
@@ -217,6 +219,14 @@ describe('fetchImage', () => {
 });
 
 describe('redirects', () => {
+  it.each(['file:///etc/passwd', '/v2/app/manifests/1'])('to %s end at once', async (location) => {
+    const registry = await start();
+    registry.inject({ path: /manifests/, status: 307, times: 99, headers: { location } });
+    const before = registry.requests.length;
+    await expect(pull(registry, 'app:1')).rejects.toThrowError(code('oci/registry-redirect'));
+    expect(registry.requests.length - before).toBeLessThan(24);
+  });
+
   it('are followed, and credentials stay behind', async () => {
     const registry = await start({ auth: { kind: 'basic', user: 'user', password: 'secret' } });
     login(registry);
@@ -244,7 +254,7 @@ describe('redirects', () => {
       registry.inject({ path: /blobs/, status: 302, headers: { location: 'ftp://127.0.0.1/x' }, times: 9 });
       await expect(
         fetchRemoteImage(open(), { reference: at(registry, 'app:1'), platform }),
-      ).rejects.toThrowError(code('oci/registry-unreachable'));
+      ).rejects.toThrowError(code('oci/registry-redirect'));
     } finally {
       store.close();
     }
@@ -344,6 +354,20 @@ describe('faults', () => {
     );
   });
 
+  it('starts again when the registry continues elsewhere', async () => {
+    const registry = await start();
+    const pushed = await push(registry, 'app');
+    const { layers } = await fetchRemoteImage(open(), { reference: at(registry, 'app'), platform });
+    registry.inject({ path: new RegExp(`blobs/${layers[0]!.digest}`), cutAfter: 100 });
+    const read: typeof readOverHttp = (url, request) => {
+      const { range, ...headers } = request.headers;
+      return readOverHttp(url, { ...request, headers: { ...headers, ...(range && { range: 'bytes=3-' }) } });
+    };
+    await expect(pull(registry, 'app', open({ host: { ...host(), read } }))).resolves.toMatchObject({
+      manifestDigest: pushed.digest,
+    });
+  });
+
   it('starts again when what was left is not what it should be', async () => {
     const registry = await start();
     const pushed = await push(registry, 'app');
@@ -376,6 +400,14 @@ describe('faults', () => {
     registry.inject(fault);
     const failure = expect.objectContaining({ code: expected, exitCode: 4, hint: expect.any(String) });
     await expect(pull(registry, 'app')).rejects.toThrowError(failure);
+  });
+
+  it('does not wait for longer than it may', async () => {
+    const registry = await start();
+    registry.inject({ status: 429, path: /manifests/, times: 9, headers: { 'retry-after': '3600' } });
+    const before = registry.requests.filter((line) => line.includes('manifests')).length;
+    await expect(pull(registry, 'app')).rejects.toThrowError(code('oci/registry-too-many-requests'));
+    expect(registry.requests.filter((line) => line.includes('manifests')).length - before).toBe(1);
   });
 
   it('asks again after 429 and 503', async () => {
@@ -441,7 +473,8 @@ describe('faults', () => {
       asked.push(String(input));
       return new Response('', { status: 403 });
     };
-    const session = (insecure: string[]) => open({ host: { ...host(), fetch: recording }, insecure });
+    const session = (insecure: string[]) =>
+      open({ host: { ...host(), fetch: recording, read: undefined }, insecure });
     await expect(fetchRemoteImage(session([]), options)).rejects.toThrowError(code('oci/registry-forbidden'));
     await expect(fetchRemoteImage(session(['example.invalid']), options)).rejects.toThrowError();
     expect(asked).toEqual([
@@ -521,7 +554,7 @@ describe('credentials', () => {
       return new Response('', { status: 401, headers: { 'www-authenticate': challenge } });
     };
     writeConfig({ auths: { 'example.invalid': { identitytoken: 'long-lived' } } });
-    const session = open({ host: { ...host(), fetch: answering } });
+    const session = open({ host: { ...host(), fetch: answering, read: undefined } });
     const options = { reference: parseReference('example.invalid/app'), platform };
     await expect(fetchRemoteImage(session, options)).rejects.toThrowError(code('oci/registry-forbidden'));
     expect(requests[1]!.body).toContain('refresh_token=long-lived');
