@@ -171,7 +171,7 @@ function defineBasics(d: Definer): void {
     return result;
   };
   d.pure('reverse', 1, 1, (list) => {
-    if (properLength(list) < 0) throw wrongType('reverse', 1, list, 'list');
+    if (properLength(list) < 0) throw wrongType('reverse', 1, list);
     return reverseOnto('reverse', list, NIL);
   });
   d.pure('reverse!', 1, 2, (list, tail = NIL) => reverseOnto('reverse!', list, tail));
