@@ -24,6 +24,7 @@ const trials = Number(process.argv[2] ?? 5);
 const imageSize = 90e6;
 const layerCount = 6;
 const directory = mkdtempSync(join(tmpdir(), 'trimaran-bench-registry-'));
+const home = join(directory, 'home');
 const platform = { os: 'linux', architecture: 'amd64' };
 
 async function benchImage(): Promise<Image> {
@@ -126,10 +127,12 @@ try {
       await timed('pull skopeo', () =>
         skopeoAlone('--src-tls-verify=false', source, `containers-storage:${storage}localhost/bench:1`),
       );
-      // The command itself, its start included: blobs into the cache, to be unpacked when somebody wants their files.
+      // The command itself, its start included: blobs into the cache, to be unpacked when somebody wants their files. What
+      // an earlier run has left is its byte code alone.
+      rmSync(join(home, 'trimaran/layers'), { recursive: true, force: true });
       await timed('trimaran pull ours', () =>
         execFileSync(join(project, 'bin/trimaran'), ['pull', `${ours.address}/bench:1`], {
-          env: { ...process.env, DOCKER_CONFIG: directory, XDG_CACHE_HOME: join(folder, 'pulled') },
+          env: { ...process.env, DOCKER_CONFIG: directory, XDG_CACHE_HOME: home },
           stdio: 'ignore',
         }),
       );
