@@ -35,6 +35,17 @@ function leaveLock(key: string, owner: string): string {
 }
 
 describe('file locks', () => {
+  it('are swept of what dead owners left, and left alone while they are held', async () => {
+    mkdirSync(join(folder, 'locks/empty'), { recursive: true });
+    leaveLock('dead', nameOwnedByThisProcess().replace(/^\d+/, '999999999'));
+    await locks.with({ key: 'used' }, async () => {
+      locks.sweep();
+      expect(readdirSync(join(folder, 'locks'))).toEqual(['used']);
+      expect(readdirSync(join(folder, 'locks/used'))).toHaveLength(1);
+    });
+    new FileLocks(join(folder, 'none')).sweep();
+  });
+
   it('let one task in at a time, in the order they came, and leave nothing', async () => {
     const order: number[] = [];
     let inside = 0;

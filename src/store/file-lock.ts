@@ -2,7 +2,7 @@
 // a file with a name of its own into the folder, then lists it: no other living owner there means that the lock is
 // held. Of two that come at once, whoever lists second sees the first. Names are never used twice, so a dead owner's file
 // may be deleted by anybody at any time and there is no moment at which a stale lock is taken over twice.
-import { mkdirSync, readdirSync, rmdir, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdir, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import { heartbeatInterval, isOwnerAlive, nameOwnedByThisProcess } from './process-identity.ts';
@@ -82,6 +82,25 @@ export class FileLocks {
       return work();
     } finally {
       release();
+    }
+  }
+
+  /** Removes what dead processes left in locks that nobody may ever want again. */
+  sweep(): void {
+    let keys: string[];
+    try {
+      keys = readdirSync(this.#directory);
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    for (const key of keys) {
+      const folder = join(this.#directory, key);
+      try {
+        if (!othersIn(folder, '')) rmdirSync(folder);
+      } catch {
+        // Somebody has come into it, or has removed it; or it is another user's, and in nobody's way.
+      }
     }
   }
 

@@ -64,6 +64,8 @@ export class ObjectFiles {
   readonly #known = new Map<StorePath, StoreObjectInfo>();
   /** Keys beginning with `place-` are taken by this class. */
   readonly locks: FileLocks;
+  /** Whether what dead processes left has been removed; {@link StagingArea} sees to its own. */
+  #isSwept = false;
 
   constructor({ root, storeDirectory }: { readonly root: string; readonly storeDirectory: string }) {
     this.#root = root;
@@ -74,6 +76,8 @@ export class ObjectFiles {
 
   /** A path on the store's file system that does not exist yet and is swept should this process die. */
   freshPath(): string {
+    if (!this.#isSwept) this.locks.sweep();
+    this.#isSwept = true;
     return this.#staging.freshPath();
   }
 
