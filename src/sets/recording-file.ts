@@ -1,6 +1,7 @@
 // Recordings of evaluations, kept as one JSON file each. Light on purpose: this is on the way of every build.
 import { readFileSync, rmSync } from 'node:fs';
 import { writeCacheFile } from '../foundation/atomic-file.ts';
+import { systemErrorCode } from '../foundation/error.ts';
 
 /** Keeps a recording, plain data and maps, or forgets the one that was there. Throws the system's errors. */
 export function saveRecording(file: string, recording: unknown): void {
@@ -9,6 +10,15 @@ export function saveRecording(file: string, recording: unknown): void {
     return;
   }
   writeCacheFile(file, JSON.stringify(recording, writeMaps));
+}
+
+/** The same for what only saves time: where it cannot be written it is not kept. */
+export function keepRecording(file: string, recording: unknown): void {
+  try {
+    saveRecording(file, recording);
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error;
+  }
 }
 
 /** What {@link saveRecording} kept; undefined when there is none that can be read. */

@@ -82,7 +82,7 @@ export async function startPackageProxy(options: PackageProxyOptions): Promise<P
   server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     tunnels.add(socket);
     socket.once('close', () => tunnels.delete(socket));
-    if (isApt(request.headers)) inside(request.url ?? '', { socket, head });
+    if (isApt(request.headers)) inside({ socket, head });
     else proxy.tunnel(request.url ?? '', { socket, head });
   });
   // Steps may keep their environment, the proxy's address with it, so that is the same for as long as nobody else has it.
@@ -109,17 +109,17 @@ function certificateFile(cacheDirectory: string): string {
   return join(cacheDirectory, 'dockerfile', 'loopback-tls.json');
 }
 
-/** Answers what comes through a tunnel itself, in the place of `HOST:PORT`. */
+/** Answers what comes through a tunnel itself, in the place of the host it leads to. */
 function answerInside(
   { key, certificate }: LoopbackCertificate,
   proxy: ReleaseProxy,
-): (target: string, connection: { readonly socket: Socket; readonly head: Buffer }) => void {
+): (connection: { readonly socket: Socket; readonly head: Buffer }) => void {
   const server = createTlsServer({ key, cert: certificate }, (request, response) => {
     void proxy.answer(request, response, `https://${request.headers.host ?? ''}`);
   });
   // Who asks knows; a hand that was not given ends with its connection.
   server.on('tlsClientError', () => {});
-  return (_target, { socket, head }) => {
+  return ({ socket, head }) => {
     socket.on('error', () => socket.destroy());
     socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
     if (head.length > 0) socket.unshift(head);

@@ -1,7 +1,7 @@
 // The Debian channel: package specifications in Guix's naming to Debian packages, and those to derivations.
 
-import { companionsOf } from '../../debian/companion.ts';
 import { parseDependencies } from '../../debian/dependency.ts';
+import { dependencyEdges } from '../../debian/dependency-edges.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
 import type { StorePath } from '../../formats/store-path.ts';
 import { toByteString } from '../../foundation/byte-string.ts';
@@ -161,8 +161,7 @@ export class DebianChannel {
     records: readonly PackageRecord[],
     compiler: readonly PackageRecord[] | undefined,
   ): MadeDerivation {
-    const chosen = new Map(records.map((record) => [record.name, record]));
-    const providers = this.#providers(records);
+    const edges = dependencyEdges(records, this.#facts.identity.architecture);
     const inputs: DerivationInput[] = [];
     const packages = records.map((record) => {
       const deb = this.#deb(record);
@@ -173,7 +172,7 @@ export class DebianChannel {
         name: record.name,
         version: record.version,
         architecture: record.architecture,
-        depends: this.#neededOf(record, chosen, providers),
+        depends: edges.get(record.name)!,
         tree: tree.path,
         control: control.path,
       };
@@ -298,32 +297,6 @@ export class DebianChannel {
       this.#byteCode.set(record.name, made);
     }
     return made;
-  }
-
-  #providers(records: readonly PackageRecord[]): Map<string, string> {
-    const { architecture } = this.#facts.identity;
-    return new Map(
-      records.flatMap((record) =>
-        parseDependencies(record.provides, architecture)
-          .flat()
-          .map((relation): [string, string] => [relation.name, record.name]),
-      ),
-    );
-  }
-
-  #neededOf(
-    record: PackageRecord,
-    chosen: ReadonlyMap<string, PackageRecord>,
-    providers: ReadonlyMap<string, string>,
-  ): string[] {
-    const { architecture } = this.#facts.identity;
-    const needed = [record.preDepends, record.depends].flatMap((field) =>
-      parseDependencies(field, architecture).flatMap((dependency) =>
-        dependency.flatMap(({ name }) => (chosen.has(name) ? name : (providers.get(name) ?? []))).slice(0, 1),
-      ),
-    );
-    needed.push(...companionsOf(record.name).filter((name) => chosen.has(name)));
-    return [...new Set(needed)].sort();
   }
 }
 

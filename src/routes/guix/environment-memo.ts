@@ -2,8 +2,7 @@
 // packages, and an environment of sixty packages stands for more than a hundred derivations.
 import { join } from 'node:path';
 import { sha256Hex } from '../../foundation/digest.ts';
-import { systemErrorCode } from '../../foundation/error.ts';
-import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
+import { keepRecording, loadRecording } from '../../sets/recording-file.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 import type { KeptDerivation } from './derivation-maker.ts';
 
@@ -28,12 +27,7 @@ export function environmentMemo(store: LocalStore): EnvironmentMemo {
       return kept !== undefined && store.isValid(kept.drvPath) ? kept : undefined;
     },
     put(parts, made) {
-      try {
-        saveRecording(fileOf(parts), made);
-      } catch (error) {
-        // What cannot be kept costs time, not the result.
-        if (systemErrorCode(error) === undefined) throw error;
-      }
+      keepRecording(fileOf(parts), made);
     },
   };
 }

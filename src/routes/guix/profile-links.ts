@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { type ByteString, toByteString } from '../../foundation/byte-string.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
-import { systemErrorCode } from '../../foundation/error.ts';
 import type { FileTree, TreeEntry } from '../../foundation/file-tree.ts';
 import { readEnvironment } from '../../sets/image/environment.ts';
-import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
+import { keepRecording, loadRecording } from '../../sets/recording-file.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 
 /** Raised whenever the same environment may be linked to in another way. */
@@ -90,12 +89,7 @@ function environmentLinks(options: {
     folders,
     wanted,
   );
-  try {
-    saveRecording(file, links);
-  } catch (error) {
-    // What cannot be kept costs time, not the result.
-    if (systemErrorCode(error) === undefined) throw error;
-  }
+  keepRecording(file, links);
   return links;
 }
 

@@ -1,8 +1,7 @@
 // `builtins.trimaranDebian`: what the Debian set's Nix files ask of a release, as a Nix value made of functions.
 
-import { companionsOf } from '../../debian/companion.ts';
 import { openContentsNames } from '../../debian/contents-names.ts';
-import { parseDependencies } from '../../debian/dependency.ts';
+import { dependencyEdges } from '../../debian/dependency-edges.ts';
 import type { PackageRecord } from '../../debian/package-index.ts';
 import { fromByteString, toByteString } from '../../foundation/byte-string.ts';
 import type { Evaluator, NixValue } from '../../languages/nix/evaluator.ts';
@@ -121,23 +120,8 @@ function pythonNames(facts: ReleaseFacts, make: NixValue) {
 
 function resolved(facts: ReleaseFacts, names: readonly string[]) {
   const records = facts.resolve(names);
-  const chosen = new Set(records.map((record) => record.name));
-  const providers = new Map(
-    records.flatMap((record) =>
-      parseDependencies(record.provides, facts.identity.architecture)
-        .flat()
-        .map((relation) => [relation.name, record.name]),
-    ),
-  );
-  return records.map((record) => {
-    const needed = [record.preDepends, record.depends].flatMap((field) =>
-      parseDependencies(field, facts.identity.architecture).flatMap((dependency) =>
-        dependency.flatMap(({ name }) => (chosen.has(name) ? name : (providers.get(name) ?? []))).slice(0, 1),
-      ),
-    );
-    needed.push(...companionsOf(record.name).filter((name) => chosen.has(name)));
-    return nixRecord(record, [...new Set(needed)].sort());
-  });
+  const edges = dependencyEdges(records, facts.identity.architecture);
+  return records.map((record) => nixRecord(record, edges.get(record.name)!));
 }
 
 function nixRecord(record: PackageRecord, depends: readonly string[]) {
