@@ -20,7 +20,7 @@ export type { HashFormat } from './formats/hash-text.ts';
 export type { HashAlgorithm } from './foundation/digest.ts';
 export { isTrimaranError, type RelatedSpan, type Span, TrimaranError } from './foundation/error.ts';
 export type { Host, ProcessOptions, ProcessResult, Progress, ProgressTask } from './foundation/host.ts';
-export { readOverHttp } from './foundation/http-read.ts';
+export { httpReader } from './foundation/http-read.ts';
 export { version } from './foundation/version.ts';
 export { type AuditReport, auditPaths, auditProject } from './inspect/audit/audit.ts';
 export { findMoved, type OnlineReport } from './inspect/audit/online.ts';

@@ -2,7 +2,9 @@
 // distribution's own take longer than a whole command. So bin/trimaran hides the variable from it, and they are read here
 // when a connection is about to be made. See docs/decisions/extra-certificates.md.
 import { readFileSync } from 'node:fs';
-import tls from 'node:tls';
+import { createRequire } from 'node:module';
+
+type Tls = typeof import('node:tls');
 
 /** What bin/trimaran calls the variable. */
 const hidden = 'TRIMARAN_EXTRA_CA_CERTS';
@@ -26,9 +28,11 @@ export function trustExtraCertificates(note: (message: string) => void): void {
     note(`NODE_EXTRA_CA_CERTS names ${file}, which cannot be read: ${(error as Error).message}`);
     return;
   }
+  // Not imported: every command would wait for it, and few make connections. The one object that `https` uses, besides.
+  const tls: Tls = createRequire(import.meta.url)('node:tls');
   const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  if ('setDefaultCACertificates' in tls) setDefaults(tls as typeof tls & DefaultCertificates, certificates);
-  else addToContexts(certificates);
+  if ('setDefaultCACertificates' in tls) setDefaults(tls as Tls & DefaultCertificates, certificates);
+  else addToContexts(tls, certificates);
 }
 
 /** Of Node 22.19 and later. */
@@ -42,9 +46,9 @@ function setDefaults(defaults: DefaultCertificates, certificates: readonly strin
 }
 
 /** For earlier versions, where each connection gets its certificates when its context is made. */
-function addToContexts(certificates: readonly string[]): void {
+function addToContexts(tls: Tls, certificates: readonly string[]): void {
   const { createSecureContext } = tls;
-  let shared: tls.SecureContext | undefined;
+  let shared: ReturnType<Tls['createSecureContext']> | undefined;
   tls.createSecureContext = (options = {}) => {
     // Who names certificates trusts those alone, and who shows a certificate has a context of his own.
     if ((options.ca ?? options.cert ?? options.pfx) !== undefined) return createSecureContext(options);

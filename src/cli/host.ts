@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { type Host, type ProcessOptions, type ProcessResult, type Progress, readOverHttp } from '../index.ts';
+import { type Host, httpReader, type ProcessOptions, type ProcessResult, type Progress } from '../index.ts';
 import { trustExtraCertificates } from './extra-certificates.ts';
 
 /** The host that commands run on; `progress` is where they report. */
@@ -15,10 +15,10 @@ export function realHost(progress: Progress): Host {
       trustExtraCertificates(progress.note);
       return globalThis.fetch(...request);
     },
-    read: (...request) => {
-      trustExtraCertificates(progress.note);
-      return readOverHttp(...request);
-    },
+    // Node's own client alone knows the proxies that this is about.
+    ...(process.env.NODE_USE_ENV_PROXY === '1'
+      ? {}
+      : { read: httpReader({ beforeTls: () => trustExtraCertificates(progress.note) }) }),
     now: Date.now,
     run: runProcess,
     which: (command) => findOnPath(command, process.env.PATH ?? ''),

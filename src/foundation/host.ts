@@ -1,7 +1,7 @@
 // What the world outside offers, passed in rather than reached for: only cli/ makes the real one.
 // Files are reached through node:fs directly, below directories that a caller names; what varies between
 // runs and machines (environment, clock, network, processes, progress) comes through here.
-import type { HttpAnswer, HttpReadRequest } from './http-read.ts';
+import type { ReadOverHttp } from './http-read.ts';
 
 /** A child process that has ended. */
 export interface ProcessResult {
@@ -47,7 +47,7 @@ export interface Host {
   /** `fetch` of the platform; tests pass one that reaches loopback only. */
   readonly fetch: typeof fetch;
   /** `GET` and `HEAD` with less overhead than `fetch`, which does it where this is missing. */
-  readonly read?: ((url: URL, request: HttpReadRequest) => Promise<HttpAnswer>) | undefined;
+  readonly read?: ReadOverHttp | undefined;
   /** Milliseconds since 1970. Never part of a result. */
   now(): number;
   /** Runs a process to its end. Rejects with a system error when it cannot be started. */

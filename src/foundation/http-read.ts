@@ -1,7 +1,8 @@
-// Requests that only read, on Node's http: the platform's own fetch spends more on its streams than a transfer from
-// nearby takes. Redirects as in the Fetch standard: at most twenty, and credentials stay with the origin they are for.
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+// Requests that only read, over connections that are kept. Redirects as in the Fetch standard: at most twenty, and
+// credentials stay with the origin they are for.
+import { type ConnectionAnswer, HttpConnections, type HttpReadRequest } from './http-connection.ts';
+
+export type { HttpReadRequest };
 
 /** What the client looks at in an answer; a `Response` is one. */
 export interface HttpAnswer {
@@ -15,86 +16,52 @@ export interface HttpAnswer {
 }
 
 interface AnswerBody extends AsyncIterable<Uint8Array> {
+  /** Calls `take` with each part, in memory that the next part overwrites: for much that is not kept. */
+  forEachChunk?(take: (chunk: Uint8Array) => void): Promise<void>;
   cancel(): Promise<void>;
 }
 
-export interface HttpReadRequest {
-  readonly method: 'GET' | 'HEAD';
-  readonly headers: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal | undefined;
-}
-
 const mostRedirects = 20;
-/** Milliseconds for a connection, and without a byte. */
-const connectTimeout = 10_000;
-const silenceTimeout = 300_000;
 
 /** Sends a request and follows redirects. Rejects with the system's error when there is no answer. */
-export async function readOverHttp(url: URL, request: HttpReadRequest): Promise<HttpAnswer> {
-  let at = url;
-  let headers = request.headers;
-  for (let hops = 0; ; hops++) {
-    const message = await open(at, { ...request, headers });
-    const status = message.statusCode ?? 0;
-    const { location } = message.headers;
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-      return answer(message, { status, url: at, redirected: hops > 0 });
+export type ReadOverHttp = (url: URL, request: HttpReadRequest) => Promise<HttpAnswer>;
+
+/** A reader with connections of its own; `beforeTls` is called before each one over TLS. */
+export function httpReader(options: { readonly beforeTls?: () => void } = {}): ReadOverHttp {
+  const connections = new HttpConnections(options);
+  return async (url, request) => {
+    let at = url;
+    let { headers } = request;
+    for (let hops = 0; ; hops++) {
+      if (at.protocol !== 'http:' && at.protocol !== 'https:')
+        throw badRedirect(`redirected to ${at.protocol}`);
+      const answer = await connections.ask(at, { ...request, headers });
+      const location = answer.headers.get('location');
+      if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) {
+        return answerFrom(answer, at, hops > 0);
+      }
+      await answer.body.cancel();
+      if (hops === mostRedirects) throw badRedirect('too many redirects');
+      const next = new URL(location, at);
+      if (next.origin !== at.origin) {
+        headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
+      }
+      at = next;
     }
-    message.resume();
-    if (hops === mostRedirects) throw badRedirect('too many redirects');
-    const next = new URL(location, at);
-    if (next.origin !== at.origin) {
-      headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
-    }
-    at = next;
-  }
+  };
 }
 
 function badRedirect(message: string): Error {
   return Object.assign(new Error(message), { code: 'ERR_BAD_REDIRECT' });
 }
 
-function open(url: URL, { method, headers, signal }: HttpReadRequest): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-      reject(badRedirect(`redirected to ${url.protocol}`));
-      return;
-    }
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const sent = send(url, { method, headers, ...(signal === undefined ? {} : { signal }) }, resolve);
-    const late = (what: string) => () => sent.destroy(Object.assign(new Error(what), { code: 'ETIMEDOUT' }));
-    const connecting = setTimeout(late('no connection'), connectTimeout);
-    sent.setTimeout(silenceTimeout, late('no answer'));
-    sent.on('socket', (socket) => {
-      if (socket.connecting) socket.once('connect', () => clearTimeout(connecting));
-      else clearTimeout(connecting);
-    });
-    sent.on('error', reject);
-    sent.on('close', () => clearTimeout(connecting));
-    sent.end();
-  });
-}
-
-function answer(
-  message: IncomingMessage,
-  { status, url, redirected }: { readonly status: number; readonly url: URL; readonly redirected: boolean },
-): HttpAnswer {
-  const cancel = async () => {
-    // What is left of a small answer is sooner read than a new connection made.
-    if (Number(message.headers['content-length'] ?? Number.POSITIVE_INFINITY) < 65_536) message.resume();
-    else message.destroy();
-  };
+function answerFrom({ status, headers, body }: ConnectionAnswer, url: URL, redirected: boolean): HttpAnswer {
   return {
     status,
     ok: status >= 200 && status < 300,
     url: url.href,
     redirected,
-    headers: {
-      get: (name) => {
-        const value = message.headers[name];
-        return value === undefined ? null : String(value);
-      },
-    },
-    body: Object.assign(message, { cancel }),
+    headers: { get: (name) => headers.get(name) ?? null },
+    body,
   };
 }

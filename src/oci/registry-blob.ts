@@ -10,10 +10,8 @@ import {
   renameSync,
   rmSync,
   writeSync,
-  writev,
 } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/error.ts';
 import type { HttpAnswer } from '../foundation/http-read.ts';
@@ -38,8 +36,6 @@ export interface BlobDownload {
 
 /** Milliseconds without a byte after which a connection is given up. */
 const idleTimeout = 30_000;
-/** Bytes gathered before they are written. */
-const batchSize = 1 << 20;
 
 /** The file while it is made, and what it holds so far. */
 interface Partial {
@@ -198,56 +194,32 @@ async function receive(
       return undefined;
     }
   }
-  let batch: Uint8Array[] = [];
-  let batched = 0;
-  // One batch is written while the next one comes in.
-  let writing = Promise.resolve();
-  const flush = async () => {
-    await writing;
-    if (batch.length > 0) writing = writeAll(partial.fd, batch);
-    writing.catch(() => {});
-    batch = [];
-    batched = 0;
+  const take = (chunk: Uint8Array) => {
+    timer?.refresh();
+    if (partial.size + chunk.length > descriptor.size) {
+      throw new TrimaranError({
+        code: 'oci/digest-mismatch',
+        message: `${endpoint.domain} gives more than the ${descriptor.size} bytes of the blob ${descriptor.digest}`,
+        hint: 'it was changed on its way or at its source; try another mirror',
+        exitCode: 4,
+      });
+    }
+    for (let done = 0; done < chunk.length; ) done += writeSync(partial.fd, chunk, done);
+    partial.hash.update(chunk);
+    partial.size += chunk.length;
+    onBytes?.(chunk.length);
   };
+  const { body } = response;
   try {
     timer = setTimeout(() => idle.abort(), idleTimeout);
-    for await (const piece of response.body ?? []) {
-      const chunk = piece as Uint8Array;
-      timer.refresh();
-      if (partial.size + chunk.length > descriptor.size) {
-        throw new TrimaranError({
-          code: 'oci/digest-mismatch',
-          message: `${endpoint.domain} gives more than the ${descriptor.size} bytes of the blob ${descriptor.digest}`,
-          hint: 'it was changed on its way or at its source; try another mirror',
-          exitCode: 4,
-        });
-      }
-      partial.hash.update(chunk);
-      partial.size += chunk.length;
-      batch.push(chunk);
-      batched += chunk.length;
-      onBytes?.(chunk.length);
-      if (batched >= batchSize) await flush();
-    }
+    if (body?.forEachChunk !== undefined) await body.forEachChunk(take);
+    else for await (const chunk of body ?? []) take(chunk as Uint8Array);
     return undefined;
   } catch (error) {
     if (isTrimaranError(error) || systemErrorCode(error) === 'ENOSPC') throw error;
     return error;
   } finally {
     clearTimeout(timer);
-    await flush();
-    await writing;
     idle.abort();
   }
-}
-
-const writeVectors = promisify(writev);
-
-async function writeAll(fd: number, chunks: readonly Uint8Array[]): Promise<void> {
-  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const { bytesWritten } = await writeVectors(fd, chunks);
-  if (bytesWritten === total) return;
-  // A short write: the disk is about full.
-  const rest = Buffer.concat(chunks, total);
-  for (let done = bytesWritten; done < total; ) done += writeSync(fd, rest, done);
 }

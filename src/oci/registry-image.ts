@@ -1,7 +1,7 @@
 // What a reference names at a registry: manifest, configuration and blobs, for tags and digests, indexes of several
 // platforms, mirrors. Every byte is checked against its digest before it is used.
 import { mapConcurrently } from '../foundation/concurrency.ts';
-import { sha256Hex } from '../foundation/digest.ts';
+import { startHash } from '../foundation/digest.ts';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { HttpAnswer } from '../foundation/http-read.ts';
 import {
@@ -70,9 +70,12 @@ async function readDocument(
   session: RegistrySession,
   request: RegistryRequest,
   limit: number,
-): Promise<{ readonly bytes: Buffer; readonly headers: HttpAnswer['headers'] }> {
+): Promise<Fetched & { readonly headers: HttpAnswer['headers'] }> {
   for (let attempt = 1; ; attempt++) {
-    const response = await session.request(request);
+    const asked = session.request(request);
+    // Node loads its cryptography while the answer is under way.
+    const hash = startHash('sha256');
+    const response = await asked;
     const chunks: Uint8Array[] = [];
     let size = 0;
     try {
@@ -87,8 +90,10 @@ async function readDocument(
           });
         }
         chunks.push(chunk as Uint8Array);
+        hash.update(chunk as Uint8Array);
       }
-      return { bytes: Buffer.concat(chunks, size), headers: response.headers };
+      const digest: Sha256Digest = `sha256:${hash.digest('hex')}`;
+      return { bytes: Buffer.concat(chunks, size), digest, headers: response.headers };
     } catch (error) {
       if (isTrimaranError(error)) throw error;
       if (attempt < readAttempts) continue;
@@ -130,12 +135,11 @@ async function fetchManifest(
   const label = `the manifest of ${writeFamiliarReference(reference)}`;
   return fromAny(endpoints, async (endpoint) => {
     const url = `manifests/${reference.digest ?? reference.tag ?? 'latest'}`;
-    const { bytes, headers } = await readDocument(
+    const { bytes, digest, headers } = await readDocument(
       session,
       { endpoint, repository: reference.path, access: 'pull', url, label, headers: { accept: accepted } },
       longestManifest,
     );
-    const digest: Sha256Digest = `sha256:${sha256Hex(bytes)}`;
     const expected = reference.digest ?? parseSha256Digest(headers.get('docker-content-digest'));
     if (expected !== undefined && expected !== digest) {
       throw new TrimaranError({
@@ -210,16 +214,15 @@ export async function fetchRemoteImage(
   }
   const configBytes = await fromAny(endpoints, async (endpoint) => {
     const url = `blobs/${descriptor.digest}`;
-    const { bytes } = await readDocument(
+    const { bytes, digest } = await readDocument(
       session,
       { endpoint, repository: named.path, access: 'pull', url, label: configLabel },
       descriptor.size,
     );
-    const actual = `sha256:${sha256Hex(bytes)}`;
-    if (actual === descriptor.digest) return bytes;
+    if (digest === descriptor.digest) return bytes;
     throw new TrimaranError({
       code: bytes.length < descriptor.size ? 'oci/registry-truncated' : 'oci/digest-mismatch',
-      message: `${endpoint.domain} gave ${actual} for ${configLabel}, but ${descriptor.digest} is expected`,
+      message: `${endpoint.domain} gave ${digest} for ${configLabel}, but ${descriptor.digest} is expected`,
       hint: 'it was changed on its way or at its source; try another mirror',
       exitCode: 4,
     });
@@ -270,8 +273,10 @@ export async function downloadBlobs<Wanted extends WantedBlob>(
     total: blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
     unit: 'bytes',
   });
+  // The largest first, so that none is left to come alone at the end.
+  const largestFirst = [...blobs].sort((one, other) => other.descriptor.size - one.descriptor.size);
   try {
-    await mapConcurrently(blobs, lanes, async (blob) => {
+    await mapConcurrently(largestFirst, lanes, async (blob) => {
       const { descriptor } = blob;
       const file = await downloadBlob({
         session,

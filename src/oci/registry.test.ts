@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Host, type ProcessOptions, silentProgress } from '../foundation/host.ts';
-import { readOverHttp } from '../foundation/http-read.ts';
+import { httpReader } from '../foundation/http-read.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { readContentsWhole } from './content-stream.ts';
 import { mediaTypes } from './descriptor.ts';
@@ -48,7 +48,7 @@ function host(answer = ''): RegistryOptions['host'] {
     };
   };
   const env = { DOCKER_CONFIG: join(directory, 'docker') };
-  return { fetch, read: readOverHttp, env, run, progress: silentProgress };
+  return { fetch, read: httpReader(), env, run, progress: silentProgress };
 }
 
 function login(registry: RegistryServer, user = 'user', password = 'secret'): void {
@@ -359,9 +359,10 @@ describe('faults', () => {
     const pushed = await push(registry, 'app');
     const { layers } = await fetchRemoteImage(open(), { reference: at(registry, 'app'), platform });
     registry.inject({ path: new RegExp(`blobs/${layers[0]!.digest}`), cutAfter: 100 });
-    const read: typeof readOverHttp = (url, request) => {
+    const reader = httpReader();
+    const read: typeof reader = (url, request) => {
       const { range, ...headers } = request.headers;
-      return readOverHttp(url, { ...request, headers: { ...headers, ...(range && { range: 'bytes=3-' }) } });
+      return reader(url, { ...request, headers: { ...headers, ...(range && { range: 'bytes=3-' }) } });
     };
     await expect(pull(registry, 'app', open({ host: { ...host(), read } }))).resolves.toMatchObject({
       manifestDigest: pushed.digest,
