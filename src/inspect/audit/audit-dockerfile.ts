@@ -1,19 +1,25 @@
 // Audits one Dockerfile: its inputs against rules and lock, and what it puts into ENV and ARG.
 
 import { isTrimaranError } from '../../foundation/error.ts';
-import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
+import {
+  type DockerfileInput,
+  findInputs,
+  findTriggerInputs,
+  type ImageInput,
+} from '../../languages/dockerfile/inputs.ts';
 import type { Dockerfile } from '../../languages/dockerfile/instruction.ts';
 import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
+import { projectLockPaths } from '../../languages/dockerfile/project-locks.ts';
 import { parseRequirementsFile } from '../../languages/dockerfile/requirements-file.ts';
 import {
   type ResolvedDockerfile,
-  type ResolvedInstruction,
   type ResolveOptions,
   resolveDockerfile,
 } from '../../languages/dockerfile/resolve.ts';
 import { suiteOfImage } from '../../routes/dockerfile/debian-suite.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
 import { emptyLockFile, type LockFile, lockedCommit, lockedUrl } from '../../sets/lock-file.ts';
+import { variableFindings } from './audit-variables.ts';
 import { type Finding, finding, type Input } from './finding.ts';
 import type { RuleName, Severity } from './rules.ts';
 
@@ -47,8 +53,16 @@ export function auditDockerfile(
   const found = findInputs(resolved, isWhole ? 'all' : 'needed');
   const inputs = found
     .filter((input) => input.kind !== 'nondeterminism')
-    .map((input) => judge(input, { ...options, lock, file }));
-  return { inputs, findings: [...nondeterminism(found), ...variableFindings(resolved, isWhole)] };
+    .map((input) => judge(input, { ...options, lock, file, resolved }));
+  // What a trigger takes in is taken by a build of another image, so this one's lock has no say.
+  const triggered = findTriggerInputs(resolved);
+  for (const input of triggered)
+    if (input.kind !== 'nondeterminism')
+      inputs.push(judge(input, { ...options, lock: emptyLockFile, file, resolved }));
+  return {
+    inputs,
+    findings: [...nondeterminism([...found, ...triggered]), ...variableFindings(resolved, isWhole)],
+  };
 }
 
 /** An image that only a build argument names stands as none: there is nothing to say of it before there is one. */
@@ -95,10 +109,13 @@ function nondeterminism(inputs: readonly DockerfileInput[]): Finding[] {
   );
 }
 
-function judge(
-  input: DockerfileInput,
-  options: DockerfileAuditOptions & { readonly lock: LockFile; readonly file: string },
-): Input {
+interface JudgeOptions extends DockerfileAuditOptions {
+  readonly lock: LockFile;
+  readonly file: string;
+  readonly resolved: ResolvedDockerfile;
+}
+
+function judge(input: DockerfileInput, options: JudgeOptions): Input {
   const { lock, file, lockName = file } = options;
   const { subject, span } = input;
   if (input.pinned) return { subject, span, pinnedBy: 'recipe' };
@@ -112,6 +129,10 @@ function judge(
       return { subject, span, pinnedBy: 'lock' };
   }
   if (input.kind === 'package' && isConstrained(input, options)) return { subject, span, pinnedBy: 'recipe' };
+  if (input.kind === 'project-dependencies' && input.isStrict === true) {
+    if (options.readFromContext === undefined || projectLock(input, options) !== undefined)
+      return { subject, span, pinnedBy: 'recipe' };
+  }
   const { rule, detail, severity } = { ...ruleOf(input), ...milder(input, options) };
   return {
     subject,
@@ -137,18 +158,27 @@ function isConstrained(
   );
 }
 
-const npmLocks = ['package-lock.json', 'npm-shrinkwrap.json', 'yarn.lock', 'pnpm-lock.yaml', 'bun.lock'];
+/** The file of the build context that says the versions of a project's dependencies. */
+function projectLock(
+  input: DockerfileInput & { kind: 'project-dependencies' },
+  { resolved, readFromContext }: JudgeOptions,
+): string | undefined {
+  return projectLockPaths(resolved, input.locks).find((path) => readFromContext?.(path) !== undefined);
+}
 
 /** What another file most likely fixes is worth a note. */
 function milder(
   input: DockerfileInput,
-  { readFromContext }: DockerfileAuditOptions,
+  options: JudgeOptions,
 ): { readonly severity: Severity; readonly detail: string } | undefined {
-  if (input.kind === 'project-dependencies' && input.manager === 'npm') {
-    const lock = npmLocks.find((name) => readFromContext?.(name) !== undefined);
-    return lock === undefined
-      ? undefined
-      : { severity: 'note', detail: `${lock} decides, unless package.json asks for something else` };
+  if (input.kind === 'project-dependencies' && input.locks.length > 0) {
+    const lock = projectLock(input, options);
+    if (lock !== undefined)
+      return { severity: 'note', detail: `${lock} decides, unless the project asks for something else` };
+    // It may come from elsewhere, and the command would use it.
+    return input.isStrict === true
+      ? { severity: 'note', detail: `no ${input.locks[0]} was found in the build context` }
+      : undefined;
   }
   if (input.kind !== 'package') return undefined;
   if (input.maybeInstalled === true)
@@ -166,7 +196,7 @@ function isLocked(input: DockerfileInput, lock: LockFile, file: string): boolean
       return suite !== undefined && lock.debian.has(suite);
     }
     case 'url':
-      return !input.toShell && lockedUrl(lock, input.url) !== undefined;
+      return !input.toShell && input.by !== 'program' && lockedUrl(lock, input.url) !== undefined;
     case 'git':
       return lockedCommit(lock, input) !== undefined;
     case 'package':
@@ -185,9 +215,11 @@ function ruleOf(input: DockerfileInput): { rule: RuleName; detail?: string; seve
     case 'image':
       return imageRule(input);
     case 'url':
-      if (input.toShell) return { rule: 'curl-to-shell' };
-      if (input.by !== 'add') return { rule: 'download-without-checksum' };
-      return { rule: 'add-without-checksum', ...branchDetail(input.url) };
+      if (input.by === 'add') return { rule: 'add-without-checksum', ...branchDetail(input.url) };
+      if (input.toShell) return { rule: 'curl-to-shell', ...branchDetail(input.url) };
+      if (input.isRun === true)
+        return { rule: 'curl-to-shell', detail: `${input.file} is run without being checked` };
+      return { rule: 'download-without-checksum', ...branchDetail(input.url) };
     case 'git': {
       const rule = isVersionLike(input.ref)
         ? 'git-tag'
@@ -204,8 +236,8 @@ function ruleOf(input: DockerfileInput): { rule: RuleName; detail?: string; seve
     case 'requirements':
       return { rule: 'pip-requirements-without-hashes' };
     case 'project-dependencies':
-      return input.manager === 'npm'
-        ? { rule: 'npm-unpinned' }
+      return input.manager !== 'pip' || input.locks.length > 0
+        ? { rule: `${input.manager}-unpinned` }
         : {
             rule: 'pip-unpinned',
             severity: 'note',
@@ -234,110 +266,16 @@ export function tagRule(
 }
 
 function isVersionLike(ref: string | undefined): boolean {
-  return ref !== undefined && /^(?:refs\/tags\/|[A-Za-z_-]*v?\d+(?:[._]\d+)+|v?\d+\.)/.test(ref);
+  return (
+    ref !== undefined && /^(?:(?:refs\/)?tags\/|[A-Za-z_-]*v?\d+(?:[._]\d+)+|v?\d+\.|v?\d{8}$)/.test(ref)
+  );
 }
 
 /** A URL into a branch of a forge: more likely than others to change. */
 function branchDetail(url: string | undefined): { detail?: string } {
   const branch =
-    /\/(?:blob|raw|tree|archive|plain)\/(?:refs\/heads\/)?(master|main|develop|trunk|HEAD)[/.]/.exec(
+    /(?:\/(?:blob|raw|tree|archive|plain)|\/\/raw\.githubusercontent\.com\/[^/]+\/[^/]+)\/(?:refs\/heads\/)?(master|main|develop|trunk|HEAD)[/.]/.exec(
       url ?? '',
     )?.[1];
   return branch === undefined ? {} : { detail: `the file is taken from the branch ${branch}` };
-}
-
-const secretName =
-  /(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|CREDENTIALS?)(?:_|$)/i;
-const noSecret =
-  /(?:_FILE|_PATH|_DIR|_URL|_NAME|_LENGTH|_EXPIR\w*|_TTL|_ALGORITHM|_TYPE|_HEADER)$|^(?:ALLOW|NO|USE|DISABLE|ENABLE)_|PUBLIC/i;
-
-function variableFindings(resolved: ResolvedDockerfile, isWhole: boolean): Finding[] {
-  const findings: Finding[] = [];
-  const instructions = resolved.stages
-    .filter(({ stage }) => isWhole || resolved.needed.includes(stage.index))
-    .flatMap((stage) => stage.instructions);
-  for (const item of instructions) {
-    const { instruction } = item;
-    if (instruction.kind === 'arg') {
-      for (const { name } of instruction.args) {
-        if (isSecret(name.value))
-          findings.push(finding('secret-in-image', { span: name.span, subject: `ARG ${name.value}` }));
-      }
-    }
-    if (instruction.kind === 'env') findings.push(...envFindings(item));
-  }
-  for (const instruction of resolved.dockerfile.globalArgs) {
-    for (const { name } of instruction.args) {
-      if (isSecret(name.value))
-        findings.push(finding('secret-in-image', { span: name.span, subject: `ARG ${name.value}` }));
-    }
-  }
-  return findings;
-}
-
-function isSecret(name: string): boolean {
-  return secretName.test(name) && !noSecret.test(name);
-}
-
-/** Variables that shells set for themselves. */
-const ofShell = /^(?:HOME|USER|LOGNAME|UID|EUID|PWD|OLDPWD|HOSTNAME|SHELL|RANDOM|SHLVL|PPID)$/;
-
-function outsideDoubleQuotes(text: string): string {
-  return text.replace(/\\.|"(?:[^"\\]|\\.)*"/g, '');
-}
-
-function envFindings(item: ResolvedInstruction): Finding[] {
-  const { instruction } = item;
-  if (instruction.kind !== 'env') return [];
-  const findings: Finding[] = [];
-  for (const [index, pair] of instruction.pairs.entries()) {
-    const value = item.pairs[index]!.value.value;
-    const name = pair.name.value;
-    if (isSecret(name) && value !== '') {
-      findings.push(finding('secret-in-image', { span: pair.name.span, subject: `ENV ${name}` }));
-    }
-    const unset = item.unset.filter((use) => use.text === pair.value).map((use) => use.name);
-    const written = pair.value.value;
-    const shown = isSecret(name) ? `ENV ${name}` : `ENV ${name}=${written}`;
-    // A default shows that another value was meant to be possible; a bare `$PATH` may come from the base image.
-    // `${X:+$X:}` puts something before what the base image may have set, and hides nothing.
-    const shellVariable = unset.find((variable) => ofShell.test(variable));
-    const hasDefault = unset.some((variable) =>
-      new RegExp(`\\$\\{${variable}:?(?:[-?]|\\+(?!\\$\\{?${variable}\\b))`).test(written),
-    );
-    if (hasDefault) {
-      findings.push(
-        finding('env-not-expanded', {
-          span: pair.value.span,
-          subject: shown,
-          detail: `${[...new Set(unset)].join(' and ')} ${unset.length === 1 ? 'is' : 'are'} not set while building, so ${name} is always \`${isSecret(name) ? '…' : value}\``,
-        }),
-      );
-    } else if (/'[^']*\$\{?[A-Za-z_][^']*'/.test(outsideDoubleQuotes(written))) {
-      findings.push(
-        finding('env-not-expanded', {
-          span: pair.value.span,
-          subject: shown,
-          detail: 'Docker leaves variables in single quotes as they are written',
-        }),
-      );
-    } else if (shellVariable !== undefined) {
-      findings.push(
-        finding('env-not-expanded', {
-          span: pair.value.span,
-          subject: shown,
-          detail: `${shellVariable} is the shell’s, not Docker’s, so ${name} is always \`${isSecret(name) ? '…' : value}\` unless the base image sets it`,
-        }),
-      );
-    } else if (/(?:^|[^\\])(?:\$\(|`)/.test(written) && !/^'.*'$/s.test(written)) {
-      findings.push(
-        finding('env-not-expanded', {
-          span: pair.value.span,
-          subject: shown,
-          detail: 'Docker runs no commands in ENV: the text itself becomes the value',
-        }),
-      );
-    }
-  }
-  return findings;
 }

@@ -166,6 +166,12 @@ export const auditRules = {
     why: 'the channel’s newest version that fits is installed, with the newest of all it depends on',
     pinnedBy: '`name=1.2.3=build`, better an explicit lock of the environment',
   },
+  'other-unpinned': {
+    severity: 'warning',
+    summary: 'composer, pecl, rustup, brew and other managers without exact versions',
+    why: 'the newest version is installed, with the newest of all it depends on',
+    pinnedBy: 'an exact version, or the manager’s own lock file',
+  },
   'nondeterministic-command': {
     severity: 'warning',
     summary: 'A RUN that uses the time or chance',
@@ -180,7 +186,7 @@ export const auditRules = {
   },
   'secret-in-image': {
     severity: 'error',
-    summary: 'A secret in ENV or ARG',
+    summary: 'A secret in ENV, ARG or RUN',
     why: 'the value stays in the image’s configuration or history, for all who have the image',
     pinnedBy: 'a secret mount in RUN, or the environment and secrets of compose when the container starts',
   },

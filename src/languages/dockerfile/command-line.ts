@@ -80,3 +80,14 @@ export function packageInput(
     ...(details.version === undefined ? {} : { version: details.version }),
   };
 }
+
+/** A command that takes whatever is newest. */
+export function upgradeInput(line: CommandLine, subject: string): DockerfileInput {
+  return { kind: 'upgrade', span: line.command.span, subject, pinned: false };
+}
+
+/** The line of a command that only installs, with the verb that others have for it. */
+export function withVerb(line: CommandLine): CommandLine {
+  const word = line.command.words[0]!;
+  return { ...line, args: [{ word, text: 'install' }, ...line.args] };
+}

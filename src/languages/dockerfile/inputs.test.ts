@@ -193,7 +193,7 @@ describe('what else takes something from outside', () => {
     'npx --no-install tsc',
     'npm exec x@1.2.3',
     'uvx ruff@0.4.1',
-    'poetry install && pipenv install --deploy',
+    'bundle config set path x && bundle --version',
     'uname -m && uname -s',
     'shuf --random-source=seed names',
     'git pull origin 0123456789abcdef0123456789abcdef01234567',

@@ -3,9 +3,10 @@
 import type { Span } from '../../foundation/error.ts';
 import { isCommit, parseRemoteSource } from './git-reference.ts';
 import { parseImageReference } from './image-reference.ts';
-import type { Instruction } from './instruction.ts';
-import type { Located } from './mapped-text.ts';
+import type { Heredoc, Instruction, RunInstruction } from './instruction.ts';
+import type { Located, MappedText } from './mapped-text.ts';
 import { heredocScript } from './parse.ts';
+import { powershellInputs } from './program-inputs.ts';
 import type { ResolvedDockerfile, ResolvedInstruction, ResolvedStage, StageBase } from './resolve.ts';
 import { readShellScript, type ShellCommand } from './shell.ts';
 import { readScriptInputs } from './shell-inputs.ts';
@@ -31,9 +32,14 @@ export interface UrlInput extends InputBase {
   readonly kind: 'url';
   /** Absent when it has variables that nobody knows before the build. */
   readonly url?: string;
-  readonly by: 'add' | 'curl' | 'wget';
+  /** `program`: a line of Python, PowerShell and the like, which a locked build leaves as it is. */
+  readonly by: 'add' | 'curl' | 'wget' | 'program';
   /** The download is handed to a shell or another interpreter. */
   readonly toShell: boolean;
+  /** The name of the file that it becomes, where that can be told. */
+  readonly file?: string;
+  /** A later command runs that file. */
+  readonly isRun?: true;
 }
 export interface GitInput extends InputBase {
   readonly kind: 'git';
@@ -43,7 +49,17 @@ export interface GitInput extends InputBase {
   readonly by: 'add' | 'clone';
   readonly shallow: boolean;
 }
-export type PackageManager = 'apt' | 'apk' | 'cargo' | 'conda' | 'gem' | 'go' | 'npm' | 'pip' | 'rpm';
+export type PackageManager =
+  | 'apt'
+  | 'apk'
+  | 'cargo'
+  | 'conda'
+  | 'gem'
+  | 'go'
+  | 'npm'
+  | 'other'
+  | 'pip'
+  | 'rpm';
 interface PackageInput extends InputBase {
   readonly kind: 'package';
   readonly manager: PackageManager;
@@ -68,7 +84,11 @@ interface RequirementsInput extends InputBase {
 /** `npm install` and the like: whatever fits the manifest of the project. */
 interface ProjectDependenciesInput extends InputBase {
   readonly kind: 'project-dependencies';
-  readonly manager: 'npm' | 'pip';
+  readonly manager: 'npm' | 'pip' | 'gem' | 'other';
+  /** Files of the project that would say which versions, any one of them; none for a plain `pip install .`. */
+  readonly locks: readonly string[];
+  /** The command stops when the lock does not fit what the project asks for. */
+  readonly isStrict?: true;
 }
 /** `apt-get upgrade`. */
 interface UpgradeInput extends InputBase {
@@ -92,7 +112,7 @@ export type DockerfileInput =
 
 /**
  * Every input of the stages that a Dockerfile's target needs, or of all its stages, in the order of the file.
- * A stage that runs no sh (`SHELL ["powershell"]`) has its RUN lines left out.
+ * Of a stage that runs PowerShell only downloads are told, of one with another SHELL (`cmd`) nothing in its RUN lines.
  */
 export function findInputs(
   resolved: ResolvedDockerfile,
@@ -106,29 +126,70 @@ export function findInputs(
     );
   }
   for (const stage of resolved.stages) {
-    if (stages === 'all' || resolved.needed.includes(stage.stage.index)) inputs.push(...stageInputs(stage));
+    if (stages === 'all' || resolved.needed.includes(stage.stage.index))
+      inputs.push(...stageInputs(stage, resolved.dockerfile.escape));
   }
   return inputs.sort((a, b) => a.span.line - b.span.line || a.span.column - b.span.column);
 }
 
-function stageInputs(stage: ResolvedStage): DockerfileInput[] {
+/**
+ * Inputs of ONBUILD: what a stage made from the image will take in, in its order. They are no inputs of this image.
+ */
+export function findTriggerInputs(resolved: ResolvedDockerfile): DockerfileInput[] {
+  return resolved.stages.flatMap((stage) => {
+    const triggers = stage.instructions.flatMap((item) =>
+      item.instruction.kind === 'onbuild' ? [triggered(item, item.instruction.trigger)] : [],
+    );
+    return instructionInputs(triggers, resolved.dockerfile.escape);
+  });
+}
+
+/** A trigger as if it stood where its ONBUILD does; its variables are those of a later build. */
+function triggered(item: ResolvedInstruction, trigger: Instruction): ResolvedInstruction {
+  const isTransfer = trigger.kind === 'add' || trigger.kind === 'copy';
+  const from = trigger.kind === 'copy' ? trigger.from?.value : undefined;
+  const isImage = from !== undefined && !/^\d+$|^scratch$|\$/.test(from);
+  return {
+    ...item,
+    instruction: trigger,
+    values: isTransfer ? [...trigger.sources, trigger.destination] : [],
+    sources: isImage ? [{ kind: 'image', reference: from }] : [],
+  };
+}
+
+function stageInputs(stage: ResolvedStage, escapeMark: '\\' | '`'): DockerfileInput[] {
   const inputs: DockerfileInput[] = [];
   if (stage.base.kind === 'image') {
     const { span } = stage.stage.from.image;
     inputs.push(...imageInput({ value: stage.base.reference, span }, 'from', stage.platform));
   }
-  let isPosix = true;
+  return [...inputs, ...instructionInputs(stage.instructions, escapeMark)];
+}
+
+function instructionInputs(
+  instructions: readonly ResolvedInstruction[],
+  escapeMark: '\\' | '`',
+): DockerfileInput[] {
+  const inputs: DockerfileInput[] = [];
+  let shell: 'posix' | 'powershell' | 'other' = 'posix';
   let usesSnapshot = false;
   let hasProject = false;
-  for (const resolved of stage.instructions) {
+  for (const resolved of instructions) {
     const { instruction } = resolved;
     hasProject ||= installsProject.test(sourceText(instruction));
     if (/snapshot\.(?:debian|ubuntu)\.[a-z]+\/\S*\d{8}T\d{6}Z/.test(sourceText(instruction)))
       usesSnapshot = true;
     switch (instruction.kind) {
-      case 'shell':
-        isPosix = /(?:^|\/)(?:ba|da|a|z|k)?sh$/.test(instruction.shell[0]?.value ?? '');
+      case 'shell': {
+        const words = instruction.shell.map(({ value }) => value);
+        const runs = (pattern: RegExp) => words.slice(0, 2).some((word) => pattern.test(word));
+        shell = runs(/(?:^|\/)(?:ba|da|a|z|k)?sh$/)
+          ? 'posix'
+          : runs(/(?:^|[/\\])(?:powershell|pwsh)(?:\.exe)?$/i)
+            ? 'powershell'
+            : 'other';
         break;
+      }
       case 'copy':
         if (instruction.from !== undefined)
           inputs.push(...sourceImages(resolved.sources, [instruction.from], 'copy'));
@@ -141,8 +202,17 @@ function stageInputs(stage: ResolvedStage): DockerfileInput[] {
           .filter((_, at) => resolved.mounts[at]?.from)
           .map((mount) => ({ value: '', span: mount.span }));
         inputs.push(...sourceImages(resolved.sources, places, 'mount'));
-        if (!isPosix) break;
-        const { inputs: run, checkedOut } = runInputs(resolved, usesSnapshot);
+        const { command } = instruction;
+        if (command.form === 'shell') {
+          // Where the backquote escapes, cmd starts PowerShell.
+          const isPowershell =
+            shell === 'powershell' ||
+            (shell === 'posix' && escapeMark === '`' && /\b(?:powershell|pwsh)\b/i.test(command.script.text));
+          if (isPowershell)
+            inputs.push(...powershellInputs(withHeredocs(command.script, instruction.heredocs)));
+          if (isPowershell || shell !== 'posix') break;
+        }
+        const { inputs: run, checkedOut, ran } = runInputs(resolved, instruction, usesSnapshot);
         // A commit that a later step checks out is of the last clone.
         const clone = inputs.findLastIndex((input) => input.kind === 'git' && input.by === 'clone');
         if (checkedOut !== undefined && clone >= 0)
@@ -151,6 +221,10 @@ function stageInputs(stage: ResolvedStage): DockerfileInput[] {
           const runsLocally =
             hasProject && input.kind === 'package' && /^(?:npx|bunx|npm (?:exec|x)) /.test(input.subject);
           inputs.push(runsLocally && !input.pinned ? { ...input, maybeInstalled: true } : input);
+        }
+        for (const [at, input] of inputs.entries()) {
+          if (input.kind === 'url' && input.file !== undefined && ran.includes(input.file))
+            inputs[at] = { ...input, isRun: true };
         }
         break;
       }
@@ -232,15 +306,14 @@ function addInputs(resolved: ResolvedInstruction, hasChecksum: boolean): Dockerf
 
 function runInputs(
   resolved: ResolvedInstruction,
+  instruction: RunInstruction,
   usesSnapshot: boolean,
 ): ReturnType<typeof readScriptInputs> {
-  const commands = scriptCommands(resolved.instruction);
-  return readScriptInputs(commands, { variables: resolved.variables, usesSnapshot });
+  return readScriptInputs(scriptCommands(instruction), { variables: resolved.variables, usesSnapshot });
 }
 
-/** What a RUN hands to a shell: its line, its here-document, or the text after `sh -c`. */
-function scriptCommands(instruction: Instruction): readonly ShellCommand[] {
-  if (instruction.kind !== 'run') return [];
+/** What a RUN hands to a shell: its line with its here-documents, or the text after `sh -c`. */
+function scriptCommands(instruction: RunInstruction): readonly ShellCommand[] {
   const { command } = instruction;
   if (command.form === 'exec') {
     const words = command.args.map((arg) => ({
@@ -251,23 +324,26 @@ function scriptCommands(instruction: Instruction): readonly ShellCommand[] {
   }
   const inner = heredocScript(instruction);
   if (inner !== undefined) {
-    const [, program] = /^#!\s*(\S+)/.exec(inner.text) ?? [];
-    return program === undefined || /sh$/.test(program) ? readShellScript(inner).commands : [];
+    const [, program] = /^#!\s*(\S+(?:\/env\s+\S+)?)/.exec(inner.text) ?? [];
+    if (program === undefined || /sh$/.test(program)) return readShellScript(inner).commands;
+    // As if that program read it from its input.
+    const { span } = instruction;
+    const words = [{ parts: [{ kind: 'text', text: program.replace(/^.*[\s/]/, '') } as const], span }];
+    const redirects = [{ operator: '<<', target: words[0]!, heredoc: { text: inner, commands: [] } }];
+    return [{ words, assignments: [], redirects, span, pipeline: 0 }];
   }
-  const commands = readShellScript(command.script).commands;
-  const fed = commands.some((candidate) => isShellReadingHeredoc(candidate));
-  if (!fed) return commands;
-  return [
-    ...commands,
-    ...instruction.heredocs.flatMap((heredoc) => readShellScript(heredoc.content).commands),
-  ];
+  return readShellScript(withHeredocs(command.script, instruction.heredocs)).commands;
 }
 
-function isShellReadingHeredoc(command: ShellCommand): boolean {
-  const [first] = command.words;
-  const name = first?.parts[0]?.kind === 'text' ? first.parts[0].text : '';
-  return (
-    /^(?:\/\S*\/)?(?:ba|da|a|z|k)?sh$/.test(name) &&
-    command.redirects.some(({ operator }) => operator.startsWith('<<'))
-  );
+/** A line and the here-documents that it announces, as a shell would read them. */
+function withHeredocs(script: MappedText, heredocs: readonly Heredoc[]): MappedText {
+  let { text } = script;
+  const segments = [...script.segments];
+  for (const { name, content } of heredocs) {
+    const start = text.length + 1;
+    const body = content.text === '' || content.text.endsWith('\n') ? content.text : `${content.text}\n`;
+    segments.push(...content.segments.map((segment) => ({ ...segment, offset: segment.offset + start })));
+    text += `\n${body}${name}`;
+  }
+  return { ...script, text, segments };
 }

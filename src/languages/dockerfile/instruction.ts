@@ -48,7 +48,7 @@ export interface FromInstruction extends InstructionBase {
   readonly name?: Located;
   readonly platform?: Located;
 }
-interface RunInstruction extends InstructionBase {
+export interface RunInstruction extends InstructionBase {
   readonly kind: 'run';
   readonly command: Command;
   readonly mounts: readonly Mount[];

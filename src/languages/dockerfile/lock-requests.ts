@@ -47,6 +47,8 @@ export function lockRequests(inputs: readonly DockerfileInput[], file: string): 
       }
       case 'url':
         if (input.toShell) cannot('it is run as it comes, and never becomes a file that could be checked');
+        else if (input.by === 'program')
+          cannot('neither curl nor wget fetches it, so nothing could hold it to the lock');
         else if (input.url === undefined)
           cannot('its address has variables that are known only while building');
         else urls.add(input.url);
@@ -74,7 +76,9 @@ export function lockRequests(inputs: readonly DockerfileInput[], file: string): 
         cannot(
           input.manager === 'npm'
             ? 'the project’s own lock file is not used: `npm ci` would use it'
-            : 'the project’s dependencies are not written down as a lock',
+            : input.locks.length > 0
+              ? `${input.locks[0]} is not in the build context, or need not be kept to`
+              : 'the project’s dependencies are not written down as a lock',
         );
         break;
       case 'upgrade':

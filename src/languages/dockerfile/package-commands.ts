@@ -6,10 +6,13 @@ import {
   type Invocation,
   packageInput,
   sortArguments,
+  upgradeInput,
+  withVerb,
 } from './command-line.ts';
 import { isCommit, isCommitLike } from './git-reference.ts';
 import type { DockerfileInput } from './inputs.ts';
-import { readPip, uvArguments } from './pip-command.ts';
+import { readOtherManager } from './other-managers.ts';
+import { readPythonCommand } from './python-commands.ts';
 import { showWord } from './shell.ts';
 
 /** Inputs that a package manager's command line has; none for any other command. */
@@ -20,35 +23,25 @@ export function readPackageCommand(
   const args = invocation.words.map((word) => ({ word, text: invocation.text(word) ?? showWord(word) }));
   const { name } = invocation;
   const line: CommandLine = { name, args, command: invocation.command };
-  if (name === 'apt-get' || name === 'apt' || name === 'aptitude') return readApt(line, context.usesSnapshot);
+  if (/^(?:apt(?:-get|-fast)?|aptitude|nala)$/.test(name)) return readApt(line, context.usesSnapshot);
+  // Of Bitnami's images, and of those made from them.
+  if (name === 'install_packages') return readApt(withVerb(line), context.usesSnapshot);
+  if (name === 'unattended-upgrade' || name === 'unattended-upgrades') return [upgradeInput(line, name)];
   if (name === 'apk') return readApk(line);
-  if (/^pip[0-9.]*$/.test(name)) return readPip(line, name);
-  if (/^python[0-9.]*$/.test(name) && args[0]?.text === '-m' && /^pip$/.test(args[1]?.text ?? '')) {
-    return readPip({ ...line, args: args.slice(2) }, 'pip');
-  }
-  if ((name === 'poetry' || name === 'pipenv') && /^(?:add|install)$/.test(args[0]?.text ?? '')) {
-    // Without names both take what their lock file has.
-    const named = readPip(withVerb({ ...line, args: args.slice(1) }), name);
-    return named.filter((input) => input.kind !== 'project-dependencies');
-  }
-  if (name === 'pipx' || name === 'uv') return readPip({ ...line, args: uvArguments(name, args) }, name);
+  const python = readPythonCommand(line);
+  if (python !== undefined) return python;
   if (name === 'npm' || name === 'pnpm' || name === 'yarn' || name === 'bun') return readNpm(line);
   if (name === 'corepack') return readCorepack(line);
   if (name === 'npx' || name === 'bunx') return readNpx({ ...line, args }, name);
   if (name === 'uvx') return readUvx(line);
-  if (name === 'easy_install') return readPip(withVerb(line), name);
   if (name === 'gem') return readGem(line);
+  if (name === 'bundle' || name === 'bundler') return readBundle(line);
   if (name === 'go') return readGo(line);
   if (name === 'cargo') return readCargo(line);
-  if (/^(?:yum|dnf|microdnf|tdnf|zypper)$/.test(name)) return readRpm(line);
+  if (/^(?:yum|dnf5?|microdnf|tdnf|zypper)$/.test(name)) return readRpm(line);
+  if (name === 'rpm') return rpmDownloads(name, args);
   if (/^(?:conda|mamba|micromamba)$/.test(name)) return readConda(line);
-  return [];
-}
-
-/** The line with pip's verb for it. */
-function withVerb(line: CommandLine): CommandLine {
-  const word = line.command.words[0]!;
-  return { ...line, args: [{ word, text: 'install' }, ...line.args] };
+  return readOtherManager(line);
 }
 
 /** `uvx ruff` and `npx cowsay` run one package, of the version that they find. */
@@ -93,10 +86,6 @@ function npmPackage(
   return packageInput('npm', argument, { line, name, version, pinned, command });
 }
 
-function upgradeInput(line: CommandLine, subject: string): DockerfileInput {
-  return { kind: 'upgrade', span: line.command.span, subject, pinned: false };
-}
-
 function readApt(line: CommandLine, usesSnapshot: boolean): DockerfileInput[] {
   const { operands, options } = sortArguments(
     line.args,
@@ -120,7 +109,7 @@ function readApt(line: CommandLine, usesSnapshot: boolean): DockerfileInput[] {
       },
     ];
   }
-  if (verb.text !== 'install' && verb.text !== 'build-dep') return [];
+  if (!/^(?:install|reinstall|build-dep|source|download)$/.test(verb.text)) return [];
   return rest
     .filter(({ text }) => !/^(?:\.?\.?\/|.*\.deb$)/.test(text) && !/[^+]-$/.test(text))
     .map((argument) => {
@@ -131,7 +120,7 @@ function readApt(line: CommandLine, usesSnapshot: boolean): DockerfileInput[] {
         name: name.replace(/[:/].*$/, ''),
         version,
         pinned,
-        command: 'apt-get install',
+        command: `apt-get ${verb.text === 'reinstall' ? 'install' : verb.text}`,
       });
     });
 }
@@ -174,19 +163,81 @@ function readNpm(line: CommandLine): DockerfileInput[] {
     return [upgradeInput(line, `${name} ${verb.text}`)];
   if (/^(?:dlx|exec|x)$/.test(verb?.text ?? '') && !(name === 'yarn' && verb!.text === 'exec'))
     return readNpx({ ...line, args: rest.concat(options) }, `${name} ${verb!.text}`);
-  const installs = name === 'npm' ? /^(?:install|i|add)$/ : /^(?:add|install|i)$/;
-  if (verb === undefined ? name !== 'yarn' || has(/^(?:-v|--version|-h|--help)$/) : !installs.test(verb.text))
+  if (/^(?:create|init)$/.test(verb?.text ?? '')) {
+    // `npm create vite` runs create-vite; `npm init` without a name asks questions.
+    return rest
+      .slice(0, 1)
+      .map((argument) => npmPackage(argument, { line, command: `${name} ${verb!.text}` }));
+  }
+  if (name === 'yarn' && verb?.text === 'set' && rest[0]?.text === 'version')
+    return rest
+      .slice(1)
+      .map(({ word, text }) =>
+        npmPackage({ word, text: `yarn@${text}` }, { line, command: 'yarn set version' }),
+      );
+  if (
+    verb === undefined
+      ? name !== 'yarn' || has(/^(?:-v|--version|-h|--help)$/)
+      : !npmInstalls(name, verb.text)
+  )
     return [];
   if (rest.length === 0) {
-    if (has(/^--(?:frozen-lockfile|immutable)/)) return [];
+    if (has(/^--(?:frozen-lockfile|immutable)/) && !has(/=false$/)) return [];
     const subject = verb === undefined ? name : `${name} ${verb.text}`;
+    const locks = has(/^--no-(?:package-)?lock(?:file)?$/) ? [] : npmLocks;
     return [
-      { kind: 'project-dependencies', manager: 'npm', span: line.command.span, subject, pinned: false },
+      {
+        kind: 'project-dependencies',
+        manager: 'npm',
+        span: line.command.span,
+        subject,
+        pinned: false,
+        locks,
+      },
     ];
   }
   return rest
     .filter(({ text }) => !/^(?:\.{0,2}\/|\.$|file:|.*\.tgz$)/.test(text))
     .map((argument) => npmPackage(argument, { line, command: `${name} ${verb!.text}` }));
+}
+
+const npmLocks = [
+  'package-lock.json',
+  'npm-shrinkwrap.json',
+  'yarn.lock',
+  'pnpm-lock.yaml',
+  'bun.lock',
+  'bun.lockb',
+];
+
+/** npm has many ways to write `install`. */
+function npmInstalls(name: string, verb: string): boolean {
+  return name === 'npm'
+    ? /^(?:i|in|ins|inst|insta|instal|install|isnt\w*|add|it|install-test)$/.test(verb)
+    : /^(?:add|install|i)$/.test(verb);
+}
+
+/** `bundle install` takes Gemfile.lock, where there is one that fits. */
+function readBundle(line: CommandLine): DockerfileInput[] {
+  const { operands, options } = sortArguments(
+    line.args,
+    /^(?:--(?:gemfile|jobs|path|retry|without|with)|-j)$/,
+  );
+  const verb = operands[0]?.text ?? 'install';
+  if (verb === 'update') return [upgradeInput(line, 'bundle update')];
+  if (verb !== 'install' || options.some(({ text }) => /^(?:--version|-v|--help)$/.test(text))) return [];
+  const isStrict = options.some(({ text }) => /^--(?:deployment|frozen)$/.test(text));
+  return [
+    {
+      kind: 'project-dependencies',
+      manager: 'gem',
+      span: line.command.span,
+      subject: 'bundle install',
+      pinned: false,
+      locks: ['Gemfile.lock', 'gems.locked'],
+      ...(isStrict ? { isStrict } : {}),
+    },
+  ];
 }
 
 function readGem(line: CommandLine): DockerfileInput[] {
@@ -238,8 +289,10 @@ function readCargo(line: CommandLine): DockerfileInput[] {
   );
   const [verb, ...rest] = operands;
   if (verb?.text === 'update') return [upgradeInput(line, 'cargo update')];
-  if (verb?.text !== 'install' || values.has('--path')) return [];
-  const locked = options.some(({ text }) => text === '--locked' || text === '--frozen');
+  if (!/^(?:install|binstall)$/.test(verb?.text ?? '') || values.has('--path')) return [];
+  // A binary that was built with what its author had.
+  const isBuilt = verb!.text === 'binstall';
+  const locked = isBuilt || options.some(({ text }) => text === '--locked' || text === '--frozen');
   const [git] = values.get('--git') ?? [];
   if (git !== undefined) {
     const rev = values.get('--rev')?.[0]?.text;
@@ -263,7 +316,7 @@ function readCargo(line: CommandLine): DockerfileInput[] {
     const [name = '', own] = argument.text.split('@', 2);
     const version = own ?? given;
     const pinned = locked && version !== undefined && /^=?\d+\.\d+\.\d+/.test(version);
-    return packageInput('cargo', argument, { line, name, version, pinned, command: 'cargo install' });
+    return packageInput('cargo', argument, { line, name, version, pinned, command: `cargo ${verb!.text}` });
   });
 }
 
@@ -272,7 +325,8 @@ function readRpm(line: CommandLine): DockerfileInput[] {
     line.args,
     /^(?:-c|-x|--config|--installroot|--releasever|--enablerepo|--disablerepo|--exclude|--setopt|--repo|-r|--from)$/,
   );
-  const [verb, ...rest] = operands;
+  const isGroup = /^(?:group|groups|module)$/.test(operands[0]?.text ?? '');
+  const [verb, ...rest] = isGroup ? operands.slice(1) : operands;
   if (verb === undefined) return [];
   if (/^(?:update|upgrade|up|distro-sync|dist-upgrade|dup)$/.test(verb.text)) {
     return [
@@ -280,29 +334,67 @@ function readRpm(line: CommandLine): DockerfileInput[] {
     ];
   }
   if (!/^(?:install|in|reinstall|groupinstall|localinstall)$/.test(verb.text)) return [];
-  return rest
-    .filter(({ text }) => !/^(?:\.{0,2}\/|.*\.rpm$)/.test(text))
-    .map((argument) => {
-      const [, name = argument.text, version] =
-        // Name, version, and the release where it is said.
-        /^(.+?)-(\d[\w.+~^:]*-\d[\w.+~^]*|\d\w*(?:\.[\w+~^]+){2,})$/.exec(argument.text) ?? [];
-      return packageInput('rpm', argument, {
-        line,
-        name,
-        version,
-        pinned: version !== undefined,
-        command: `${line.name} ${verb.text}`,
-      });
-    });
+  return [
+    ...rpmDownloads(line.name, rest),
+    ...rest
+      .filter(({ text }) => !/^(?:\.{0,2}\/|.*\.rpm$)|:\/\//.test(text))
+      .map((argument) => {
+        const [, name = argument.text, version] =
+          // Name, version, and the release where it is said.
+          /^(.+?)-(\d[\w.+~^:]*-\d[\w.+~^]*|\d\w*(?:\.[\w+~^]+){2,})$/.exec(argument.text) ?? [];
+        return packageInput('rpm', argument, {
+          line,
+          name,
+          version,
+          pinned: version !== undefined,
+          command: `${line.name} ${verb.text}`,
+        });
+      }),
+  ];
+}
+
+/** Packages by address, `rpm -i https://…` and `dnf install https://…`. */
+function rpmDownloads(name: string, operands: readonly Argument[]): DockerfileInput[] {
+  return operands
+    .filter(({ text }) => /^(?:https?|ftp):\/\//i.test(text))
+    .map(({ text, word }) => ({
+      kind: 'url',
+      by: 'program',
+      span: word.span,
+      subject: `${name} ${text}`,
+      pinned: false,
+      toShell: false,
+      ...(text.includes('$') ? {} : { url: text }),
+    }));
 }
 
 function readConda(line: CommandLine): DockerfileInput[] {
-  const { operands } = sortArguments(
+  const { operands, values } = sortArguments(
     line.args,
     /^(?:-[ncpf]|--(?:name|channel|prefix|file|solver|platform))$/,
   );
-  const [verb, ...rest] = operands;
+  const environment = operands[0]?.text === 'env';
+  const [verb, ...rest] = environment ? operands.slice(1) : operands;
+  if (/^(?:update|upgrade)$/.test(verb?.text ?? ''))
+    return [upgradeInput(line, `${line.name} ${verb!.text}`)];
   if (verb?.text !== 'install' && verb?.text !== 'create') return [];
+  const files = [...(values.get('-f') ?? []), ...(values.get('--file') ?? [])];
+  if (environment || files.length > 0) {
+    const named = files.length > 0 ? files : [{ word: verb.word, text: 'environment.yml' }];
+    return (
+      named
+        // An explicit file, which `conda list --explicit` or conda-lock wrote, names each build.
+        .filter(({ text }) => !/explicit|lock/.test(text))
+        .map((argument) =>
+          packageInput('conda', argument, {
+            line,
+            name: argument.text,
+            pinned: false,
+            command: `${line.name} ${verb.text} -f`,
+          }),
+        )
+    );
+  }
   return rest.map((argument) => {
     const [, name = argument.text, operator, version] =
       /^(?:[^:]+::)?([A-Za-z0-9_.-]+)\s*(==?|[<>!~]=?)?\s*(.*)$/.exec(argument.text) ?? [];

@@ -4,13 +4,7 @@ import { isCommit } from './git-reference.ts';
 import type { DockerfileInput } from './inputs.ts';
 
 const pipValueOptions =
-  /^(?:-[rcieftdbC]|--(?:requirement|constraint|index-url|extra-index-url|editable|find-links|target|dest|build|prefix|root|src|log|proxy|retries|timeout|exists-action|trusted-host|cert|client-cert|cache-dir|platform|python-version|implementation|abi|progress-bar|report|python|config-settings?|global-option|no-binary|only-binary|group|pip-args|suffix))$/;
-
-/** `uv pip install x`, `uv tool install x`, `pipx install x` as pip would have it. */
-export function uvArguments(name: string, args: readonly Argument[]): readonly Argument[] {
-  if (name === 'pipx') return args;
-  return args[0]?.text === 'pip' || args[0]?.text === 'tool' ? args.slice(1) : [];
-}
+  /^(?:-[rcieftdbCw]|--(?:requirement|constraint|index-url|extra-index-url|editable|find-links|target|dest|build|prefix|root|src|log|proxy|retries|timeout|exists-action|trusted-host|cert|client-cert|cache-dir|platform|python-version|implementation|abi|progress-bar|report|python|config-settings?|global-option|no-binary|only-binary|group|pip-args|suffix|wheel-dir))$/;
 
 /** Inputs of `pip install …`; `name` is the command as written. */
 export function readPip(line: CommandLine, name: string): DockerfileInput[] {
@@ -123,6 +117,7 @@ function readRequirement(
         span: word.span,
         subject: `${command} ${text}`,
         pinned: false,
+        locks: [],
       },
     ];
   }

@@ -1,6 +1,6 @@
 // The reader behind shell.ts: one pass over the text, commands collected as they end.
 import { type MappedText, sliceMapped, spanOf } from './mapped-text.ts';
-import type { ShellCommand, ShellPart, ShellWord } from './shell.ts';
+import type { ShellCommand, ShellPart, ShellRedirect, ShellWord } from './shell.ts';
 
 const deepest = 60;
 /** Words after which, or in whose place, a new command begins. */
@@ -24,6 +24,9 @@ const reserved = new Set([
 interface PendingHeredoc {
   readonly terminator: string;
   readonly chomp: boolean;
+  readonly isExpanded: boolean;
+  /** The redirection that the text belongs to, once it was read. */
+  readonly redirect: { -readonly [Key in keyof ShellRedirect]: ShellRedirect[Key] };
 }
 
 type Terminator = 'end' | ')' | 'esac';
@@ -158,8 +161,9 @@ export class ShellReader {
             return false;
           }
           if (raw === '[[') {
-            this.skipUntilDoubleBracket();
-            return false;
+            words.push(word, ...this.readDoubleBracket());
+            end = this.at;
+            break;
           }
         }
         const name = /^([A-Za-z_][A-Za-z0-9_]*)\+?=/.exec(raw);
@@ -223,10 +227,21 @@ export class ShellReader {
     }
   }
 
-  private skipUntilDoubleBracket(): void {
+  /** The words up to `]]`, operators left out. */
+  private readDoubleBracket(): ShellWord[] {
+    const words: ShellWord[] = [];
     const close = this.text.indexOf(']]', this.at);
     if (close < 0) this.broken = true;
-    this.at = close < 0 ? this.text.length : close + 2;
+    const end = close < 0 ? this.text.length : close;
+    while (this.at < end) {
+      const from = this.at;
+      if (/[\s;&|<>()]/.test(this.text[from]!)) this.at++;
+      else words.push(this.readWord());
+      if (this.at === from) this.at++;
+    }
+    // A bracket inside a word was none that closes.
+    this.at = Math.max(this.at, close < 0 ? end : close + 2);
+    return words;
   }
 
   private skipArithmetic(): void {
@@ -247,21 +262,53 @@ export class ShellReader {
     const from = this.at;
     const target = this.readWord();
     if (operator === '<<' || operator === '<<-') {
-      const terminator = this.text.slice(from, this.at).replace(/['"\\]/g, '');
-      if (terminator !== '') this.heredocs.push({ terminator, chomp: operator === '<<-' });
+      const written = this.text.slice(from, this.at);
+      const terminator = written.replace(/['"\\]/g, '');
+      const redirect = { operator, target };
+      if (terminator !== '')
+        this.heredocs.push({
+          terminator,
+          chomp: operator === '<<-',
+          isExpanded: terminator === written,
+          redirect,
+        });
+      return redirect;
     }
     return { operator, target };
   }
 
   private readHeredocBodies(): void {
-    for (const { terminator, chomp } of this.heredocs.splice(0)) {
+    for (const { terminator, chomp, isExpanded, redirect } of this.heredocs.splice(0)) {
+      const start = this.at;
+      let last = start;
       while (this.at < this.text.length) {
+        last = this.at;
         const end = this.text.indexOf('\n', this.at);
         const line = this.text.slice(this.at, end < 0 ? undefined : end);
         this.at = end < 0 ? this.text.length : end + 1;
         if ((chomp ? line.replace(/^\t+/, '') : line) === terminator) break;
+        last = this.at;
       }
+      const text = sliceMapped(this.source, start, last);
+      redirect.heredoc = { text, commands: isExpanded ? this.substitutionsIn(start, last) : [] };
     }
+  }
+
+  /** Commands of the substitutions in a text that is no list of words. */
+  private substitutionsIn(start: number, end: number): ShellCommand[] {
+    const commands: ShellCommand[] = [];
+    const after = this.at;
+    this.at = start;
+    while (this.at < end) {
+      const unit = this.text[this.at];
+      if (unit === '\\') this.at += 2;
+      else if (unit === '`' || unit === '$') {
+        const part = this.readExpansion();
+        if (part?.kind === 'substitution') commands.push(...part.commands);
+      } else this.at++;
+    }
+    this.at = after;
+    return commands;
   }
 
   private readWord(): ShellWord {
@@ -294,7 +341,7 @@ export class ShellReader {
         if (part === undefined) text += unit;
         else {
           flush();
-          parts.push(part);
+          parts.push(quote && part.kind === 'parameter' ? { ...part, quoted: true } : part);
         }
       } else if (quote) {
         text += unit;

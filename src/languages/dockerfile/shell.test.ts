@@ -23,7 +23,7 @@ describe('readShellScript', () => {
     ['case "$a" in x|y) b ;; (z) c; d;; *) e; esac; f', ['b', 'c', 'd', 'e', 'f']],
     ['a=$(b "$(c)") d `e f`', ['d …', 'b …', 'c', 'e f'].sort()],
     ['f() { a; }; f', ['a', 'f']],
-    ['[[ -n $a && b < c ]] && d', ['d']],
+    ['[[ -n $a && b < c ]] && d', ['[[ -n $a b c', 'd']],
     ['a 2>&1 >x | b', ['a', 'b']],
     ['# all\na # b\nc', ['a', 'c']],
     ['cat <<E >f\nnot a command\nE\nb', ['cat', 'b']],

@@ -9,7 +9,13 @@ import { ShellReader } from './shell-reader.ts';
 export type ShellPart =
   | { readonly kind: 'text'; readonly text: string }
   /** `$x` or `${x…}`, as written in `raw`. */
-  | { readonly kind: 'parameter'; readonly name: string; readonly raw: string }
+  | {
+      readonly kind: 'parameter';
+      readonly name: string;
+      readonly raw: string;
+      /** Inside double quotes, where its value stays one word. */
+      readonly quoted?: true;
+    }
   /** `$(…)`, backquotes, `<(…)`: the commands within. */
   | { readonly kind: 'substitution'; readonly commands: readonly ShellCommand[] }
   /** Arithmetic, and what else has no value here. */
@@ -20,11 +26,22 @@ export interface ShellWord {
   readonly span: Span;
 }
 
+export interface ShellRedirect {
+  readonly operator: string;
+  readonly target: ShellWord;
+  /** What a here-document says; its places are those of the text. Absent for other redirections. */
+  readonly heredoc?: {
+    readonly text: MappedText;
+    /** `<<EOF`, not `<<'EOF'`: the shell puts in variables and substitutions, whose commands these are. */
+    readonly commands: readonly ShellCommand[];
+  };
+}
+
 export interface ShellCommand {
   readonly words: readonly ShellWord[];
   /** `name=value` before the command, or alone. */
   readonly assignments: readonly { readonly name: string; readonly value: ShellWord }[];
-  readonly redirects: readonly { readonly operator: string; readonly target: ShellWord }[];
+  readonly redirects: readonly ShellRedirect[];
   readonly span: Span;
   /** Commands joined by `|` share a number. */
   readonly pipeline: number;
@@ -77,6 +94,22 @@ export function wordText(word: ShellWord, variables: ReadonlyMap<string, string>
     } else return undefined;
   }
   return text;
+}
+
+/** Words as the shell has them once it has cut the values of unquoted variables at blanks. */
+export function splitFields(
+  words: readonly ShellWord[],
+  variables: ReadonlyMap<string, string>,
+): readonly ShellWord[] {
+  const isSplit = (word: ShellWord) =>
+    word.parts.length === 1 && word.parts[0]!.kind === 'parameter' && word.parts[0]!.quoted !== true;
+  if (!words.some(isSplit)) return words;
+  return words.flatMap((word): ShellWord[] => {
+    const text = isSplit(word) ? wordText(word, variables) : undefined;
+    if (text === undefined || !/\s/.test(text)) return [word];
+    const fields = text.split(/\s+/).filter((field) => field !== '');
+    return fields.map((field) => ({ parts: [{ kind: 'text', text: field }], span: word.span }));
+  });
 }
 
 /** A word as near to its source as is good for showing: known text, `$name` for variables, `…` for the rest. */

@@ -7,8 +7,9 @@ import { omitNothing } from '../../debian/script-only.ts';
 import { redactCredentials } from '../../foundation/credentials.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
-import { type DockerfileInput, findInputs } from '../../languages/dockerfile/inputs.ts';
+import { type DockerfileInput, findInputs, findTriggerInputs } from '../../languages/dockerfile/inputs.ts';
 import { lockRequests } from '../../languages/dockerfile/lock-requests.ts';
+import { projectLockPaths } from '../../languages/dockerfile/project-locks.ts';
 import { parseRequirementsFile } from '../../languages/dockerfile/requirements-file.ts';
 import type { RegistrySession } from '../../oci/registry-session.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
@@ -41,6 +42,11 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
   const pip: PipRequest[] = [];
   // Without a target any stage may be asked for one day, and engines without BuildKit make them all.
   for (const input of findInputs(resolved, options.recipe.target === undefined ? 'all' : 'needed')) {
+    if (input.kind === 'project-dependencies' && input.isStrict === true) {
+      const { context } = options.recipe;
+      const paths = projectLockPaths(resolved, input.locks).map((path) => resolvePath(context, path));
+      if (paths.some((path) => !relative(context, path).startsWith('..') && isFile(path))) continue;
+    }
     const where = `${recipe}:${input.span.line}`;
     const requests = lockRequests([input], recipe);
     for (const unpinned of requests.unpinned) draft.addUnpinned(unpinned);
@@ -63,6 +69,11 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
       const suite = suiteAt(resolved, input.span) ?? '';
       apt.set(suite, [...(apt.get(suite) ?? []), input]);
     }
+  }
+  for (const { subject, span, pinned } of findTriggerInputs(resolved)) {
+    if (pinned) continue;
+    const reason = 'ONBUILD runs it when another image is built from this one';
+    draft.addUnpinned({ what: subject, where: `${recipe}:${span.line}`, reason });
   }
   await lockPip(options, { requests: pip, recipe });
   for (const [suite, inputs] of apt) await lockPackages(options, { suite, inputs, recipe });

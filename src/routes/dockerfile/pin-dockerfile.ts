@@ -291,10 +291,11 @@ function downloadEdit(
   const instruction = instructionAt(resolved, input.span);
   if (instruction === undefined || /--proto|https-only/.test(instruction.source.text)) return [];
   const place = places.range(input.span);
-  const [, quote] = /^(["']?)https:[^\s"']+\1$/.exec(places.text.slice(place.start, place.end)) ?? [];
+  const [, option, quote] =
+    /^(--url=)?(["']?)https:[^\s"']+\2$/.exec(places.text.slice(place.start, place.end)) ?? [];
   if (quote === undefined) return [];
   const name = encodeURIComponent(new URL(input.url!).pathname.split('/').at(-1)!);
-  return [{ ...place, text: `${quote}${downloadAddress(sha256, name)}${quote}` }];
+  return [{ ...place, text: `${option ?? ''}${quote}${downloadAddress(sha256, name)}${quote}` }];
 }
 
 /** `ADD https://example.org/app.git#v1:docs` takes a commit in the tag's place. */
