@@ -10,6 +10,7 @@ import {
   version,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
+import { projectChoice } from './project.ts';
 
 export async function run(
   context: CommandContext,
@@ -19,11 +20,12 @@ export async function run(
   const { host } = context;
   const format = formatOf(context, options);
   const lock = options['lock'] as string | undefined;
-  const composeFiles = options['file'] as string[] | undefined;
+  const { files: composeFiles, ...compose } = projectChoice(options);
   const report = await auditPaths(args.length === 0 && composeFiles === undefined ? ['.'] : args, {
     directory: host.cwd,
     environment: host.env,
     ...(composeFiles === undefined ? {} : { composeFiles }),
+    compose: Object.fromEntries(Object.entries(compose).filter(([, value]) => value !== undefined)),
     ...(lock === undefined
       ? {}
       : { lock: (await import('./audit-lock.ts')).lockAt(resolve(host.cwd, lock)) }),

@@ -5,6 +5,7 @@ import {
   type BuilderKind,
   builderKinds,
   buildProject,
+  type ComposeProject,
   checkServiceImage,
   connectEngine,
   defaultNixSettings,
@@ -49,8 +50,9 @@ export async function run(
       );
     }
   }
+  if (built.length === 0) context.say(nothingToBuild(project));
   if (output !== undefined) copyFileSync(built[0]!.archive, resolve(host.cwd, output));
-  else if (options.load !== false) await load(context, built);
+  else if (options.load !== false && built.length > 0) await load(context, built);
   if (context.json) {
     context.print(
       JSON.stringify(
@@ -70,6 +72,14 @@ export async function run(
       context.print(`${item.service.name}  ${item.image.configDigest}  ${item.recipe.command}`);
   }
   return 0;
+}
+
+function nothingToBuild(project: ComposeProject): string {
+  const [first] = project.services;
+  if (first === undefined) return 'nothing to build: the project has no services';
+  return project.services.some((service) => service.enabled)
+    ? `nothing to build: no service has a recipe; name one: x-trimaran: { ${first.name}: { nix: nix build .#${first.name} } }`
+    : 'nothing to build: every service waits for a profile; name it: `--profile NAME`, or the service';
 }
 
 /** A kind of recipe as it is typed. Throws `cli/unknown-recipe`. */

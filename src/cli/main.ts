@@ -2,6 +2,7 @@
 // since start-up time is part of the product.
 import { Command, CommanderError } from 'commander';
 import { type Progress, version } from '../index.ts';
+import { commandFirst } from './command-first.ts';
 import { type CommandContext, fail, guardProcess, makeContext } from './context.ts';
 import { addGuixCommands } from './guix-commands.ts';
 import { joinPairs } from './paired-options.ts';
@@ -51,25 +52,35 @@ function command(
     });
 }
 
+/** An option that may be given several times, a value each time: the word after the value is an argument again. */
+function repeated(target: Command, flags: string, description: string): Command {
+  return target.option(flags, description, (value: string, earlier: string[] = []) => [...earlier, value]);
+}
+
 function projectOptions(target: Command): Command {
+  repeated(target, '-f, --file <file>', 'a compose file; several are merged (default: compose.yaml …)');
+  repeated(target, '--profile <name>', 'a profile whose services take part');
   return target
-    .option('-f, --file <file...>', 'compose files (default: compose.yaml, docker-compose.yml …)')
-    .option('-p, --project-name <name>', 'project name (default: the folder’s name)');
+    .option('-p, --project-name <name>', 'project name (default: the folder’s name)')
+    .option('--env-file <file>', 'variables of the compose files (default: .env)')
+    .option('--project-directory <folder>', 'where relative paths start (default: the first file’s folder)');
 }
 
 function nixOptions(target: Command): Command {
+  repeated(
+    target,
+    '--override-input <name=ref>',
+    'use another flake reference for an input (two words: NAME REF)',
+  );
+  repeated(target, '--option <name=value>', 'a setting of nix.conf (two words: NAME VALUE)');
   return target
     .option('--impure', 'allow access to files, time and environment outside the flake')
-    .option(
-      '--override-input <name=ref...>',
-      'use another flake reference for an input (two words: NAME REF)',
-    )
     .option('--no-write-lock-file', 'do not write flake.lock')
     .option('--no-update-lock-file', 'refuse to run when flake.lock needs a change')
     .option('--refresh', 'do not trust what was fetched lately')
     .option('--show-trace', 'print the whole trace of an evaluation error')
     .option('--extra-experimental-features <features>', 'accepted, as nix has it')
-    .option('--option <name=value...>', 'a setting of nix.conf (two words: NAME VALUE)')
+    .option('--experimental-features <features>', 'accepted, as nix has it')
     .option('--offline', 'use only what is here already');
 }
 
@@ -228,13 +239,13 @@ const commands: Readonly<Record<string, () => void>> = {
       .option('--recipe <kind>', 'which recipe of a service: nix, guix or dockerfile');
   },
   base() {
-    command(
+    const base = command(
       program,
       'base <name>',
       'make an image to build upon, such as debian:bookworm, the same bytes every time',
       () => import('./base.ts'),
-    )
-      .option('-t, --tag <name...>', 'name of the image (default: as the base is called)')
+    );
+    repeated(base, '-t, --tag <name>', 'name of the image (default: as the base is called)')
       .option('-o, --output <file>', 'write an archive here')
       .option('--architecture <name>', 'amd64 or arm64', 'amd64')
       .option('--load', 'load it into the engine');
@@ -253,15 +264,13 @@ const commands: Readonly<Record<string, () => void>> = {
       .option('--against <image>', 'compare with this image too; docker://NAME for a registry’s');
   },
   push() {
-    command(
+    const push = command(
       program,
       'push <image> <reference>',
       'send an image to a registry; an archive, or the name of one in the engine',
       () => import('./push.ts'),
-    ).option(
-      '--mount-from <repositories...>',
-      'repositories of that registry that may have its layers already',
     );
+    repeated(push, '--mount-from <repository>', 'a repository of that registry that may have its layers');
   },
   pull() {
     command(
@@ -277,10 +286,17 @@ const commands: Readonly<Record<string, () => void>> = {
       .option('--platform <os/architecture>', 'of an image for several platforms (default: this machine’s)');
   },
   run() {
-    command(program, 'run <image> [command...]', 'run an image in a container', () => import('./run.ts'))
+    const run = command(
+      program,
+      'run <image> [command...]',
+      'run an image in a container',
+      () => import('./run.ts'),
+    )
+      // What follows the image is the command's own.
+      .passThroughOptions();
+    repeated(run, '-p, --publish <port>', 'HOST:CONTAINER');
+    repeated(run, '-e, --env <variable>', 'NAME=VALUE')
       .option('--runtime <name>', 'docker, podman, crun, runc or unshare (default: the first there is)')
-      .option('-p, --publish <ports...>', 'HOST:CONTAINER')
-      .option('-e, --env <variables...>', 'NAME=VALUE')
       .option('--rm', 'accepted; containers are always removed');
   },
   doctor() {
@@ -303,7 +319,8 @@ const commands: Readonly<Record<string, () => void>> = {
     );
   },
 };
-const first = process.argv[2] ?? '';
+const words = joinPairs(commandFirst(process.argv.slice(2)));
+const first = words[0] ?? '';
 // Help, completions and what is misspelt are about all of them.
 const only = first !== 'completions' && Object.hasOwn(commands, first) ? commands[first] : undefined;
 for (const register of only === undefined ? Object.values(commands) : [only]) register();
@@ -312,7 +329,7 @@ const wantsJson = process.argv.includes('--json');
 
 async function main(): Promise<void> {
   try {
-    await program.parseAsync(joinPairs(process.argv.slice(2)), { from: 'user' });
+    await program.parseAsync(words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? 0 : 2;

@@ -9,6 +9,7 @@ import {
   writeSbom,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
+import { projectChoice } from './project.ts';
 import { recipeKind } from './recipe-kind.ts';
 
 export async function run(
@@ -21,8 +22,7 @@ export async function run(
   const { image, recipe } = await findImage(host, {
     name: args[0]!,
     kind,
-    files: options.file as string[] | undefined,
-    projectName: options.projectName as string | undefined,
+    ...projectChoice(options),
   });
   const text = writeSbom({
     examined: await examineImage(host, image),

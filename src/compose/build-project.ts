@@ -1,11 +1,12 @@
 // Builds the images of a project's services from their recipes, under the names that docker-compose looks for.
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { TrimaranError } from '../foundation/error.ts';
+import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import { didYouMean } from '../foundation/nearest.ts';
 import { readArchive } from '../oci/archive-read.ts';
 import { type Image, renameImage } from '../oci/image.ts';
+import { parseReference } from '../oci/reference.ts';
 import { buildDockerfile, type DockerfileRecipe } from '../routes/dockerfile/build.ts';
 import type { BuilderKind } from '../routes/dockerfile/engine-kinds.ts';
 import { buildGuix } from '../routes/guix/build.ts';
@@ -84,9 +85,38 @@ export async function selectRecipes(
   const outputs = await flakeOutputs(request);
   return wanted.flatMap((service) => {
     const recipe = findRecipe(service, outputs, request);
-    if (recipe !== undefined) return [{ service, recipe }];
+    if (recipe !== undefined) {
+      checkImageName(service);
+      return [{ service, recipe }];
+    }
     if (services.length === 0 && service.build === undefined) return [];
     throw noRecipe(service, request.kind);
+  });
+}
+
+/** Refuses to build an image that no engine would take under its name: compose could never run it. */
+function checkImageName(service: Service): void {
+  const { image, name } = service;
+  const [imageName = ''] = service.imageNames;
+  let reason: string;
+  try {
+    if (parseReference(imageName).digest === undefined) return;
+    reason = `\`${imageName}\` names an image by its digest, which one that is built here has not`;
+  } catch (error) {
+    if (!isTrimaranError(error, 'oci/bad-reference')) throw error;
+    reason =
+      image === undefined
+        ? `the image of service \`${name}\` would be called \`${imageName}\`, which no engine takes`
+        : error.message;
+  }
+  throw new TrimaranError({
+    code: 'compose/image-name',
+    message: reason,
+    span: image?.span ?? service.span,
+    hint:
+      image === undefined
+        ? 'name the project in lower case (`-p NAME`, `COMPOSE_PROJECT_NAME`), or give the service an `image:`'
+        : 'write `image: [HOST[:PORT]/]NAME[:TAG]`, in lower case',
   });
 }
 

@@ -435,7 +435,8 @@ describe('the parts', () => {
     expect(splitCommand('a "')).toBeUndefined();
     expect(projectName([undefined, ''], 'My Project.x')).toBe('myprojectx');
     expect(projectName(['_A-b_C'], 'x')).toBe('a-b_c');
-    expect(projectName([], '...')).toBe('default');
+    expect(projectName([], '')).toBe('default');
+    expect(projectName([], '...')).toBe('');
   });
 
   it('meets any text with a tree or a TrimaranError', () => {

@@ -65,6 +65,8 @@ export function parseConfig(text: string, file: string): ConfigMap {
       customTags: customTags as never,
       logLevel: 'error',
       prettyErrors: false,
+      // Told below, with both places.
+      uniqueKeys: false,
     });
   } catch (error) {
     // The library follows nesting with its own stack.
@@ -74,6 +76,14 @@ export function parseConfig(text: string, file: string): ConfigMap {
   const [problem] = document.errors;
   if (problem !== undefined) {
     const { line, col } = lines.linePos(problem.pos[0]);
+    if (problem.code === 'MULTIPLE_DOCS') {
+      throw new TrimaranError({
+        code: 'compose/yaml',
+        message: 'a second document starts here, and a compose file is one',
+        span: { file, line, column: col },
+        hint: 'take out the `---`, or make two files and name both: `-f ONE -f OTHER`',
+      });
+    }
     throw new TrimaranError({
       code: 'compose/yaml',
       message: `not YAML: ${problem.message.replace(/ at line \d+, column \d+:?.*$/s, '').replace(/\.$/, '')}`,
@@ -137,6 +147,8 @@ class Converter {
     }
     if (isScalar(node)) {
       const { value } = node;
+      const written = node.type === 'PLAIN' ? numberAsWritten(node.source ?? '') : undefined;
+      if (written !== undefined) return { kind: 'scalar', value: written, span, ...tagged };
       // Both docker-compose's readers take `20_000` for a number, as YAML 1.1 had it.
       if (node.type === 'PLAIN' && typeof value === 'string' && /^[1-9]\d{0,2}(?:_\d{3}){1,4}$/.test(value))
         return { kind: 'scalar', value: Number(value.replaceAll('_', '')), span, ...tagged };
@@ -156,17 +168,28 @@ class Converter {
 
   private entries(pairs: readonly Pair[], depth: number): Map<string, ConfigEntry> {
     const entries = new Map<string, ConfigEntry>();
-    const merged: ConfigNode[] = [];
+    let merged: ConfigNode[] = [];
     for (const pair of pairs) {
       const key = pair.key as Node;
       const keySpan = this.span(key);
       if (!isScalar(key)) throw invalidAt(keySpan, 'a key is plain text');
       const value = this.convert(pair.value as Node | null, depth + 1);
       if (key.value === '<<' || (typeof key.value === 'symbol' && key.source === '<<')) {
-        merged.push(...(value.kind === 'list' ? value.items : [value]));
+        // In a list the first wins; of several `<<` the last, as in docker-compose 1.29.
+        merged = [...(value.kind === 'list' ? value.items : [value]), ...merged];
         continue;
       }
       const name = typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+      const earlier = entries.get(name);
+      if (earlier !== undefined) {
+        throw new TrimaranError({
+          code: 'compose/yaml',
+          message: `\`${name}\` is written twice`,
+          span: keySpan,
+          related: [{ message: 'the first is here', span: earlier.keySpan }],
+          hint: 'take one out: docker-compose 1.29 would use the second, Compose 2 neither',
+        });
+      }
       entries.set(name, { keySpan, value });
     }
     for (const node of merged) {
@@ -183,6 +206,21 @@ class Converter {
     const end = this.lines.linePos(range[1]);
     return { file: this.file, line: start.line, column: start.col, endLine: end.line, endColumn: end.col };
   }
+}
+
+/**
+ * What both docker-compose's readers make of numbers that YAML 1.2 reads otherwise: `0755` is octal, `0b11` binary, and
+ * whole numbers keep all their digits.
+ */
+function numberAsWritten(source: string): number | string | undefined {
+  const based = /^([-+]?)0(?:(b[01_]+)|([0-7_]+))$/.exec(source);
+  if (based !== null) {
+    const [, sign, binary, octal] = based;
+    const digits = (binary?.slice(1) ?? octal!).replaceAll('_', '');
+    const size = Number.parseInt(digits === '' ? '0' : digits, binary === undefined ? 8 : 2);
+    return sign === '-' ? -size : size;
+  }
+  return /^[-+]?\d{16,}$/.test(source) && !Number.isSafeInteger(Number(source)) ? source : undefined;
 }
 
 function mergeTag(tag: string | undefined): MergeTag | undefined {

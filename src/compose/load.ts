@@ -1,8 +1,9 @@
 // Loads a compose project: finds its files, reads `.env`, puts variables in, follows `extends` and `include`, merges,
 // checks against the schema. docker-compose 1.29 (`version: '2.2'`) and Compose 2 alike.
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { type Span, systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { type Span, TrimaranError } from '../foundation/error.ts';
 import { didYouMean } from '../foundation/nearest.ts';
 import { checkReferences } from './check-references.ts';
 import {
@@ -14,26 +15,19 @@ import {
   scalarText,
   withoutResets,
 } from './config-node.ts';
-import { parseEnvFile } from './env-file.ts';
 import { fromFormat1 } from './format-1.ts';
 import { interpolateConfig, type UnsetVariable, type VariableLookup } from './interpolate.ts';
 import { buildMap, mergeConfig, mergeService } from './merge.ts';
+import { findProjectFiles, type ProjectPlace, unreadable } from './project-files.ts';
 import { projectName } from './project-name.ts';
 import { readService, type Service } from './service.ts';
 import { validateConfig } from './validate.ts';
 
-export interface LoadComposeOptions {
-  /** Where to look for the compose file; the files' own paths are relative to it. */
-  readonly directory: string;
-  /** `-f`, in order; found by name when absent. */
-  readonly files?: readonly string[];
-  /** `--env-file`; `.env` of the project folder when absent. */
-  readonly envFile?: string;
+export interface LoadComposeOptions extends ProjectPlace {
   /** `-p`. */
   readonly projectName?: string;
   /** `--profile`. */
   readonly profiles?: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 export interface ComposeProject {
@@ -50,8 +44,6 @@ export interface ComposeProject {
   readonly unsetVariables: readonly UnsetVariable[];
 }
 
-/** Names looked for, in this order, in the folder and then above it. */
-const fileNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
 const mostFiles = 100;
 
 /**
@@ -63,12 +55,7 @@ const mostFiles = 100;
  */
 export async function loadComposeProject(options: LoadComposeOptions): Promise<ComposeProject> {
   const directory = resolve(options.directory);
-  const environmentFiles = splitList(options.environment.COMPOSE_FILE);
-  const files = options.files ?? environmentFiles ?? (await findFiles(directory));
-  const paths = files.map((file) => resolve(directory, file));
-  const projectDirectory = dirname(paths[0]!);
-  const envPath = resolve(directory, options.envFile ?? join(projectDirectory, '.env'));
-  const variables = await readEnvironment(envPath, options);
+  const { paths, projectDirectory, variables } = await findProjectFiles(options);
   const lookUp: VariableLookup = (name) => options.environment[name] ?? variables.get(name);
   const loader = new Loader(directory, lookUp);
   const root = await loader.loadMerged(paths, projectDirectory);
@@ -104,71 +91,6 @@ export async function loadComposeProject(options: LoadComposeOptions): Promise<C
   };
 }
 
-function splitList(text: string | undefined): string[] | undefined {
-  return text === undefined || text === '' ? undefined : text.split(':');
-}
-
-async function findFiles(directory: string): Promise<string[]> {
-  for (let folder = directory; ; folder = dirname(folder)) {
-    for (const name of fileNames) {
-      const file = join(folder, name);
-      if ((await readOptional(file)) === undefined) continue;
-      const extension = name.slice(name.lastIndexOf('.'));
-      const stem = name.slice(0, name.lastIndexOf('.'));
-      for (const other of [extension, extension === '.yml' ? '.yaml' : '.yml']) {
-        const override = join(folder, `${stem}.override${other}`);
-        if ((await readOptional(override)) !== undefined) return [file, override];
-      }
-      return [file];
-    }
-    if (dirname(folder) === folder) break;
-  }
-  throw new TrimaranError({
-    code: 'compose/no-file',
-    message: `no compose file in ${directory} or above it`,
-    hint: `name it: \`-f FILE\`, or make one of ${fileNames.join(', ')}`,
-  });
-}
-
-async function readOptional(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return undefined;
-    throw unreadable(path, error);
-  }
-}
-
-function unreadable(path: string, cause: unknown, span?: Span): TrimaranError {
-  const code = systemErrorCode(cause);
-  if (code === undefined) throw cause;
-  return new TrimaranError({
-    code: 'compose/no-file',
-    message: `cannot read ${path} (${code})`,
-    span,
-    hint: 'check its name and permissions',
-    cause,
-  });
-}
-
-async function readEnvironment(path: string, options: LoadComposeOptions): Promise<Map<string, string>> {
-  const text = await readOptional(path);
-  if (text === undefined) {
-    if (options.envFile === undefined) return new Map();
-    throw new TrimaranError({
-      code: 'compose/no-file',
-      message: `no env file ${path}`,
-      hint: 'check `--env-file`',
-    });
-  }
-  return parseEnvFile(
-    text,
-    relative(resolve(options.directory), path) || path,
-    (name) => options.environment[name],
-  );
-}
-
 /** Recipes name services that exist. Throws `compose/unknown-service`. */
 function checkRecipeNames(recipes: ConfigNode | undefined, services: readonly string[]): void {
   if (recipes?.kind !== 'map') return;
@@ -199,7 +121,7 @@ class Loader {
     this.lookUp = lookUp;
   }
 
-  /** Files merged in their order, relative paths of the result made absolute from `base`. */
+  /** Files merged in their order, relative paths of the result made absolute. */
   async loadMerged(
     paths: readonly string[],
     base: string,
@@ -212,7 +134,7 @@ class Loader {
       merged = merged === undefined ? extended : mergeConfig(merged, extended);
     }
     if (merged === undefined) throw new Error('no compose files');
-    const whole = withoutResets(merged) as ConfigMap;
+    const whole = withDefaultContexts(withoutResets(merged) as ConfigMap, base);
     const included = await this.resolveIncludes(whole, base, [...including, ...paths]);
     validateConfig(included);
     return included;
@@ -224,15 +146,16 @@ class Loader {
     if (this.files.length >= mostFiles) {
       throw new TrimaranError({ code: 'compose/too-large', message: `more than ${mostFiles} files`, span });
     }
-    let text: string;
+    let bytes: Buffer;
     try {
-      text = await readFile(path, 'utf8');
+      bytes = await readFile(path);
     } catch (error) {
       throw unreadable(path, error, span);
     }
     this.files.push(path);
-    const shown = relative(this.directory, path);
-    const parsed = parseConfig(text, shown === '' || shown.startsWith('..') ? path : shown);
+    const relativePath = relative(this.directory, path);
+    const shown = relativePath === '' || relativePath.startsWith('..') ? path : relativePath;
+    const parsed = parseConfig(utf8Text(bytes, shown), shown);
     // Before files are merged, so that an error is told where it was written.
     const root = fromFormat1(interpolateConfig(parsed, this.lookUp, this.unset) as ConfigMap);
     validateConfig(root);
@@ -275,8 +198,10 @@ class Loader {
     const { name, path, base, via } = at;
     const services = childOf(root, 'services');
     const node = childOf(services, name);
-    if (node?.kind !== 'map')
-      throw unknownService(name, span, services?.kind === 'map' ? [...services.entries.keys()] : []);
+    if (node?.kind !== 'map') {
+      const others = services?.kind === 'map' ? [...services.entries.keys()] : [];
+      throw unknownService(name, span, others);
+    }
     const own = absolutePaths(node, { base, home: this.lookUp('HOME') });
     const link = childOf(node, 'extends');
     if (link === undefined) return own;
@@ -373,6 +298,28 @@ function addIncluded(included: ConfigMap, root: ConfigMap, span: Span): ConfigMa
   return { ...root, entries };
 }
 
+/** A `build` that names no context has the project's folder. */
+function withDefaultContexts(root: ConfigMap, base: string): ConfigMap {
+  const services = root.entries.get('services');
+  if (services?.value.kind !== 'map') return root;
+  const entries = new Map<string, ConfigEntry>();
+  for (const [name, entry] of services.value.entries) {
+    const build = entry.value.kind === 'map' ? entry.value.entries.get('build') : undefined;
+    const { value } = entry;
+    if (value.kind !== 'map' || build?.value.kind !== 'map' || build.value.entries.has('context')) {
+      entries.set(name, entry);
+      continue;
+    }
+    const { span } = build.value;
+    const context: ConfigEntry = { keySpan: span, value: { kind: 'scalar', value: base, span } };
+    const whole = { ...build.value, entries: new Map(build.value.entries).set('context', context) };
+    const withBuild = new Map(value.entries).set('build', { ...build, value: whole });
+    entries.set(name, { ...entry, value: { ...value, entries: withBuild } });
+  }
+  const value = { ...services.value, entries };
+  return { ...root, entries: new Map(root.entries).set('services', { ...services, value }) };
+}
+
 /** A service whose build context and bind mounts start at the root, so that files of other folders can be merged. */
 function absolutePaths(service: ConfigMap, place: PathPlace): ConfigMap {
   const entries = new Map(service.entries);
@@ -381,16 +328,11 @@ function absolutePaths(service: ConfigMap, place: PathPlace): ConfigMap {
     const map = buildMap(build.value);
     const context = map.entries.get('context');
     const inner = new Map(map.entries);
-    const text = scalarText(context?.value) ?? '.';
-    if (
-      !/^[a-z]+:\/\/|^git@|^github\.com\//.test(text) &&
-      (context !== undefined || build.value.kind === 'map')
-    ) {
-      const span = context?.value.span ?? map.span;
-      inner.set('context', {
-        keySpan: context?.keySpan ?? span,
-        value: { kind: 'scalar', value: absolute(text, place), span },
-      });
+    const text = scalarText(context?.value);
+    // Without one it is the project's folder, once all files are merged: another file may name it.
+    if (context !== undefined && text !== undefined && !/^[a-z]+:\/\/|^git@|^github\.com\//.test(text)) {
+      const { span } = context.value;
+      inner.set('context', { ...context, value: { kind: 'scalar', value: absolute(text, place), span } });
     }
     entries.set('build', { ...build, value: { ...map, entries: inner } });
   }
@@ -404,20 +346,34 @@ function absolutePaths(service: ConfigMap, place: PathPlace): ConfigMap {
 
 function absoluteVolume(item: ConfigNode, place: PathPlace): ConfigNode {
   if (item.kind === 'scalar') {
-    const match = /^((?:\.{1,2}|~)(?:\/[^:]*)?)(:.*)$/.exec(String(item.value));
+    // Whatever starts with a dot is a path, `.cache` too.
+    const match = /^(\.[^:]*|~(?:\/[^:]*)?)(:.*)$/.exec(String(item.value));
     return match === null ? item : { ...item, value: absolute(match[1]!, place) + match[2]! };
   }
   const source = item.kind === 'map' ? item.entries.get('source') : undefined;
   const text = scalarText(source?.value);
-  if (
-    item.kind !== 'map' ||
-    source === undefined ||
-    text === undefined ||
-    !/^(?:\.{1,2}|~)(?:\/|$)/.test(text)
-  )
+  if (item.kind !== 'map' || source === undefined || text === undefined || !/^(?:\.|~(?:\/|$))/.test(text))
     return item;
   const value: ConfigNode = { kind: 'scalar', value: absolute(text, place), span: source.value.span };
   return { ...item, entries: new Map(item.entries).set('source', { ...source, value }) };
+}
+
+/** The text of a compose file. Throws `compose/yaml` at the line that is not UTF-8. */
+function utf8Text(bytes: Buffer, file: string): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  let line = 1;
+  for (let at = 0; at < bytes.length; line++) {
+    const end = bytes.indexOf(0x0a, at);
+    const next = end < 0 ? bytes.length : end + 1;
+    if (!isUtf8(bytes.subarray(at, next))) break;
+    at = next;
+  }
+  throw new TrimaranError({
+    code: 'compose/yaml',
+    message: 'this line is not UTF-8',
+    span: { file, line, column: 1 },
+    hint: `convert the file: \`iconv -f latin1 -t utf-8 ${file}\``,
+  });
 }
 
 /** What relative paths start from, and `~`. */

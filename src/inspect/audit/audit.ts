@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { ImageFacts } from '../../compose/check-overrides.ts';
-import { type ComposeProject, loadComposeProject } from '../../compose/load.ts';
+import { type ComposeProject, type LoadComposeOptions, loadComposeProject } from '../../compose/load.ts';
 import type { Service } from '../../compose/service.ts';
 import { compareBytes } from '../../foundation/byte-string.ts';
 import { systemErrorCode, TrimaranError } from '../../foundation/error.ts';
@@ -59,6 +59,8 @@ export interface PathAuditOptions extends AuditOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Compose files that are merged into one project, which is audited with the recipes beside it before all paths. */
   readonly composeFiles?: readonly string[];
+  /** What else is said about compose projects: names, profiles, env files. */
+  readonly compose?: Omit<LoadComposeOptions, 'directory' | 'files' | 'environment'>;
 }
 
 /**
@@ -69,7 +71,12 @@ export async function auditPaths(paths: readonly string[], options: PathAuditOpt
   const audit = new Audit(options);
   const { directory, environment, composeFiles } = options;
   if (composeFiles !== undefined) {
-    const project = await loadComposeProject({ directory, environment, files: composeFiles });
+    const project = await loadComposeProject({
+      ...options.compose,
+      directory,
+      environment,
+      files: composeFiles,
+    });
     audit.addProject(project);
     for (const name of ['flake.nix', 'manifest.scm', 'channels.scm']) {
       const file = join(project.directory, name);
@@ -91,7 +98,7 @@ export async function auditPaths(paths: readonly string[], options: PathAuditOpt
     const projects = isFolder ? [...new Set(usual.map((file) => dirname(file)))] : compose;
     for (const place of projects) {
       const where = isFolder ? { directory: place } : { directory: dirname(place), files: [place] };
-      audit.addProject(await loadComposeProject({ ...where, environment: options.environment }));
+      audit.addProject(await loadComposeProject({ ...options.compose, ...where, environment }));
     }
     for (const file of files) if (!compose.includes(file) && kindOf(file) !== 'compose') audit.addFile(file);
     if (!isFolder && namedKindOf(full) === undefined) {

@@ -9,9 +9,13 @@ import type { Image } from '../../oci/image.ts';
 import { defaultNixSettings } from '../../routes/nix/settings.ts';
 import { openImage } from '../open-image.ts';
 
+/** What a command line says about the project; absent where it says nothing. See `LoadComposeOptions`. */
 export interface ProjectChoice {
   readonly files?: readonly string[] | undefined;
   readonly projectName?: string | undefined;
+  readonly profiles?: readonly string[] | undefined;
+  readonly envFile?: string | undefined;
+  readonly projectDirectory?: string | undefined;
 }
 
 export interface FoundImage {
@@ -22,11 +26,15 @@ export interface FoundImage {
 
 /** The compose project of the current folder. Rejects as `loadComposeProject`. */
 export function projectHere(host: Host, choice: ProjectChoice): Promise<ComposeProject> {
+  const { files, projectName, profiles, envFile, projectDirectory } = choice;
   return loadComposeProject({
     directory: host.cwd,
     environment: host.env,
-    ...(choice.files === undefined ? {} : { files: choice.files }),
-    ...(choice.projectName === undefined ? {} : { projectName: choice.projectName }),
+    ...(files === undefined ? {} : { files }),
+    ...(projectName === undefined ? {} : { projectName }),
+    ...(profiles === undefined ? {} : { profiles }),
+    ...(envFile === undefined ? {} : { envFile }),
+    ...(projectDirectory === undefined ? {} : { projectDirectory }),
   });
 }
 
