@@ -201,12 +201,13 @@ async function buildFromDockerfile(
 }
 
 /** The `build:` of a service as the route takes it. */
-export function dockerfileRecipe({ build }: Service): DockerfileRecipe | undefined {
+export function dockerfileRecipe({ build, name }: Service): DockerfileRecipe | undefined {
   if (build === undefined) return undefined;
   return {
     context: build.context.value,
     dockerfile: build.dockerfile?.value,
     inline: build.inline?.value,
+    inlineAt: build.inline && { ...build.inline.place, name: `${build.inline.place.file}#${name}` },
     args: new Map([...build.args].map(([name, { value }]) => [name, value])),
     // `target: ""` is what is left of a variable that is not set.
     target: build.target?.value === '' ? undefined : build.target?.value,

@@ -10,6 +10,7 @@ import {
   type Pair,
   type ParsedNode,
   parseDocument,
+  type Scalar,
 } from 'yaml';
 import { type Span, TrimaranError } from '../foundation/error.ts';
 
@@ -17,6 +18,8 @@ interface ConfigScalar {
   readonly kind: 'scalar';
   readonly value: string | number | boolean | null;
   readonly span: Span;
+  /** Where the first character of a text below `|` stands. */
+  readonly contentAt?: { readonly line: number; readonly column: number };
   readonly tag?: MergeTag;
 }
 export interface ConfigList {
@@ -91,7 +94,7 @@ export function parseConfig(text: string, file: string): ConfigMap {
       hint: 'check quotes and indentation at this place',
     });
   }
-  const converter = new Converter(file, lines, document);
+  const converter = new Converter({ file, text }, lines, document);
   const root = document.contents === null ? undefined : converter.convert(document.contents, 0);
   if (root === undefined || (root.kind === 'scalar' && root.value === null)) {
     throw invalidAt(start, 'the file is empty');
@@ -116,10 +119,16 @@ function invalidAt(span: Span, message: string): TrimaranError {
 class Converter {
   private readonly file: string;
   private readonly lines: LineCounter;
+  private readonly text: string;
   private readonly document: ReturnType<typeof parseDocument<ParsedNode>>;
   private nodes = 0;
 
-  constructor(file: string, lines: LineCounter, document: ReturnType<typeof parseDocument<ParsedNode>>) {
+  constructor(
+    { file, text }: { readonly file: string; readonly text: string },
+    lines: LineCounter,
+    document: ReturnType<typeof parseDocument<ParsedNode>>,
+  ) {
+    this.text = text;
     this.file = file;
     this.lines = lines;
     this.document = document;
@@ -158,7 +167,14 @@ class Converter {
         typeof value === 'number' ||
         typeof value === 'boolean'
       ) {
-        return { kind: 'scalar', value, span, ...tagged };
+        const contentAt = typeof value === 'string' ? this.contentAt(node, span) : undefined;
+        return {
+          kind: 'scalar',
+          value,
+          span,
+          ...(contentAt === undefined ? {} : { contentAt }),
+          ...tagged,
+        };
       }
       // Dates, big integers and binary stay as they are written.
       return { kind: 'scalar', value: node.source ?? String(value), span, ...tagged };
@@ -197,6 +213,21 @@ class Converter {
       for (const [name, entry] of node.entries) if (!entries.has(name)) entries.set(name, entry);
     }
     return entries;
+  }
+
+  private contentAt(node: Scalar, { line }: Span): ConfigScalar['contentAt'] {
+    if (node.type !== 'BLOCK_LITERAL') return undefined;
+    // What the lines of the file have more than those of the text is their indentation.
+    const below = this.text.slice(node.range?.[0] ?? 0).split('\n', 50);
+    const first = below.findIndex((written, at) => at > 0 && written.trim() !== '');
+    const [text = ''] = String(node.value)
+      .split('\n')
+      .filter((written) => written.trim() !== '');
+    const blank = Math.max(0, first - 1);
+    if (first < 0) return undefined;
+    const indent = /^ */.exec(below[first]!)![0].length - /^ */.exec(text)![0].length;
+    const leading = /^\n*/.exec(String(node.value))![0].length;
+    return { line: line + 1 + blank - Math.min(blank, leading), column: indent + 1 };
   }
 
   private span(node: Node | null): Span {

@@ -2,6 +2,7 @@
 // compose lays over it. Read from a merged, validated tree; every value keeps its place.
 import { isAbsolute, join } from 'node:path';
 import { type Span, TrimaranError } from '../foundation/error.ts';
+import type { InlinePlace } from '../routes/dockerfile/inline-place.ts';
 import { type ConfigMap, type ConfigNode, childOf, scalarText } from './config-node.ts';
 import { buildMap, mapOfPairs } from './merge.ts';
 import { type PortMapping, parsePort, parseVolume, type VolumeMount } from './short-forms.ts';
@@ -18,7 +19,10 @@ export interface BuildSection {
   readonly context: Placed<string>;
   /** Absolute path of the Dockerfile; absent when it is `inline`, or when the context is remote. */
   readonly dockerfile?: Placed<string>;
-  readonly inline?: Placed<string>;
+  /** A Dockerfile in the compose file itself, and where its first character stands. */
+  readonly inline?: Placed<string> & { readonly place: InlinePlace };
+  /** Names that stand for what is elsewhere in `FROM` and `--from`: folders, `docker-image://…`, git, other services. */
+  readonly additionalContexts: ReadonlyMap<string, Placed<string>>;
   readonly args: ReadonlyMap<string, Placed<string>>;
   readonly target?: Placed<string>;
   readonly labels: ReadonlyMap<string, string>;
@@ -104,7 +108,13 @@ const unsupportedKeys = ['additional_contexts', 'secrets', 'ssh', 'entitlements'
 function readBuild(node: ConfigMap, shell: Readonly<Record<string, string | undefined>>): BuildSection {
   const context = placedText(childOf(node, 'context')) ?? { value: '.', span: node.span };
   const dockerfile = placedText(childOf(node, 'dockerfile'));
-  const inline = placedText(childOf(node, 'dockerfile_inline'));
+  const inlineNode = childOf(node, 'dockerfile_inline');
+  const inline = placedText(inlineNode);
+  const contexts = childOf(node, 'additional_contexts');
+  const additionalContexts = new Map<string, Placed<string>>();
+  for (const [name, { value }] of contexts === undefined ? [] : mapOfPairs(contexts).entries) {
+    additionalContexts.set(name, { value: scalarText(value) ?? '', span: value.span });
+  }
   const target = placedText(childOf(node, 'target'));
   const args = new Map<string, Placed<string>>();
   const written = childOf(node, 'args');
@@ -130,7 +140,8 @@ function readBuild(node: ConfigMap, shell: Readonly<Record<string, string | unde
     ...(isLocal && inline === undefined
       ? { dockerfile: { value: path, span: dockerfile?.span ?? context.span } }
       : {}),
-    ...(inline === undefined ? {} : { inline }),
+    additionalContexts,
+    ...(inline === undefined ? {} : { inline: { ...inline, place: inlinePlace(inline.span, inlineNode) } }),
     ...(target === undefined ? {} : { target }),
   };
 }
@@ -188,6 +199,11 @@ function invalid(node: ConfigNode, what: string, example: string): TrimaranError
     span: node.span,
     hint: `write it as ${example}`,
   });
+}
+
+function inlinePlace({ file, line, column }: Span, node: ConfigNode | undefined): InlinePlace {
+  const content = node?.kind === 'scalar' ? node.contentAt : undefined;
+  return { file, ...(content ?? { line, column }), isVerbatim: content !== undefined };
 }
 
 function placedText(node: ConfigNode | undefined): Placed<string> | undefined {

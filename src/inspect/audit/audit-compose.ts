@@ -1,32 +1,49 @@
 // Audits the services of a compose project: images by tag, and what compose lays over images that lack it.
 import { checkOverrides, type ImageFacts } from '../../compose/check-overrides.ts';
-import type { Service } from '../../compose/service.ts';
+import type { Placed, Service } from '../../compose/service.ts';
 import { isCommit } from '../../languages/dockerfile/git-reference.ts';
 import { parseImageReference } from '../../languages/dockerfile/image-reference.ts';
 import type { LockFile } from '../../sets/lock-file.ts';
-import { tagRule } from './audit-dockerfile.ts';
+import { referenceForm, tagRule } from './audit-dockerfile.ts';
 import { type Finding, finding, type Input } from './finding.ts';
+import type { RuleName } from './rules.ts';
 
 /** The image of a service that is pulled, not built; none when Trimaran or compose builds it. */
 export function auditServiceImage(service: Service, lock: LockFile): Input[] {
   const { image } = service;
   if (image === undefined || service.build !== undefined || service.recipes.size > 0) return [];
-  const reference = parseImageReference(image.value);
-  if (reference === undefined) return [];
-  const { value: subject, span } = image;
+  return auditImage(image, { lock });
+}
+
+function auditImage(
+  { value: subject, span }: Placed<string>,
+  { lock, rule = 'compose-image-tag' }: { readonly lock: LockFile; readonly rule?: RuleName },
+): Input[] {
+  const reference = parseImageReference(subject);
+  if (reference === undefined) {
+    return [{ subject, span, finding: finding('image-invalid', { span, subject, detail: referenceForm }) }];
+  }
   if (reference.digest !== undefined) return [{ subject, span, pinnedBy: 'recipe' }];
   if (lock.images.has(subject)) return [{ subject, span, pinnedBy: 'lock' }];
   const isLatest = tagRule(reference.tag) === 'image-latest';
-  return [
-    { subject, span, finding: finding(isLatest ? 'image-latest' : 'compose-image-tag', { span, subject }) },
-  ];
+  return [{ subject, span, finding: finding(isLatest ? 'image-latest' : rule, { span, subject }) }];
 }
 
-/** A service's build context that is fetched from elsewhere; nothing for a folder. */
-export function auditRemoteContext({ build }: Service): Input[] {
+/** A service's build context that is fetched from elsewhere, and its `additional_contexts`; nothing for folders. */
+export function auditContexts({ build }: Service, lock: LockFile): Input[] {
   if (build === undefined) return [];
-  const { value, span } = build.context;
-  if (!/^(?:[a-z]+:\/\/|git@|github\.com\/)/.test(value)) return [];
+  const others = [...build.additionalContexts.values()].flatMap(({ value, span }) => {
+    const image = /^docker-image:\/\/(.*)$/.exec(value)?.[1];
+    return image === undefined
+      ? auditRemote({ value, span })
+      : auditImage({ value: image, span }, { lock, rule: tagRule(parseImageReference(image)?.tag) });
+  });
+  return [...auditRemote(build.context), ...others];
+}
+
+function auditRemote({ value, span }: Placed<string>): Input[] {
+  // A service's own image and a layout beside the project are made here.
+  if (!/^(?:[a-z]+:\/\/|git@|github\.com\/)/.test(value) || /^oci-layout:\/\//.test(value)) return [];
   const subject = `build ${value}`;
   const ref = /#([^:]*)/.exec(value)?.[1];
   if (ref !== undefined && isCommit(ref)) return [{ subject, span, pinnedBy: 'recipe' }];

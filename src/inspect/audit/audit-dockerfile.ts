@@ -28,6 +28,8 @@ export interface DockerfileAuditOptions {
   readonly lock?: LockFile | undefined;
   /** How the lock calls this file; as errors do when absent. */
   readonly lockName?: string;
+  /** Names that `FROM` and `--from` take from elsewhere (`additional_contexts`): no images. */
+  readonly contexts?: ReadonlySet<string>;
   /** A file of the build context, by the path that RUN has for it; undefined when it is not there. */
   readonly readFromContext?: (path: string) => string | undefined;
 }
@@ -53,6 +55,7 @@ export function auditDockerfile(
   const found = findInputs(resolved, isWhole ? 'all' : 'needed');
   const inputs = found
     .filter((input) => input.kind !== 'nondeterminism')
+    .filter((input) => input.kind !== 'image' || options.contexts?.has(input.reference) !== true)
     .map((input) => judge(input, { ...options, lock, file, resolved }));
   // What a trigger takes in is taken by a build of another image, so this one's lock has no say.
   const triggered = findTriggerInputs(resolved);
@@ -250,10 +253,14 @@ function ruleOf(input: DockerfileInput): { rule: RuleName; detail?: string; seve
   }
 }
 
-function imageRule(input: ImageInput): { rule: RuleName } {
+function imageRule(input: ImageInput): { rule: RuleName; detail?: string } {
+  if (input.isInvalid === true) return { rule: 'image-invalid', detail: referenceForm };
   if (input.role === 'syntax') return { rule: 'syntax-tag' };
   return { rule: tagRule(input.tag) };
 }
+
+/** What a reference that is none most often lacks. */
+export const referenceForm = 'a repository is in lower case; a tag follows `:`, a digest `@sha256:`';
 
 /** Which rule a tag falls under. */
 export function tagRule(

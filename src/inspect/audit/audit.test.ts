@@ -402,6 +402,124 @@ ENV J=$HOME/y K=\${L:+x}
   });
 });
 
+describe('compose files', () => {
+  const places = async () =>
+    (await audit()).findings.map(({ rule, span }) => `${span.file}:${span.line}:${span.column} ${rule}`);
+
+  it('have the lines of a Dockerfile that stands in them', async () => {
+    write([
+      [
+        'compose.yaml',
+        `services:
+  a:
+    build:
+      dockerfile_inline: |
+
+        FROM debian:bookworm
+        RUN true \\
+          && apt-get install curl
+  b:
+    build: { dockerfile_inline: "FROM alpine:3\\nRUN apk add x" }
+`,
+      ],
+    ]);
+    expect(await places()).toEqual([
+      'compose.yaml:6:14 image-moving-tag',
+      'compose.yaml:8:30 apt-unpinned',
+      'compose.yaml:10:33 apk-unpinned',
+      'compose.yaml:10:33 image-moving-tag',
+    ]);
+    write([
+      [
+        'compose.yaml',
+        'services:\n  a:\n    build:\n      dockerfile_inline: |\n        FROM x\n        RUNN y\n',
+      ],
+    ]);
+    await expect(audit()).rejects.toMatchObject({
+      code: 'dockerfile/unknown-instruction',
+      span: { file: 'compose.yaml', line: 6, column: 9 },
+    });
+  });
+
+  it('name further contexts, whose names are no images', async () => {
+    write([
+      [
+        'compose.yaml',
+        `services:
+  a:
+    build:
+      context: .
+      additional_contexts:
+        base: docker-image://alpine:3.20
+        other: https://e.org/a/b.git#main
+        fixed: https://e.org/a/b.git#${'1'.repeat(40)}
+        near: ./near
+        built: service:b
+`,
+      ],
+      ['Dockerfile', 'FROM base\nCOPY --from=near a b\nCOPY --from=busybox:1 a b\n'],
+    ]);
+    expect(await places()).toEqual([
+      'Dockerfile:3:13 image-moving-tag',
+      'compose.yaml:6:15 image-moving-tag',
+      'compose.yaml:7:16 context-moving-ref',
+    ]);
+  });
+
+  it('name images that are none', async () => {
+    write([
+      ['compose.yaml', 'services:\n  a:\n    image: Foo:1\n  b:\n    image: ${NOTHING}/x:1\n'],
+      ['Dockerfile', 'FROM Bar:1\n'],
+    ]);
+    expect(await places()).toEqual([
+      'Dockerfile:1:6 image-invalid',
+      'compose.yaml:3:12 image-invalid',
+      'compose.yaml:5:12 image-invalid',
+    ]);
+  });
+
+  it('and recipes with errors below a folder do not keep others from being read', async () => {
+    write([
+      ['a/Dockerfile', 'RUNN x\n'],
+      ['b/Dockerfile', 'FROM x\n'],
+      ['c/compose.yaml', 'services: [\n'],
+      ['d/Dockerfile.tmpl', '{{ x }}\n'],
+      ['e/compose.yaml', 'services: { s: { image: x } }\n'],
+    ]);
+    expect(await places()).toEqual([
+      'a/Dockerfile:1:1 recipe-unreadable',
+      'b/Dockerfile:1:6 image-latest',
+      'c/compose.yaml:2:1 recipe-unreadable',
+      'e/compose.yaml:1:25 image-latest',
+    ]);
+    await expect(auditPaths(['a/Dockerfile'], { directory, environment: {} })).rejects.toMatchObject({
+      code: 'dockerfile/unknown-instruction',
+    });
+  });
+});
+
+describe('project locks', () => {
+  const found = async (line: string) =>
+    (await audit()).findings
+      .filter(({ subject }) => subject.startsWith(line))
+      .map(({ rule, severity }) => `${rule} ${severity}`);
+
+  it.each([
+    ['poetry install', 'poetry.lock', ['pip-unpinned note'], []],
+    ['uv sync --locked', 'uv.lock', ['pip-unpinned note'], []],
+    ['uv sync', 'uv.lock', ['pip-unpinned warning'], ['pip-unpinned note']],
+    ['bundle install', 'Gemfile.lock', ['gem-unpinned warning'], ['gem-unpinned note']],
+    ['composer install', 'composer.lock', ['other-unpinned note'], []],
+    ['npm install', 'package-lock.json', ['npm-unpinned warning'], ['npm-unpinned note']],
+  ])('%s looks for %s beside what is copied', async (line, lock, without, having) => {
+    write([['Dockerfile', `FROM scratch\nCOPY ui/*.json app /x/\nRUN ${line}\n`]]);
+    const subject = line.replace(/ --.*$/, '');
+    expect(await found(subject)).toEqual(without);
+    write([[`ui/${lock}`, '']]);
+    expect(await found(subject)).toEqual(having);
+  });
+});
+
 describe('the rules’ pages', () => {
   /** What the pages of the rules about built images say of the image. */
   const facts: ImageFacts = {
@@ -439,6 +557,8 @@ describe('the rules’ pages', () => {
     );
     const index = readFileSync('docs/audit/README.md', 'utf8');
     for (const [rule, { severity, summary }] of Object.entries(auditRules)) {
+      const page = readFileSync(`docs/audit/${rule}.md`, 'utf8').replaceAll('\n', ' ');
+      expect(page).toContain(`# ${rule}  ${summary}. Severity: ${severity}. `);
       expect(index).toContain(`| [${rule}](${rule}.md) | ${severity} | ${summary} |`);
     }
   });

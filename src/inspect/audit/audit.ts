@@ -7,12 +7,13 @@ import type { ImageFacts } from '../../compose/check-overrides.ts';
 import { type ComposeProject, type LoadComposeOptions, loadComposeProject } from '../../compose/load.ts';
 import type { Service } from '../../compose/service.ts';
 import { compareBytes } from '../../foundation/byte-string.ts';
-import { systemErrorCode, TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, type Span, systemErrorCode, TrimaranError } from '../../foundation/error.ts';
+import { type InlinePlace, relocateErrors, relocateSpan } from '../../routes/dockerfile/inline-place.ts';
 import { emptyLockFile, type LockFile, parseLockFile } from '../../sets/lock-file.ts';
 import {
+  auditContexts,
   auditOtherRecipes,
   auditOverrides,
-  auditRemoteContext,
   auditServiceImage,
   type OtherRecipe,
 } from './audit-compose.ts';
@@ -51,7 +52,7 @@ export interface ProjectAuditOptions extends AuditOptions {
 /** Audits a compose project: its services, their Dockerfiles, and the flake and manifest beside the compose file. */
 export function auditProject(project: ComposeProject, options: ProjectAuditOptions): AuditReport {
   const audit = new Audit(options);
-  audit.addProject(project, options.imageFacts);
+  audit.addProject(project, { imageFacts: options.imageFacts });
   return audit.report();
 }
 
@@ -65,7 +66,8 @@ export interface PathAuditOptions extends AuditOptions {
 
 /**
  * Audits what `paths` name: recipe files by themselves; a folder's compose project, or every recipe below it.
- * Throws `audit/no-file`, `audit/unknown-file` for a file that is no recipe, and what reading a file throws.
+ * Throws `audit/no-file`, `audit/unknown-file` for a file that is no recipe, and what reading a file throws; of
+ * recipes that were only found below a folder that is a finding.
  */
 export async function auditPaths(paths: readonly string[], options: PathAuditOptions): Promise<AuditReport> {
   const audit = new Audit(options);
@@ -98,9 +100,15 @@ export async function auditPaths(paths: readonly string[], options: PathAuditOpt
     const projects = isFolder ? [...new Set(usual.map((file) => dirname(file)))] : compose;
     for (const place of projects) {
       const where = isFolder ? { directory: place } : { directory: dirname(place), files: [place] };
-      audit.addProject(await loadComposeProject({ ...options.compose, ...where, environment }));
+      await audit.attempt(isFolder && place !== full, where.directory, async () => {
+        const project = await loadComposeProject({ ...options.compose, ...where, environment });
+        audit.addProject(project, { base: where.directory });
+      });
     }
-    for (const file of files) if (!compose.includes(file) && kindOf(file) !== 'compose') audit.addFile(file);
+    for (const file of files) {
+      if (compose.includes(file) || kindOf(file) === 'compose') continue;
+      await audit.attempt(isFolder, directory, () => audit.addFile(file));
+    }
     if (!isFolder && namedKindOf(full) === undefined) {
       throw new TrimaranError({
         code: 'audit/unknown-file',
@@ -129,8 +137,14 @@ type RecipeKind = 'compose' | 'dockerfile' | 'flake' | 'manifest' | 'channels';
 function kindOf(file: string): RecipeKind | undefined {
   const name = basename(file);
   if (/^(?:docker-)?compose(?:\.[\w-]+)?\.ya?ml$/.test(name)) return 'compose';
-  if (/^(?:Docker|Container)file(?:\.(?!dockerignore$)[\w.-]+)?$|\.(?:dockerfile|Dockerfile)$/.test(name))
-    return 'dockerfile';
+  // What becomes a Dockerfile is none yet, and what speaks of one never was.
+  if (
+    /\.(?:template|tmpl|tpl|in|j2|jinja2?|erb|m4|mustache|dockerignore|md|txt|ya?ml|json|sh|py|go|cs|js|ts)$/.test(
+      name,
+    )
+  )
+    return undefined;
+  if (/^(?:Docker|Container)file(?:\.[\w.-]+)?$|\.(?:dockerfile|Dockerfile)$/.test(name)) return 'dockerfile';
   if (name === 'flake.nix' || name === 'flake.lock') return 'flake';
   if (name === 'manifest.scm' || name === 'guix.scm') return 'manifest';
   return name === 'channels.scm' ? 'channels' : undefined;
@@ -211,7 +225,27 @@ class Audit {
     return found;
   }
 
-  addProject(project: ComposeProject, imageFacts?: (service: Service) => ImageFacts | undefined): void {
+  addProject(
+    project: ComposeProject,
+    {
+      imageFacts,
+      base = this.directory,
+    }: {
+      readonly imageFacts?: ProjectAuditOptions['imageFacts'] | undefined;
+      /** What the paths of its compose files start from. */
+      readonly base?: string;
+    } = {},
+  ): void {
+    const at = (span: Span): Span => ({ ...span, file: this.shown(resolve(base, span.file)) });
+    const placed = (found: Finding): Finding => ({ ...found, span: at(found.span) });
+    const addInputs = (inputs: readonly Input[]) => {
+      for (const input of inputs)
+        this.inputs.push({
+          ...input,
+          span: at(input.span),
+          ...(input.finding === undefined ? {} : { finding: placed(input.finding) }),
+        });
+    };
     for (const file of project.files) this.seen.add(file);
     const others = ['flake.nix', 'manifest.scm']
       .map((name) => join(project.directory, name))
@@ -220,12 +254,16 @@ class Audit {
         return text === undefined ? [] : [{ file: this.shown(file), text }];
       });
     for (const service of project.services) {
-      this.inputs.push(...auditServiceImage(service, this.lockOf(project.directory).lock));
-      this.inputs.push(...auditRemoteContext(service));
+      addInputs(auditServiceImage(service, this.lockOf(project.directory).lock));
+      addInputs(auditContexts(service, this.lockOf(project.directory).lock));
       const { build } = service;
       if (build?.inline !== undefined) {
-        const { value, span } = build.inline;
-        this.addDockerfile(value, `${span.file}#${service.name}`, { lockAt: project.directory, service });
+        const { value } = build.inline;
+        const place = { ...build.inline.place, file: resolve(base, build.inline.place.file) };
+        const { value: context } = build.context;
+        const file = `${place.file}#${service.name}`;
+        this.addDockerfile(value, file, { lockAt: project.directory, context, service, place });
+        this.seen.delete(file);
       } else if (build?.dockerfile !== undefined) {
         const file = build.dockerfile.value;
         const text = read(file);
@@ -234,16 +272,16 @@ class Audit {
         if (text === undefined) {
           const { span } = build.dockerfile;
           const subject = `${service.name}: ${this.shown(file)}`;
-          this.inputs.push({ subject, span, finding: finding('dockerfile-missing', { span, subject }) });
+          addInputs([{ subject, span, finding: finding('dockerfile-missing', { span, subject }) }]);
         } else if (!this.seen.has(file)) {
           const context = build.context.value;
           this.addDockerfile(text, file, { lockAt: project.directory, context, service });
         }
       }
       const facts = imageFacts?.(service);
-      if (facts !== undefined) this.findings.push(...auditOverrides(service, facts));
+      if (facts !== undefined) this.findings.push(...auditOverrides(service, facts).map(placed));
       else if (others.length > 0 && this.mayUse(service, others))
-        this.findings.push(...auditOtherRecipes(service, others));
+        this.findings.push(...auditOtherRecipes(service, others).map(placed));
     }
     for (const name of ['flake.nix', 'manifest.scm', 'channels.scm']) {
       const file = join(project.directory, name);
@@ -256,6 +294,32 @@ class Audit {
     if (service.recipes.size > 0) return true;
     const ending = new RegExp(`"[a-z0-9._-]+[_-]${service.name.replace(/[^a-z0-9]/gi, '\\$&')}"`);
     return others.some(({ text }) => ending.test(text));
+  }
+
+  /** Reads a recipe; one of many that were found rather than named does not stop the others. */
+  async attempt(isFound: boolean, base: string, read: () => void | Promise<void>): Promise<void> {
+    try {
+      await read();
+    } catch (error) {
+      if (!isFound || !isTrimaranError(error) || error.span === undefined || error.exitCode !== 3)
+        throw error;
+      const { span, code, message } = error;
+      // What a lock says wrongly is wrong for all.
+      if (code.startsWith('lock/')) throw error;
+      const path = resolve(
+        isAbsolute(span.file) || existsSync(resolve(base, span.file)) ? base : this.directory,
+        span.file,
+      );
+      const file = this.shown(path);
+      this.seen.add(path);
+      this.findings.push(
+        finding('recipe-unreadable', {
+          span: { ...span, file },
+          subject: file,
+          detail: `${message} (${code})`,
+        }),
+      );
+    }
   }
 
   addFile(file: string): void {
@@ -288,26 +352,45 @@ class Audit {
   private addDockerfile(
     text: string,
     file: string,
-    options: { readonly lockAt: string; readonly context?: string; readonly service?: Service },
+    options: {
+      readonly lockAt: string;
+      readonly context?: string;
+      readonly service?: Service;
+      /** Where the text stands in another file. */
+      readonly place?: InlinePlace;
+    },
   ): void {
     this.seen.add(file);
-    const { context, service } = options;
+    const { context, service, place } = options;
     const build = service?.build;
     const { directory, lock } = this.lockOf(options.lockAt);
-    const audit = auditDockerfile(text, isAbsolute(file) ? this.shown(file) : file, {
-      lock,
-      lockName: isAbsolute(file) ? relative(directory, file) : file,
-      resolve: {
-        ...(build === undefined
-          ? {}
-          : { buildArgs: new Map([...build.args].map(([name, { value }]) => [name, value])) }),
-        ...(build?.target === undefined ? {} : { target: build.target.value }),
-        ...(service?.platform === undefined ? {} : { platform: service.platform.value }),
-      },
-      readFromContext: (path) => (context === undefined ? undefined : fileOfContext(context, path)),
-    });
-    this.inputs.push(...audit.inputs);
-    this.findings.push(...audit.findings);
+    const name = isAbsolute(file) ? this.shown(file) : file;
+    const at = place === undefined ? undefined : { ...place, file: this.shown(place.file) };
+    const audit = relocateErrors(name, at, () =>
+      auditDockerfile(text, name, {
+        lock,
+        contexts: new Set(build?.additionalContexts.keys()),
+        lockName: isAbsolute(file) ? relative(directory, file) : file,
+        resolve: {
+          ...(build === undefined
+            ? {}
+            : { buildArgs: new Map([...build.args].map(([name, { value }]) => [name, value])) }),
+          ...(build?.target === undefined ? {} : { target: build.target.value }),
+          ...(service?.platform === undefined ? {} : { platform: service.platform.value }),
+        },
+        readFromContext: (path) => (context === undefined ? undefined : fileOfContext(context, path)),
+      }),
+    );
+    const moved = (found: Finding): Finding =>
+      at === undefined ? found : { ...found, span: relocateSpan(found.span, at) };
+    this.inputs.push(
+      ...audit.inputs.map((input) => ({
+        ...input,
+        ...(at === undefined ? {} : { span: relocateSpan(input.span, at) }),
+        ...(input.finding === undefined ? {} : { finding: moved(input.finding) }),
+      })),
+    );
+    this.findings.push(...audit.findings.map(moved));
   }
 
   private shown(file: string): string {

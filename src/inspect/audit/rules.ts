@@ -40,6 +40,18 @@ export const auditRules = {
     why: 'the service runs whatever the tag names on the day it is pulled',
     pinnedBy: `a digest: \`image: name@sha256:…\`, or ${lockCommand}`,
   },
+  'image-invalid': {
+    severity: 'error',
+    summary: 'An image reference that is none',
+    why: 'nothing can be pulled by that name, so the build or the service stops',
+    pinnedBy: 'a name that registries know: `registry/name:tag@sha256:…`',
+  },
+  'recipe-unreadable': {
+    severity: 'error',
+    summary: 'A recipe that cannot be read',
+    why: 'nothing can be built from it as it stands, so nobody can say what it would take in',
+    pinnedBy: 'mending it at the place that is named',
+  },
   'dockerfile-missing': {
     severity: 'error',
     summary: 'A service whose Dockerfile is not there',

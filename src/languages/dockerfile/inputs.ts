@@ -25,6 +25,8 @@ export interface ImageInput extends InputBase {
   readonly reference: string;
   readonly tag?: string;
   readonly role: 'from' | 'copy' | 'mount' | 'syntax';
+  /** It is no image reference. */
+  readonly isInvalid?: true;
   readonly platform?: string;
 }
 /** `ADD https://…`, or a download by curl or wget in a RUN. */
@@ -243,16 +245,16 @@ function sourceText(instruction: Instruction): string {
 
 function imageInput(reference: Located, role: ImageInput['role'], platform?: string): ImageInput[] {
   const parsed = parseImageReference(reference.value);
-  if (parsed === undefined) return [];
   return [
     {
       kind: 'image',
       span: reference.span,
       subject: reference.value,
       reference: reference.value,
-      pinned: parsed.digest !== undefined,
+      pinned: parsed?.digest !== undefined,
       role,
-      ...(parsed.tag === undefined ? {} : { tag: parsed.tag }),
+      ...(parsed === undefined ? { isInvalid: true } : {}),
+      ...(parsed?.tag === undefined ? {} : { tag: parsed.tag }),
       ...(platform === undefined ? {} : { platform }),
     },
   ];

@@ -39,6 +39,10 @@ export function lockRequests(inputs: readonly DockerfileInput[], file: string): 
     switch (input.kind) {
       case 'image': {
         const { reference, platform } = input;
+        if (input.isInvalid === true) {
+          cannot('it is no image reference');
+          break;
+        }
         images.set(`${reference} ${platform ?? ''}`, {
           reference,
           ...(platform === undefined ? {} : { platform }),

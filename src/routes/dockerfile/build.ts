@@ -33,6 +33,7 @@ import { neededFeatures } from './builder-features.ts';
 import { checkContext, checkDockerfile } from './check-sources.ts';
 import { restoreDownloads } from './download-address.ts';
 import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
+import { type InlinePlace, relocateErrors } from './inline-place.ts';
 import { lowerHeredocs } from './lower-heredocs.ts';
 import { normaliseImage } from './normalise.ts';
 import { type PackageProxy, type ProxyUse, startPackageProxy } from './package-proxy.ts';
@@ -47,6 +48,8 @@ export interface DockerfileRecipe {
   readonly dockerfile?: string | undefined;
   /** Its text, where it stands in the compose file. */
   readonly inline?: string | undefined;
+  /** Where that is, and what the lock calls it: `compose.yaml#api`. */
+  readonly inlineAt?: (InlinePlace & { readonly name: string }) | undefined;
   readonly args: ReadonlyMap<string, string>;
   readonly target?: string | undefined;
   /** Labels of the image besides those of the Dockerfile. */
@@ -83,7 +86,7 @@ export function readRecipe(
   recipe: DockerfileRecipe,
   platform: string,
 ): { readonly text: string; readonly file: string; readonly resolved: ResolvedDockerfile } {
-  const file = recipe.dockerfile ?? join(recipe.context, 'Dockerfile');
+  const file = recipe.inlineAt?.name ?? recipe.dockerfile ?? join(recipe.context, 'Dockerfile');
   if (/^(?:[a-z]+:\/\/|git@|github\.com\/)/.test(recipe.context)) {
     throw new TrimaranError({
       code: 'dockerfile/remote-context',
@@ -99,11 +102,13 @@ export function readRecipe(
     });
   }
   const text = recipe.inline ?? readFileSync(file, 'utf8');
-  const resolved = resolveDockerfile(parseDockerfile(text, file), {
-    buildArgs: recipe.args,
-    platform,
-    ...(recipe.target === undefined ? {} : { target: recipe.target }),
-  });
+  const resolved = relocateErrors(file, recipe.inlineAt, () =>
+    resolveDockerfile(parseDockerfile(text, file), {
+      buildArgs: recipe.args,
+      platform,
+      ...(recipe.target === undefined ? {} : { target: recipe.target }),
+    }),
+  );
   return { text, file, resolved };
 }
 
@@ -118,6 +123,11 @@ export function recipeName(projectDirectory: string, file: string): string {
  * and downloads.
  */
 export async function buildDockerfile(request: DockerfileBuildRequest): Promise<DockerfileBuild> {
+  const { inlineAt } = request.recipe;
+  return await relocateErrors(inlineAt?.name ?? '', inlineAt, () => buildFromText(request));
+}
+
+async function buildFromText(request: DockerfileBuildRequest): Promise<DockerfileBuild> {
   const { host, cacheDirectory, recipe, platform } = request;
   const lock = request.lock ?? emptyLockFile;
   const architecture = platform.split('/')[1] ?? 'amd64';

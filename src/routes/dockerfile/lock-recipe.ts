@@ -5,7 +5,7 @@ import { basename, dirname, relative, resolve as resolvePath } from 'node:path';
 import { resolve } from '../../debian/resolve.ts';
 import { omitNothing } from '../../debian/script-only.ts';
 import { redactCredentials } from '../../foundation/credentials.ts';
-import { isTrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, type Span } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import { type DockerfileInput, findInputs, findTriggerInputs } from '../../languages/dockerfile/inputs.ts';
 import { lockRequests } from '../../languages/dockerfile/lock-requests.ts';
@@ -18,6 +18,7 @@ import { lockedPackage } from '../../sets/debian/release-facts.ts';
 import type { LockDraft } from '../../sets/lock-draft.ts';
 import { type DockerfileRecipe, readRecipe, recipeName } from './build.ts';
 import { pythonAt, suiteAt, suiteOfImage } from './debian-suite.ts';
+import { relocateSpan } from './inline-place.ts';
 import { type Found, findCommit, findImageDigest, findUrlDigest } from './lock-entry.ts';
 import { lockPython } from './lock-python.ts';
 
@@ -38,6 +39,12 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
   const { projectDirectory, draft } = options;
   const { file, resolved } = readRecipe(options.recipe, options.platform);
   const recipe = recipeName(projectDirectory, file);
+  // A line in the compose file where the Dockerfile stands there.
+  const { inlineAt } = options.recipe;
+  const whereIs = ({ span }: { readonly span: Span }) =>
+    inlineAt === undefined
+      ? `${recipe}:${span.line}`
+      : `${recipeName(projectDirectory, inlineAt.file)}:${relocateSpan(span, inlineAt).line}`;
   const apt = new Map<string, DockerfileInput[]>();
   const pip: PipRequest[] = [];
   // Without a target any stage may be asked for one day, and engines without BuildKit make them all.
@@ -47,9 +54,9 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
       const paths = projectLockPaths(resolved, input.locks).map((path) => resolvePath(context, path));
       if (paths.some((path) => !relative(context, path).startsWith('..') && isFile(path))) continue;
     }
-    const where = `${recipe}:${input.span.line}`;
+    const where = whereIs(input);
     const requests = lockRequests([input], recipe);
-    for (const unpinned of requests.unpinned) draft.addUnpinned(unpinned);
+    for (const unpinned of requests.unpinned) draft.addUnpinned({ ...unpinned, where });
     for (const { reference } of requests.images) await lockImage(options, { reference, where });
     for (const url of requests.urls) {
       if (draft.keepUrl(url)) continue;
@@ -70,13 +77,13 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
       apt.set(suite, [...(apt.get(suite) ?? []), input]);
     }
   }
-  for (const { subject, span, pinned } of findTriggerInputs(resolved)) {
-    if (pinned) continue;
+  for (const input of findTriggerInputs(resolved)) {
+    if (input.pinned) continue;
     const reason = 'ONBUILD runs it when another image is built from this one';
-    draft.addUnpinned({ what: subject, where: `${recipe}:${span.line}`, reason });
+    draft.addUnpinned({ what: input.subject, where: whereIs(input), reason });
   }
   await lockPip(options, { requests: pip, recipe });
-  for (const [suite, inputs] of apt) await lockPackages(options, { suite, inputs, recipe });
+  for (const [suite, inputs] of apt) await lockPackages(options, { suite, inputs, whereIs });
 }
 
 /** Locks the image of a reference, which a recipe or a compose file at `where` names. */
@@ -150,15 +157,16 @@ async function openSuite(
 
 async function lockPackages(
   options: LockRecipeOptions,
-  wanted: { readonly suite: string; readonly inputs: readonly DockerfileInput[]; readonly recipe: string },
+  wanted: {
+    readonly suite: string;
+    readonly inputs: readonly DockerfileInput[];
+    readonly whereIs: (input: DockerfileInput) => string;
+  },
 ): Promise<void> {
   const { draft } = options;
-  const { suite, inputs, recipe } = wanted;
+  const { suite, inputs, whereIs } = wanted;
   const cannot = (input: DockerfileInput, reason: string, unreachable: boolean) => {
-    draft.addUnpinned(
-      { what: input.subject, where: `${recipe}:${input.span.line}`, reason },
-      { unreachable },
-    );
+    draft.addUnpinned({ what: input.subject, where: whereIs(input), reason }, { unreachable });
   };
   if (suite === '') {
     for (const input of inputs)
