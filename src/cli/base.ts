@@ -1,14 +1,7 @@
 // `trimaran base`: an image to build upon, made of Debian packages.
-import { resolve } from 'node:path';
-import {
-  buildBaseImage,
-  connectEngine,
-  findProjectLock,
-  loadImages,
-  trimaranRoot,
-  writeArchive,
-} from '../index.ts';
+import { buildBaseImage, connectEngine, findProjectLock, loadImages, trimaranRoot } from '../index.ts';
 import type { CommandContext } from './context.ts';
+import { writeOutput } from './write-archive.ts';
 
 export async function run(
   context: CommandContext,
@@ -25,7 +18,7 @@ export async function run(
     ...(options.architecture === undefined ? {} : { architecture: options.architecture as string }),
   });
   const { image } = made;
-  if (options.output !== undefined) await writeArchive([image], resolve(host.cwd, options.output as string));
+  if (options.output !== undefined) await writeOutput(context, image, options.output as string);
   if (options.load === true) {
     const engine = await connectEngine(host);
     await loadImages(engine, [image], { progress: host.progress });

@@ -1,6 +1,4 @@
 // `trimaran build`: the project's images, loaded into the engine when there is one.
-import { copyFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import {
   type BuilderKind,
   builderKinds,
@@ -16,6 +14,7 @@ import {
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
 import { projectOf } from './project.ts';
+import { writeOutput } from './write-archive.ts';
 
 export async function run(
   context: CommandContext,
@@ -51,7 +50,7 @@ export async function run(
     }
   }
   if (built.length === 0) context.say(nothingToBuild(project));
-  if (output !== undefined) copyFileSync(built[0]!.archive, resolve(host.cwd, output));
+  if (output !== undefined) await writeOutput(context, built[0]!.image, output);
   else if (options.load !== false && built.length > 0) await load(context, built);
   if (context.json) {
     context.print(
@@ -119,7 +118,10 @@ async function load(context: CommandContext, built: Awaited<ReturnType<typeof bu
     );
   } catch (error) {
     if (!isTrimaranError(error, 'oci/no-engine')) throw error;
-    context.say('there is no engine here; the archives stay where they are:');
-    for (const item of built) context.say(`  docker load < ${item.archive}`);
+    context.say('there is no engine here; for one elsewhere, write archives and load those:');
+    for (const { service } of built)
+      context.say(
+        `  trimaran build ${service.name} -o ${service.name}.tar; docker load < ${service.name}.tar`,
+      );
   }
 }

@@ -50,7 +50,12 @@ export function guardProcess(json: boolean): () => void {
   };
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return exit();
-    fail(makeContext(false), explainSystemError(error));
+    const message = `the result cannot be written to standard output: ${error.code ?? error.message}`;
+    const hint = 'send it to a place that has room: `… > FILE`';
+    fail(
+      makeContext(false),
+      new TrimaranError({ code: 'cli/output', message, hint, cause: error, exitCode: 4 }),
+    );
     exit(4);
   });
   // There is nobody left to tell.
@@ -76,22 +81,48 @@ export function guardProcess(json: boolean): () => void {
   };
 }
 
-const systemErrors: Readonly<Record<string, readonly [code: string, hint: string]>> = {
+/** What to do about what the system refused: anywhere, and where it is about Trimaran's own folder. */
+const systemErrors: Readonly<Record<string, readonly [code: string, hint: string, own?: string]>> = {
   EACCES: [
     'system/no-access',
+    'run the command as a user who may, or change who may: `chmod`, `chown`',
     'run the command as a user who may, or set XDG_CACHE_HOME to a folder of your own',
   ],
   EPERM: [
     'system/no-access',
+    'run the command as a user who may, or change who may: `chmod`, `chown`',
     'run the command as a user who may, or set XDG_CACHE_HOME to a folder of your own',
   ],
-  EROFS: ['system/read-only', 'set XDG_CACHE_HOME to a folder on a disk that can be written'],
-  ENOSPC: ['system/no-space', 'free some space, or set XDG_CACHE_HOME to a larger disk'],
-  EDQUOT: ['system/no-space', 'free some space, or set XDG_CACHE_HOME to a larger disk'],
+  EROFS: [
+    'system/read-only',
+    'run the command in a folder on a disk that can be written',
+    'set XDG_CACHE_HOME to a folder on a disk that can be written',
+  ],
+  ENOSPC: [
+    'system/no-space',
+    'free some space on that disk',
+    'free some space, or set XDG_CACHE_HOME to a larger disk',
+  ],
+  EDQUOT: [
+    'system/no-space',
+    'free some space on that disk',
+    'free some space, or set XDG_CACHE_HOME to a larger disk',
+  ],
   EFBIG: ['system/no-space', 'raise the limit on the size of files (`ulimit -f`)'],
-  ENOTDIR: ['system/not-a-folder', 'set XDG_CACHE_HOME to a folder'],
-  EEXIST: ['system/not-a-folder', 'set XDG_CACHE_HOME to a folder'],
+  ENOTDIR: [
+    'system/not-a-folder',
+    'move away the file that is where a folder should be',
+    'set XDG_CACHE_HOME to a folder',
+  ],
+  EEXIST: [
+    'system/not-a-folder',
+    'move away the file that is where a folder should be',
+    'set XDG_CACHE_HOME to a folder',
+  ],
+  ENAMETOOLONG: ['system/name-too-long', 'use a shorter name, or a folder that lies less deep'],
+  ELOOP: ['system/link-loop', 'take away the symbolic link that leads to itself'],
   EMFILE: ['system/too-many-files', 'raise the limit on open files (`ulimit -n`)'],
+  ENFILE: ['system/too-many-files', 'end other programs that have many files open'],
   ENOMEM: ['system/no-memory', 'end other programs, or run the command on a larger machine'],
 };
 
@@ -102,7 +133,10 @@ function explainSystemError(error: unknown): unknown {
   const [, name, rest] = /^([A-Z]{4,}): (.*)/s.exec(error.message) ?? [];
   const known = systemErrors[name ?? ''];
   if (known === undefined) return error;
-  return new TrimaranError({ code: known[0], message: rest!, hint: known[1], cause: error, exitCode: 4 });
+  const [code, hint, own = hint] = known;
+  // Without a path it is about what Trimaran writes most: its own folder.
+  const isOwn = !/'\//.test(rest!) || rest!.includes(`'${trimaranRoot(process)}`);
+  return new TrimaranError({ code, message: rest!, hint: isOwn ? own : hint, cause: error, exitCode: 4 });
 }
 
 /** A file's text as errors show it; those of the logical store lie below Trimaran's root. */

@@ -3,14 +3,24 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { type Host, httpReader, type ProcessOptions, type ProcessResult, type Progress } from '../index.ts';
+import {
+  type Host,
+  httpReader,
+  type ProcessOptions,
+  type ProcessResult,
+  type Progress,
+  TrimaranError,
+} from '../index.ts';
 import { trustExtraCertificates } from './extra-certificates.ts';
 
 /** The host that commands run on; `progress` is where they report. */
 export function realHost(progress: Progress): Host {
   return {
     env: process.env,
-    cwd: process.cwd(),
+    // Asked for where an error of it is told.
+    get cwd() {
+      return currentFolder();
+    },
     fetch: (...request) => {
       trustExtraCertificates(progress.note);
       return globalThis.fetch(...request);
@@ -24,6 +34,21 @@ export function realHost(progress: Progress): Host {
     which: (command) => findOnPath(command, process.env.PATH ?? ''),
     progress,
   };
+}
+
+/** Throws `system/no-folder` when the folder that the command was started in has been removed. */
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new TrimaranError({
+      code: 'system/no-folder',
+      message: 'the folder that you are in has been removed',
+      hint: 'go to one that is there: `cd`',
+      cause,
+      exitCode: 4,
+    });
+  }
 }
 
 function findOnPath(command: string, path: string): string | undefined {

@@ -17,7 +17,9 @@ export async function run(
   args: readonly string[],
   options: Record<string, unknown>,
 ): Promise<number> {
-  const [name, ...command] = args;
+  const [name, ...rest] = args;
+  // As `--` ends the options of other commands, it may stand before the container's.
+  const command = rest[0] === '--' ? rest.slice(1) : rest;
   const published = ((options.publish as string[] | undefined) ?? []).map(parsePublishedPort);
   const image = await openImage(context.host, name!);
   const container = await runImage({

@@ -1,9 +1,9 @@
 // What ~/.docker/config.json (or $DOCKER_CONFIG/config.json) says about contexts and credentials. Only the parts that
 // an image tool needs; credentials are read elsewhere (registry-credentials.ts) and never shown.
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { homeFolder } from '../foundation/home-folder.ts';
 import type { Host } from '../foundation/host.ts';
 
 export interface DockerConfig {
@@ -26,7 +26,7 @@ export interface DockerAuthEntry {
 /** The folder of Docker's configuration: $DOCKER_CONFIG, else `.docker` in the home folder. */
 export function dockerConfigFolder(host: Pick<Host, 'env'>): string {
   const explicit = host.env.DOCKER_CONFIG;
-  return explicit !== undefined && explicit !== '' ? explicit : join(host.env.HOME || homedir(), '.docker');
+  return explicit !== undefined && explicit !== '' ? explicit : join(homeFolder(host.env) ?? '/', '.docker');
 }
 
 function record<Value>(value: unknown, isValue: (item: unknown) => boolean): Record<string, Value> {

@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { homeFolder } from '../foundation/home-folder.ts';
 import type { Host } from '../foundation/host.ts';
 import { dockerConfigFolder, readDockerConfig } from './docker-config.ts';
 
@@ -160,7 +160,7 @@ export async function findEngineEndpoint(host: Pick<Host, 'env'>): Promise<Engin
   const { DOCKER_HOST, DOCKER_CONTEXT, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH } = host.env;
   if (DOCKER_HOST) {
     const wantsTls = Boolean(DOCKER_TLS_VERIFY || DOCKER_CERT_PATH) && !DOCKER_HOST.startsWith('unix:');
-    const folder = DOCKER_CERT_PATH || join(host.env.HOME || homedir(), '.docker');
+    const folder = DOCKER_CERT_PATH || join(homeFolder(host.env) ?? '/', '.docker');
     const tls = wantsTls ? await readTlsFolder(folder, true) : undefined;
     return parseEngineAddress(DOCKER_HOST, 'DOCKER_HOST', tls);
   }

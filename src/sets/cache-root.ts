@@ -1,20 +1,31 @@
 // Where Trimaran keeps what it makes: `$XDG_CACHE_HOME/trimaran`, by default `~/.cache/trimaran`.
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { homeFolder } from '../foundation/home-folder.ts';
 import type { Host } from '../foundation/host.ts';
 
 /** The physical root of stores and caches. A relative XDG_CACHE_HOME is ignored, as its specification asks. */
 export function trimaranRoot(host: Pick<Host, 'env'>): string {
   const base = host.env.XDG_CACHE_HOME;
   if (base !== undefined && isAbsolute(base)) return join(base, 'trimaran');
-  return join(host.env.HOME ?? homedir(), '.cache', 'trimaran');
+  return join(homeFolder(host.env) ?? nowhere, '.cache', 'trimaran');
 }
+
+/** Stands for the home folder of a user who has none, as Debian's accounts have it. */
+const nowhere = '/nonexistent';
 
 /** Makes {@link trimaranRoot} and gives it. Throws `cache/unusable` when it is no folder that can be written to. */
 export function usableRoot(host: Pick<Host, 'env'>): string {
   const root = trimaranRoot(host);
+  if (root.startsWith(`${nowhere}/`)) {
+    throw new TrimaranError({
+      code: 'cache/unusable',
+      message: 'this user has no home folder to keep the cache in',
+      hint: 'set XDG_CACHE_HOME to a folder that you may write to',
+      exitCode: 4,
+    });
+  }
   try {
     makeFolders(root);
     accessSync(root, constants.W_OK | constants.X_OK);

@@ -1,5 +1,6 @@
 // The link that a build leaves beside the recipe, pointing to what it made.
-import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, type Stats, symlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 
@@ -8,31 +9,50 @@ import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
  * than a link is in the way, `result/link-not-writable`.
  */
 export function linkResult(link: string, target: string): void {
-  try {
-    if (!lstatSync(link).isSymbolicLink()) {
-      throw new TrimaranError({
-        code: 'result/link-exists',
-        message: `cannot make the link ${link}: something else is there`,
-        hint: 'move it away, or choose another name',
-        exitCode: 4,
-      });
-    }
-    if (readlinkSync(link) === target) return;
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  const existing = lookAt(link);
+  if (existing !== undefined && !existing.isSymbolicLink()) {
+    throw new TrimaranError({
+      code: 'result/link-exists',
+      message: `cannot make the link ${link}: a ${existing.isDirectory() ? 'folder' : 'file'} is there`,
+      hint: 'move it away, or name another place: `-o PATH`',
+      exitCode: 4,
+    });
   }
+  if (existing !== undefined && readlinkSync(link) === target) return;
   const temporary = temporaryNameFor(link);
   try {
+    mkdirSync(dirname(link), { recursive: true });
     symlinkSync(target, temporary);
     renameSync(temporary, link);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    if (lookAt(temporary) !== undefined) rmSync(temporary);
     throw new TrimaranError({
       code: 'result/link-not-writable',
-      message: `cannot make the link ${link}`,
-      hint: 'run the command where you may write',
+      message: `cannot make the link ${link}: ${reasons[systemErrorCode(cause) ?? ''] ?? 'the system refuses it'}`,
+      hint: 'run the command where you may write, or name another place: `-o PATH`',
       cause,
       exitCode: 4,
     });
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'you may not write there',
+  EPERM: 'you may not write there',
+  EROFS: 'its disk is read-only',
+  ENOSPC: 'no space is left',
+  ENOENT: 'its folder cannot be made',
+  ENOTDIR: 'a file is where its folder would be',
+  EEXIST: 'a file is where its folder would be',
+  ENAMETOOLONG: 'its name is too long',
+};
+
+/** What is at a path. Whatever hinders looking hinders making the link too, which is told then. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error;
+    return undefined;
   }
 }

@@ -1,9 +1,10 @@
 // The state of the files that an evaluation read from this machine, as their sizes and times: enough to tell in
 // milliseconds that nothing has changed. Light on purpose: this is the path of a build with nothing to do.
-import { type BigIntStats, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { type BigIntStats, type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type ByteString, toByteString, toFilePath } from '../foundation/byte-string.ts';
 import { sha256Hex } from '../foundation/digest.ts';
+import { systemErrorCode } from '../foundation/error.ts';
 
 /** Where a flake's tree lies on this machine, and which of its files count. */
 export interface LocalSource {
@@ -48,7 +49,7 @@ export function stateOf(file: string, lstat: Lstat = lstatNow): string {
 
 function walk(directory: string, lines: string[], lstat: Lstat): void {
   lines.push(stateOf(directory, lstat));
-  const entries = readdirSync(directory, { withFileTypes: true });
+  const entries = entriesOf(directory, lines);
   // Names that are no UTF-8 come with this sign in place of what they are.
   if (entries.some(({ name }) => name.includes('\ufffd'))) {
     walkBytes(toByteString(directory), lines);
@@ -58,6 +59,18 @@ function walk(directory: string, lines: string[], lstat: Lstat): void {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) walk(path, lines, lstat);
     else lines.push(stateOf(path, lstat));
+  }
+}
+
+/** The entries of a folder. What cannot be read is a state too: whoever reads the files says what is wrong. */
+function entriesOf(directory: string, lines: string[]): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === undefined) throw error;
+    lines.push(code);
+    return [];
   }
 }
 

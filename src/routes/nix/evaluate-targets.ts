@@ -1,4 +1,5 @@
 // From what people type to evaluated targets: finds and locks flakes, evaluates, and keeps trimaran.lock up to date.
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TrimaranError } from '../../foundation/error.ts';
@@ -119,6 +120,19 @@ interface PreparedTarget {
   readonly outputs: OutputSelection;
 }
 
+/** The file of `--file`, absolute. Throws `nix/no-file`. */
+function fileThere(cwd: string, name: string): string {
+  const file = resolve(cwd, name);
+  if (existsSync(file)) return file;
+  const message = `path '${file}' does not exist`;
+  throw new TrimaranError({
+    code: 'nix/no-file',
+    message,
+    report: `error: ${message}`,
+    hint: 'correct `--file`',
+  });
+}
+
 async function targetOf(
   session: NixSession,
   request: EvaluateTargetsRequest & { readonly lock: ProjectLock },
@@ -130,7 +144,7 @@ async function targetOf(
     outputs: { kind: 'default' },
   });
   if (request.expression !== undefined) return plain('expression', request.expression);
-  if (request.file !== undefined) return plain('file', resolve(cwd, request.file));
+  if (request.file !== undefined) return plain('file', fileThere(cwd, request.file));
   const { reference, fragment, outputs } = parseInstallable(text, { baseDirectory: cwd });
   const locked = await lockFlake(session, request, reference);
   if (request.settings.overrideInputs.size === 0) checkSameRelease(locked, request.lock);

@@ -44,7 +44,7 @@ export function explainError(error: unknown, options: ExplainOptions): unknown {
     report: error.report === undefined ? undefined : withOwnFiles(error.report),
     span,
     related: options.showTrace ? steps : shortened(steps, theirs, span),
-    hint: error.hint ?? nextStep(error.code, span, options.showTrace),
+    hint: error.hint ?? nextStep(error, span, options.showTrace),
     cause: error.cause,
     exitCode: error.exitCode,
   });
@@ -99,10 +99,16 @@ function plain(message: string): string {
   return message.replace(/\?(?:lastModified|narHash|rev|revCount|dirtyRev)=[^'\s]*(?=')/g, '');
 }
 
-function nextStep(code: string, span: Span | undefined, showTrace: boolean): string | undefined {
+function nextStep(
+  { code, exitCode }: TrimaranError,
+  span: Span | undefined,
+  showTrace: boolean,
+): string | undefined {
   if (span?.file.endsWith('/flake.lock'))
     return 'restore it from version control, or delete it and run `trimaran nix flake lock`';
   if (!code.startsWith('nix/') && !code.startsWith('flake/')) return undefined;
+  // Nothing is wrong with what is written.
+  if (exitCode === 4) return 'run the same command again when that is mended';
   if (code === 'nix/parse' || showTrace) return 'correct it there, then run the same command again';
   return 'correct it there, or add --show-trace to see every step that led here';
 }

@@ -185,13 +185,14 @@ async function errorDetail(response: Response): Promise<string> {
 
 function statusError(url: string, status: number, detail: string): Error {
   const message = `unable to download '${shown(url)}': HTTP error ${status}${detail}`;
-  if (status === 429 || status >= 500) return flakeError('fetch-interrupted', message, { exitCode: 4 });
+  if (status === 429 || status >= 500)
+    return flakeError('fetch-interrupted', message, { hint: 'try again later', exitCode: 4 });
   return flakeError('fetch-failed', message, {
     exitCode: 4,
     hint:
       status === 401 || status === 403 || status === 404
         ? 'check the name; for a private source set access-tokens in nix.conf, or a netrc file'
-        : undefined,
+        : 'check the address, then run the same command again',
   });
 }
 
@@ -202,6 +203,7 @@ function interrupted(url: string, error: unknown): Error {
       ? 'the connection went silent'
       : (systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause)));
   return flakeError('fetch-interrupted', `unable to download '${shown(url)}': ${reason}`, {
+    hint: 'check the network and the address, then run the same command again',
     cause: error,
     exitCode: 4,
   });

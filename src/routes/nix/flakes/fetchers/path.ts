@@ -30,11 +30,18 @@ export function fetchPath(context: FetchContext, input: InputAttributes): FetchR
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined) throw error;
-    throw flakeError(
-      'not-found',
-      code === 'ENOENT' ? `path '${source}' does not exist` : `cannot read '${source}': ${code}`,
-      { cause: error, exitCode: 4 },
-    );
+    if (code === 'ENOENT')
+      throw flakeError('not-found', `path '${source}' does not exist`, {
+        hint: 'correct the path, or make the folder and its flake.nix',
+        cause: error,
+        exitCode: 4,
+      });
+    const { path: culprit } = error as { readonly path?: string | Buffer };
+    throw flakeError('not-found', `cannot read '${culprit ?? source}': ${code}`, {
+      hint: 'make it readable, or keep it out of the flake: `git init` and `git add` what belongs to it',
+      cause: error,
+      exitCode: 4,
+    });
   }
 }
 
