@@ -14,57 +14,87 @@ export async function run(context: CommandContext, args: readonly string[]): Pro
       exitCode: 2,
     });
   }
-  const words = wordsByCommand(program, '');
-  context.print(shell === 'bash' ? bashScript(words) : zshScript(words));
+  const entries = completionsOf(program, '');
+  context.print(shell === 'bash' ? bashScript(entries) : zshScript(entries));
   return 0;
 }
 
-/** What may follow each command, by the command's words: its subcommands and options. */
-function wordsByCommand(command: Command, path: string): ReadonlyMap<string, readonly string[]> {
-  const options = command.options.flatMap((option) =>
-    option.long === undefined || option.long === null ? [] : [option.long],
-  );
-  const words = new Map([[path, [...command.commands.map((child) => child.name()), ...options]]]);
-  for (const child of command.commands) {
-    for (const [name, entries] of wordsByCommand(child, `${path} ${child.name()}`.trim()))
-      words.set(name, [...entries]);
-  }
-  return words;
+/** What may follow a command, which is named by its words. */
+interface Completion {
+  readonly path: string;
+  readonly commands: readonly string[];
+  readonly options: readonly string[];
 }
 
-function bashScript(words: ReadonlyMap<string, readonly string[]>): string {
-  const cases = [...words].map(([path, entries]) => `    '${path}') words='${entries.join(' ')}' ;;`);
+function completionsOf(command: Command, path: string): Completion[] {
+  const options = command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long]));
+  const commands = command.commands.map((child) => child.name());
+  return [
+    { path, commands, options: [...options, '--help'] },
+    ...command.commands.flatMap((child) => completionsOf(child, `${path} ${child.name()}`.trim())),
+  ];
+}
+
+/** Branches of a `case`: which words are commands. Others are arguments, and values of options. */
+function commandWords(entries: readonly Completion[]): string {
+  return entries
+    .map(({ path }) => path)
+    .filter((path) => path !== '')
+    .map((path) => `'${path}'`)
+    .join('|');
+}
+
+function choices(entries: readonly Completion[]): string[] {
+  return entries.map(
+    ({ path, commands, options }) =>
+      `    '${path}') commands='${commands.join(' ')}' options='${options.join(' ')}' ;;`,
+  );
+}
+
+function bashScript(entries: readonly Completion[]): string {
   return [
     '# trimaran completions for bash: eval "$(trimaran completions bash)"',
     '_trimaran() {',
-    '  local path= word words=',
+    '  local current=${COMP_WORDS[COMP_CWORD]} path= word commands= options=',
     '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
-    '    [[ $word == -* ]] || path="${path:+$path }$word"',
+    '    case "${path:+$path }$word" in',
+    `      ${commandWords(entries)}) path="\${path:+$path }$word" ;;`,
+    '    esac',
     '  done',
     '  case $path in',
-    ...cases,
+    ...choices(entries),
     '  esac',
-    '  mapfile -t COMPREPLY < <(compgen -W "$words" -o default -- "${COMP_WORDS[COMP_CWORD]}")',
+    '  # Where nothing is offered, readline offers files.',
+    '  [[ $current == -* ]] && commands=$options',
+    '  COMPREPLY=($(compgen -W "$commands" -- "$current"))',
     '}',
-    'complete -F _trimaran trimaran',
+    'complete -o default -F _trimaran trimaran',
   ].join('\n');
 }
 
-function zshScript(words: ReadonlyMap<string, readonly string[]>): string {
-  const cases = [...words].map(([path, entries]) => `    '${path}') compadd -- ${entries.join(' ')} ;;`);
+function zshScript(entries: readonly Completion[]): string {
   return [
     '#compdef trimaran',
-    '# trimaran completions for zsh: eval "$(trimaran completions zsh)"',
+    '# trimaran completions for zsh: eval "$(trimaran completions zsh)", after compinit',
     '_trimaran() {',
-    '  local path= word',
-    '  for word in "${words[@]:1:$((CURRENT - 2))}"; do',
-    '    [[ $word == -* ]] || path="${path:+$path }$word"',
+    '  local path_= word commands= options=',
+    '  for word in "${(@)words[2,CURRENT-1]}"; do',
+    '    case "${path_:+$path_ }$word" in',
+    `      (${commandWords(entries)}) path_="\${path_:+$path_ }$word" ;;`,
+    '    esac',
     '  done',
-    '  case $path in',
-    ...cases,
-    '    *) _files ;;',
+    '  case $path_ in',
+    ...choices(entries).map((line) => line.replace("    '", "    ('")),
     '  esac',
+    '  if [[ ${words[CURRENT]} == -* ]]; then',
+    '    compadd -- ${=options}',
+    '  elif [[ -n $commands ]]; then',
+    '    compadd -- ${=commands}',
+    '  else',
+    '    _files',
+    '  fi',
     '}',
+    '(( $+functions[compdef] )) || { autoload -Uz compinit; compinit; }',
     'compdef _trimaran trimaran',
   ].join('\n');
 }
