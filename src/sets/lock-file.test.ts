@@ -167,6 +167,16 @@ describe('lock file', () => {
     expect(writeLockFile(turned)).toBe(writeLockFile(sample));
   });
 
+  it('sorts notes as they are written, without the credentials that were in them', () => {
+    const unpinned = [
+      { what: ' ', where: '$', reason: 'a' },
+      { what: 'b', where: '#user:secret@$', reason: 'c' },
+    ];
+    const text = writeLockFile({ ...sample, unpinned });
+    expect(text).not.toContain('secret');
+    expect(writeLockFile(parseLockFile(text, 'x'))).toBe(text);
+  });
+
   it('round-trips any lock, and a YAML library and the schema agree', () => {
     const schema = JSON.parse(readFileSync('docs/trimaran-lock.schema.json', 'utf8')) as object;
     const validate = new Ajv({ strict: true }).compile(schema);

@@ -148,10 +148,14 @@ export function writeLockFile(lock: LockFile): string {
   });
   if (lock.unpinned.length > 0) {
     out.push('', 'unpinned:  # what nothing here can fix, and why');
-    for (const input of [...lock.unpinned].sort(compareUnpinned)) {
-      out.push(`  - what: ${scalar(redactCredentials(input.what))}`);
-      out.push(`    where: ${scalar(redactCredentials(input.where))}`);
-      out.push(`    reason: ${scalar(redactCredentials(input.reason))}`);
+    // Sorted as they are written, so that what is read again is in the same order.
+    const inputs = lock.unpinned.map(({ what, where, reason }) => ({
+      what: redactCredentials(what),
+      where: redactCredentials(where),
+      reason: redactCredentials(reason),
+    }));
+    for (const { what, where, reason } of inputs.sort(compareUnpinned)) {
+      out.push(`  - what: ${scalar(what)}`, `    where: ${scalar(where)}`, `    reason: ${scalar(reason)}`);
     }
   }
   return `${out.join('\n')}\n`;
