@@ -59,21 +59,53 @@ export async function runImageCommands(
 }
 
 /**
- * Recipes make the users that a program of nixpkgs needs; a Debian package has made them already. That is no failure,
- * unless the recipe wants another number.
+ * Recipes make the users and folders that an image of nixpkgs lacks; here a package or the root itself has made them
+ * already. That is no failure, unless the recipe wants another number.
  */
 const accountCommands = `
+_wanted_number() {
+  local short=$1 long=$2 wanted=
+  shift 2
+  while [ $# -gt 0 ]; do
+    case $1 in
+      "-$short" | "--$long") wanted=\${2-} ;;
+      "--$long="*) wanted=\${1#*=} ;;
+      "-$short"[0-9]*) wanted=\${1#"-$short"} ;;
+      -[a-zA-Z]*"$short") wanted=\${2-} ;;
+    esac
+    shift
+  done
+  echo "$wanted"
+}
+_has_account() {
+  local file=$1 kind=$2 name=$3 wanted=$4 line number
+  line=$(grep -s "^$name:" "$file") || return 1
+  number=$(echo "$line" | cut -d: -f3)
+  if [ -n "$wanted" ] && [ "$wanted" != "$number" ]; then return 1; fi
+  echo "the $kind $name, number $number, is there already" >&2
+}
 groupadd() {
-  case " $* " in *" -g"* | *" --gid"*) ;; *)
-    if grep -qs "^\${!#}:" /etc/group; then echo "groupadd: a package has made the group \${!#}" >&2; return 0; fi ;;
-  esac
-  command groupadd "$@"
+  _has_account /etc/group group "\${!#}" "$(_wanted_number g gid "$@")" || command groupadd "$@"
 }
 useradd() {
-  case " $* " in *" -u"* | *" --uid"*) ;; *)
-    if grep -qs "^\${!#}:" /etc/passwd; then echo "useradd: a package has made the user \${!#}" >&2; return 0; fi ;;
-  esac
-  command useradd "$@"
+  _has_account /etc/passwd user "\${!#}" "$(_wanted_number u uid "$@")" || command useradd "$@"
+}
+mkdir() {
+  local word previous= mode= parents= present=
+  local folders=()
+  for word in "$@"; do
+    case $previous in -m | --mode) mode=$word previous=; continue ;; esac
+    case $word in
+      -p | --parents | -[a-z]*p | -p[a-z]*) parents=yes ;;
+      --mode=*) mode=\${word#*=} ;;
+      -m[0-7]*) mode=\${word#-m} ;;
+      -*) previous=$word ;;
+      *) folders+=("$word"); if [ -d "$word" ]; then present=yes; fi ;;
+    esac
+  done
+  if [ -n "$parents" ] || [ -z "$present" ]; then command mkdir "$@"; return; fi
+  command mkdir -p "\${folders[@]}"
+  if [ -n "$mode" ]; then chmod "$mode" "\${folders[@]}"; fi
 }
 `;
 
