@@ -283,6 +283,22 @@ describe('declareRoot', () => {
     ).toBeUndefined();
   });
 
+  it('finds programs of /usr/sbin in /usr/bin, unless dpkg manages the root', () => {
+    const entries = [
+      testFile('usr/sbin/nginx', 'x', 0o755),
+      testFile('usr/sbin/both', 'x', 0o755),
+      testFile('usr/bin/both', 'y', 0o755),
+      testFile('usr/sbin/data', 'x'),
+      testLink('usr/sbin/alias', 'nginx'),
+    ];
+    const tree = declare({ name: 'a', entries });
+    expect(target(tree, 'usr/bin/nginx')).toBe('../sbin/nginx');
+    expect(target(tree, 'usr/bin/alias')).toBe('../sbin/alias');
+    for (const name of ['both', 'data']) expect(at(tree, `usr/bin/${name}`)).toBeUndefined();
+    const managed = declareRoot({ packages: [pack({ name: 'a', entries })], managed: true });
+    expect(at(managed, 'usr/bin/nginx')).toBeUndefined();
+  });
+
   it('does not depend on the order of packages', () => {
     const specs: Spec[] = [
       { name: 'a', postinst: 'adduser --system --group x' },

@@ -34,11 +34,13 @@ import { readScript, type ScriptCommand } from './script-reader.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
 
 /** For keys of what is kept: raised whenever the same packages give another tree. */
-export const declaredRootFormat = 6;
+export const declaredRootFormat = 7;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */
   readonly packages: readonly TreePackage[];
+  /** Whether dpkg goes on managing the root, so that nothing lies there but what packages and their scripts make. */
+  readonly managed?: boolean;
   /** Which Debian this is, for `/etc/os-release` where the package base-files is left out. */
   readonly release?: { readonly codename: string; readonly version?: string };
 }
@@ -76,6 +78,7 @@ export function declareRoot(options: DeclareRootOptions): FileTree {
   for (const text of configurationTexts(draft, 'usr/lib/tmpfiles.d/')) applyTmpfiles(draft, text, ids);
   declareAlternatives(draft, commands);
   linkServerPrograms(draft);
+  if (options.managed !== true) linkSystemPrograms(draft);
   declareCertificates(draft);
   declarePam(draft, (path) => textAt(draft, path));
   declareSmallFiles(draft, options);
@@ -213,6 +216,17 @@ function linkServerPrograms(draft: RootDraft): void {
   for (const [name, version] of newest) {
     const link = `usr/bin/${name}`;
     if (draft.get(link) === undefined) draft.putLink(link, `../lib/postgresql/${version}/bin/${name}`);
+  }
+}
+
+/** Recipes look for all programs in `bin`, as other distributions have them: nginx, which Debian has in /usr/sbin, too. */
+function linkSystemPrograms(draft: RootDraft): void {
+  for (const { kind, path, mode } of draft.inside('usr/sbin')) {
+    const name = path.slice('usr/sbin/'.length);
+    const isProgram =
+      kind === 'symlink' || ((kind === 'file' || kind === 'hardlink') && (mode & 0o111) !== 0);
+    if (isProgram && draft.get(`usr/bin/${name}`) === undefined)
+      draft.putLink(`usr/bin/${name}`, `../sbin/${name}`);
   }
 }
 

@@ -141,7 +141,7 @@ async function baseTree(
     for (const entry of tree) entries.set(entry.path, entry);
   };
   lay(uniteTrees(trees).tree);
-  lay(declareRoot({ packages: trees }));
+  lay(declareRoot({ packages: trees, managed: true }));
   const records = await mapConcurrently(packages, 2, (record, index) =>
     readInstalledRecord(files[index]!, record),
   );
