@@ -3,7 +3,7 @@ import { isTrimaranError, type TrimaranError } from '../foundation/error.ts';
 import { parseDependencies } from './dependency.ts';
 import { indexOfRecords, type PackageRecord } from './package-index.ts';
 import { resolve } from './resolve.ts';
-import { omitNothing } from './script-only.ts';
+import { omitNothing, omitScriptOnly } from './script-only.ts';
 
 function record(name: string, more: Partial<PackageRecord> = {}): PackageRecord {
   return {
@@ -54,6 +54,21 @@ describe('resolve', () => {
       record('new', { provides: 'v (= 2.1)' }),
     ];
     expect(namesOf(records, 'a')).toEqual(['a', 'new']);
+  });
+
+  it('leaves out what declared roots make: directories of tmpfiles.d, users of sysusers.d', () => {
+    const records = [
+      record('server', { depends: 'systemd | systemd-standalone-tmpfiles | systemd-tmpfiles, lib' }),
+      record('other', { depends: 'systemd (>= 1) | systemd-sysusers' }),
+      record('init', { depends: 'systemd' }),
+      record('systemd', { provides: 'systemd-tmpfiles, systemd-sysusers' }),
+      record('systemd-standalone-sysusers', { provides: 'systemd-sysusers' }),
+      record('systemd-standalone-tmpfiles', { provides: 'systemd-tmpfiles' }),
+      record('lib'),
+    ];
+    expect(namesOf(records, 'server, other', omitScriptOnly)).toEqual(['lib', 'other', 'server']);
+    expect(namesOf(records, 'init', omitScriptOnly)).toEqual(['init', 'systemd']);
+    expect(namesOf(records, 'server')).toEqual(['lib', 'server', 'systemd']);
   });
 
   it('prefers the provider of higher priority', () => {

@@ -275,8 +275,8 @@ class Resolver {
     owner: PackageRecord | undefined,
     candidates: readonly PackageRecord[],
   ): string | undefined {
-    const first = candidates[0];
-    return owner === undefined || first === undefined ? undefined : this.omit(owner, first);
+    const [first, ...others] = candidates;
+    return owner === undefined || first === undefined ? undefined : this.omit(owner, [first, ...others]);
   }
 
   private conflictOf(candidate: PackageRecord): Conflict | undefined {

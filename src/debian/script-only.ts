@@ -7,6 +7,9 @@
 // base-passwd, init-system-helpers, apt-utils, apt-listchanges and mime-support. A dependency on one is dropped, except
 // where the package that has it manages packages itself (apt-file needs apt). Whoever names a setup tool gets it.
 //
+// So is a dependency on a program that makes directories of tmpfiles.d(5) or users of sysusers.d(5), which is systemd
+// with all it needs where nothing else is asked for: both are declared.
+//
 // Tags cannot say that a library wants a file which only a script would put in place, so `dataEdges` names those two.
 import { field, type Stanza } from './control.ts';
 import type { PackageRecord } from './package-index.ts';
@@ -34,11 +37,26 @@ const dataEdges: Readonly<Record<string, string>> = {
   'libreadline8t64 readline-common': 'its inputrc is put in place by a script',
 };
 
-/** Decides whether a dependency stays out; gives the reason, or undefined when it is needed. */
-export type OmissionRule = (from: PackageRecord, to: PackageRecord) => string | undefined;
+/**
+ * Decides whether a dependency stays out, by who has it and what could satisfy it, best first and at least one; gives the
+ * reason, or undefined when it is needed.
+ */
+export type OmissionRule = (
+  from: PackageRecord,
+  candidates: readonly [PackageRecord, ...PackageRecord[]],
+) => string | undefined;
+
+/** Packages that do nothing but what the reason says. */
+const declaredOtherwise: Readonly<Record<string, string>> = {
+  'systemd-standalone-sysusers': 'its users are made without it',
+  'systemd-standalone-tmpfiles': 'its directories are made without it',
+};
 
 /** Leaves out what only maintainer scripts need, by the rule at the head of this file. */
-export const omitScriptOnly: OmissionRule = (from, to) => {
+export const omitScriptOnly: OmissionRule = (from, candidates) => {
+  const [to] = candidates;
+  const standalone = candidates.find(({ name }) => Object.hasOwn(declaredOtherwise, name));
+  if (standalone !== undefined && from.role === undefined) return declaredOtherwise[standalone.name];
   if (to.role === 'setup' && from.role === undefined) return 'only maintainer scripts call it';
   return dataEdges[`${from.name} ${to.name}`];
 };
