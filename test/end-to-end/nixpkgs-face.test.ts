@@ -32,7 +32,16 @@ beforeAll(async () => {
     { name: 'libgreet-dev', fields: { Depends: 'libgreet2, zlib1g-dev' } },
     { name: 'python3-dateutil', fields: { Depends: 'python3' } },
     { name: 'php-cli', version: '2:8.2+93' },
-    ...['php-common', 'php-mysql', 'php-redis'].map((name) => ({ name, version: '2:8.2+93' })),
+    ...['php-common', 'php-fpm', 'php-mysql', 'php-redis'].map((name) => ({ name, version: '2:8.2+93' })),
+    { name: 'postgresql', version: '15+248' },
+    ...['postgresql-15', 'postgresql-15-cron', 'postgresql-15-plpgsql-check', 'postgresql-15-postgis-3'].map(
+      (name) => ({ name }),
+    ),
+    { name: 'postgresql-plpython3-15' },
+    { name: 'libgreets7' },
+    { name: 'libcairo2' },
+    { name: 'libcairo2-dev', fields: { Depends: 'libcairo2 (= 1.0-1), libgreet-dev' } },
+    { name: 'gosu' },
     { name: 'nginx', version: '1.22.1-9' },
   ]);
 });
@@ -210,6 +219,47 @@ describe.concurrent('files and commands', () => {
     );
   });
 
+  it('has extensions of PostgreSQL, libraries and small tools by the names of nixpkgs', () =>
+    inProject(
+      flakeOf(
+        'null',
+        `v = {
+          postgresql = (pkgs.postgresql_15.withPackages (p: with p; [ pg_cron plpgsql_check postgis plpython3 ])).debianPackages;
+          cairo = pkgs.cairo.debianPackages;
+          su-exec = pkgs.su-exec.debianPackages;
+        };`,
+      ),
+      async (project) => {
+        const json = await project.trimaran(['nix', 'eval', '--json', '.#v']);
+        expect(json.exitCode, json.stderr).toBe(0);
+        expect(JSON.parse(json.stdout)).toEqual({
+          postgresql: [
+            'postgresql-15',
+            'postgresql-15-cron',
+            'postgresql-15-plpgsql-check',
+            'postgresql-15-postgis-3',
+            'postgresql-plpython3-15',
+          ],
+          cairo: ['libcairo2'],
+          'su-exec': ['gosu'],
+        });
+      },
+    ));
+
+  it('lets commands of root make what a Debian root has already', async () => {
+    const { text } = await built(
+      imageOf(`copyToRoot = [ pkgs.hello ]; runAsRoot = ''
+        mkdir /tmp
+        mkdir -m 711 /var/lib /made
+        groupadd -r -g 100 users
+        groupadd staff
+        useradd -u 2 -g bin bin
+        stat -c '%n %a' /tmp /var/lib /made > /modes
+      '';`),
+    );
+    expect(text('modes')).toBe('/tmp 1777\n/var/lib 711\n/made 711\n');
+  });
+
   it('has PHP with extensions by the names of nixpkgs, and what configurations include of nginx', () =>
     inProject(
       imageOf(`copyToRoot = pkgs.buildEnv { name = "r"; paths = [
@@ -225,7 +275,8 @@ describe.concurrent('files and commands', () => {
         expect(stored('etc/group')).toMatch(/^nogroup:x:65534:$/m);
         expect(text('conf/mime.types')).toMatch(/^-> .*\/(?:conf|etc\/nginx)\/mime\.types$/);
         const lock = project.read('trimaran.lock');
-        for (const name of ['php-cli', 'php-common', 'php-mysql', 'php-redis'])
+        expect(text('usr/bin/php-fpm')).toMatch(/^-> .*\/php-fpm(?:8\.2)?$/);
+        for (const name of ['php-cli', 'php-common', 'php-fpm', 'php-mysql', 'php-redis'])
           expect(lock).toContain(`${name}:`);
       },
     ));

@@ -79,8 +79,9 @@ export function hostPrograms(name: string, programs: readonly string[]): TestPac
 /** What commands of recipes need: this machine's shell and tools as one package, since they share libraries. */
 export function buildToolPackages(): TestPackage[] {
   const programs =
-    'bash cat chmod cp dirname basename find grep install ln ls mkdir mv readlink rm sed sleep touch';
-  const named = 'coreutils findutils diffutils sed grep gawk tar gzip bzip2 xz-utils patch file passwd login';
+    'bash cat chmod cp dirname basename cut find grep install ln ls mkdir mv readlink rm sed sleep stat touch';
+  const named =
+    'coreutils findutils diffutils sed grep gawk tar gzip bzip2 xz-utils patch file passwd login util-linux';
   return [hostPrograms('bash', programs.split(' ')), ...named.split(' ').map((name) => ({ name }))];
 }
 

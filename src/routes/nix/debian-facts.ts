@@ -71,7 +71,13 @@ export class DebianFacts {
           const prefix = `${text(server!)}-`;
           const names = facts.withPrefix(prefix).map((name) => name.slice(prefix.length));
           const short = names.map((name) => name.replace(/-\d[\d.]*$/, ''));
-          const all = new Set([...names, ...short]);
+          // Others write `pg_cron` and `plpgsql_check` for `cron` and `plpgsql-check`.
+          const plain = [...names, ...short];
+          const alike = plain.flatMap((name) => {
+            const written = name.replaceAll('-', '_');
+            return [written, `pg_${written}`];
+          });
+          const all = new Set([...plain, ...alike]);
           return evaluator.makeLazySet({ has: (name) => all.has(name), names: () => [...all], make: make! });
         }),
       ],

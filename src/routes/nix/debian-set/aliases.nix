@@ -1,7 +1,7 @@
 # Packages under nixpkgs' names where Debian has another, and what nixpkgs has that this set refuses by name. Names that
 # both share come from the archive itself. A name of nixpkgs with a version is the release's own package when that has
 # this version.
-{ lib, debian, debianEnvironment, python3 }:
+{ lib, debian, debianEnvironment, linkFarm, librariesOf, python3 }:
 let
   package = name: names: debianEnvironment {
     inherit name;
@@ -50,6 +50,8 @@ let
 
   renamed = {
     bashInteractive = "bash";
+    avahi = [ "avahi-daemon" "avahi-utils" ];
+    bashInteractiveFHS = "bash";
     bashNonInteractive = "bash";
     apacheHttpd = "apache2";
     bind = "bind9";
@@ -58,20 +60,33 @@ let
     cronie = "cron";
     curlFull = "curl";
     curlMinimal = "curl";
+    dconf = "dconf-cli";
     cyrus_sasl = "libsasl2-2";
     dejavu_fonts = "fonts-dejavu";
     dig = "bind9-dnsutils";
+    docutils = "python3-docutils";
+    dovecot = [ "dovecot-core" "dovecot-imapd" "dovecot-pop3d" "dovecot-lmtpd" "dovecot-sieve" "dovecot-managesieved" ];
     dnsutils = "bind9-dnsutils";
     docker-client = "docker.io";
     elfutils = "elfutils";
     etcd = [ "etcd-server" "etcd-client" ];
+    envsubst = "gettext-base";
+    exim = "exim4-daemon-light";
     exiftool = "libimage-exiftool-perl";
     fd = "fd-find";
     ffmpeg-headless = "ffmpeg";
     ffmpeg-full = "ffmpeg";
+    fira-code = "fonts-firacode";
+    firefox = "firefox-esr";
+    font-awesome = "fonts-font-awesome";
+    freefont_ttf = "fonts-freefont-ttf";
     freetype = "libfreetype6";
     fortune = "fortune-mod";
     fuse3 = "fuse3";
+    gcc12 = [ "gcc-12" "g++-12" ];
+    gcc13 = [ "gcc-13" "g++-13" ];
+    geoip = "geoip-bin";
+    guile = "guile-3.0";
     gdal = [ "gdal-bin" ];
     geos = "libgeos-c1v5";
     ghostscript_headless = "ghostscript";
@@ -91,6 +106,9 @@ let
     iana-etc = "netbase";
     icu = "libicu72";
     imagemagick7 = "imagemagick";
+    inter = "fonts-inter";
+    ipafont = "fonts-ipafont";
+    iproute = "iproute2";
     inetutils = [ "inetutils-telnet" "inetutils-ping" "inetutils-ftp" ];
     iputils = [ "iputils-ping" "iputils-tracepath" "iputils-arping" ];
     jdk = "default-jdk-headless";
@@ -100,6 +118,12 @@ let
     jre_minimal = "default-jre-headless";
     openjdk = "default-jdk-headless";
     krb5 = "krb5-user";
+    kubectl = "kubernetes-client";
+    lato = "fonts-lato";
+    libiconv = "libc6";
+    libvips = "libvips-tools";
+    vips = "libvips-tools";
+    librsvg = [ "librsvg2-bin" "librsvg2-2" ];
     ldns = "ldnsutils";
     liberation_ttf = "fonts-liberation";
     libffi = "libffi8";
@@ -111,6 +135,29 @@ let
     mailcap = "media-types";
     man = "man-db";
     mariadb = [ "mariadb-server" "mariadb-client" ];
+    mesa = [ "libgl1-mesa-dri" "libegl-mesa0" "libglx-mesa0" ];
+    mysql-client = "mariadb-client";
+    net-snmp = [ "snmp" "snmpd" ];
+    nextcloud-client = "nextcloud-desktop-cmd";
+    nfs-utils = "nfs-common";
+    nssTools = "libnss3-tools";
+    open-sans = "fonts-open-sans";
+    pkgconfig = "pkg-config";
+    proftpd = "proftpd-core";
+    protobuf = "protobuf-compiler";
+    R = "r-base-core";
+    roboto = "fonts-roboto";
+    silver-searcher = "silversearcher-ag";
+    stunnel = "stunnel4";
+    swiProlog = "swi-prolog-nox";
+    systemdMinimal = "systemd";
+    tesseract4 = "tesseract-ocr";
+    tesseract5 = "tesseract-ocr";
+    tomcat = "tomcat10";
+    vala = "valac";
+    wqy_zenhei = "fonts-wqy-zenhei";
+    xkeyboard_config = "xkb-data";
+    xvfb-run = [ "xvfb" "xauth" ];
     mono = "mono-runtime";
     ncurses = [ "ncurses-bin" "ncurses-base" ];
     netcat = "netcat-openbsd";
@@ -150,6 +197,108 @@ let
     zlib = "zlib1g";
   };
 
+  # Libraries, by the package that has their headers: recipes name them as inputs and in search paths. What programs need
+  # of them are the packages of the library itself; `stdenv` takes the headers where they are inputs.
+  libraries = {
+    alsa-lib = "libasound2-dev";
+    apr = "libapr1-dev";
+    audit = "libaudit-dev";
+    boost = "libboost-dev";
+    cairo = "libcairo2-dev";
+    freetds = "freetds-dev";
+    fribidi = "libfribidi-dev";
+    gd = "libgd-dev";
+    gdbm = "libgdbm-dev";
+    gdk-pixbuf = "libgdk-pixbuf-2.0-dev";
+    giflib = "libgif-dev";
+    glib = "libglib2.0-dev";
+    gmp = "libgmp-dev";
+    gperftools = "libgoogle-perftools-dev";
+    gtk3 = "libgtk-3-dev";
+    gtk4 = "libgtk-4-dev";
+    harfbuzz = "libharfbuzz-dev";
+    jansson = "libjansson-dev";
+    jemalloc = "libjemalloc-dev";
+    lcms2 = "liblcms2-dev";
+    libarchive = "libarchive-dev";
+    libb64 = "libb64-dev";
+    libcap = "libcap-dev";
+    libcap_ng = "libcap-ng-dev";
+    libev = "libev-dev";
+    libevent = "libevent-dev";
+    libgcrypt = "libgcrypt20-dev";
+    libgit2 = "libgit2-dev";
+    libGL = "libgl-dev";
+    libglvnd = "libglvnd-dev";
+    libgpg-error = "libgpg-error-dev";
+    libidn2 = "libidn2-dev";
+    libjpeg = "libjpeg62-turbo-dev";
+    libjpeg_turbo = "libjpeg62-turbo-dev";
+    libmagic = "libmagic-dev";
+    libmaxminddb = "libmaxminddb-dev";
+    libmysqlclient = "libmariadb-dev";
+    libnotify = "libnotify-dev";
+    libpcap = "libpcap0.8-dev";
+    libpng = "libpng-dev";
+    libpqxx = "libpqxx-dev";
+    libpsl = "libpsl-dev";
+    librdkafka = "librdkafka-dev";
+    libsass = "libsass-dev";
+    libseccomp = "libseccomp-dev";
+    libsecret = "libsecret-1-dev";
+    libsodium = "libsodium-dev";
+    libssh = "libssh-dev";
+    libssh2 = "libssh2-1-dev";
+    libtiff = "libtiff-dev";
+    libunwind = "libunwind-dev";
+    libusb1 = "libusb-1.0-0-dev";
+    libuuid = "uuid-dev";
+    libuv = "libuv1-dev";
+    libvpx = "libvpx-dev";
+    libwebp = "libwebp-dev";
+    libxcrypt = "libcrypt-dev";
+    libxkbcommon = "libxkbcommon-dev";
+    libzip = "libzip-dev";
+    linux-pam = "libpam0g-dev";
+    lmdb = "liblmdb-dev";
+    lzo = "liblzo2-dev";
+    mariadb-connector-c = "libmariadb-dev";
+    msgpack = "libmsgpack-dev";
+    nspr = "libnspr4-dev";
+    nss = "libnss3-dev";
+    openblas = "libopenblas-dev";
+    opencv = "libopencv-dev";
+    opencv4 = "libopencv-dev";
+    pam = "libpam0g-dev";
+    pango = "libpango1.0-dev";
+    pcre = "libpcre3-dev";
+    pcre2 = "libpcre2-dev";
+    pixman = "libpixman-1-dev";
+    poppler = "libpoppler-dev";
+    re2 = "libre2-dev";
+    rocksdb = "librocksdb-dev";
+    snappy = "libsnappy-dev";
+    unixODBC = "unixodbc-dev";
+    utf8proc = "libutf8proc-dev";
+    wayland = "libwayland-dev";
+    xmlsec = "libxmlsec1-dev";
+    yajl = "libyajl-dev";
+    yaml-cpp = "libyaml-cpp-dev";
+    zeromq = "libzmq3-dev";
+  };
+  library = name: headers:
+    let record = debian.record headers;
+    in debianEnvironment {
+      name = "${name}-${lib.storeName record.version}";
+      packages = librariesOf headers;
+      passthru = {
+        pname = name;
+        inherit (record) version;
+        debianHeaders = [ headers ];
+        meta = { inherit (record) description homepage; };
+      };
+    };
+
   # nixpkgs' name with a version, Debian's package, and how much of the version the name says.
   versioned = prefix: names: versions: separator: debianName:
     lib.listToAttrs (map
@@ -175,6 +324,14 @@ let
       if python3.pythonVersion == version then value
       else lib.refuse "debian:${debian.suite} has Python ${python3.pythonVersion}, not ${version}; use pkgs.python3${suffix}, or another suite"))
     pythonVersions);
+
+  # A shell for developers is no image: it may be defined, and says so when it is wanted.
+  shell = arguments: {
+    type = "derivation";
+    name = arguments.name or "nix-shell";
+    drvPath = lib.refuse "mkShell: shells are not made here, images are; put the packages into dockerTools.buildImage";
+    outPath = lib.refuse "mkShell: shells are not made here, images are; put the packages into dockerTools.buildImage";
+  };
 
   # What would build from source, or belongs to another kind of system.
   refused = lib.mapAttrs (name: instead: lib.refuse "${name}: the Debian package set installs packages and does not have this; ${instead}") {
@@ -208,6 +365,7 @@ let
 in
 refused
 // lib.mapAttrs package renamed
+// lib.mapAttrs library libraries
 // versioned "nodejs_" "nodejs" [ "12" "14" "16" "18" "20" "22" "24" ] "_" "nodejs"
 // lib.mapAttrs' (name: value: lib.nameValuePair "nodejs-${lib.removePrefix "nodejs_" name}_x" value)
   (versioned "nodejs_" "nodejs" [ "12" "14" "16" "18" "20" "22" ] "_" "nodejs")
@@ -223,11 +381,31 @@ refused
   python3Full = python3;
   python3Minimal = package "python3Minimal" "python3-minimal";
   php = package "php" "php-cli";
-  # A shell for developers is no image: it may be defined, and says so when it is wanted.
-  mkShell = arguments: {
-    type = "derivation";
-    name = arguments.name or "nix-shell";
-    drvPath = lib.refuse "mkShell: shells are not made here, images are; put the packages into dockerTools.buildImage";
-    outPath = lib.refuse "mkShell: shells are not made here, images are; put the packages into dockerTools.buildImage";
+  # The same options and meaning.
+  su-exec = debianEnvironment {
+    name = "su-exec-${lib.storeName (debian.record "gosu").version}";
+    packages = [ "gosu" ];
+    paths = [ (linkFarm "su-exec" [{ name = "bin/su-exec"; path = "/usr/sbin/gosu"; }]) ];
+    passthru = { pname = "su-exec"; inherit (debian.record "gosu") version; meta.mainProgram = "su-exec"; };
   };
+  unixtools = lib.mapAttrs package {
+    arp = "net-tools";
+    column = "bsdmainutils";
+    getent = "libc-bin";
+    hexdump = "bsdextrautils";
+    hostname = "hostname";
+    ifconfig = "net-tools";
+    netstat = "net-tools";
+    ping = "iputils-ping";
+    ps = "procps";
+    route = "net-tools";
+    script = "bsdutils";
+    sysctl = "procps";
+    top = "procps";
+    watch = "procps";
+    whereis = "util-linux";
+    xxd = "xxd";
+  };
+  mkShell = shell;
+  mkShellNoCC = shell;
 }

@@ -1,6 +1,6 @@
 # PHP of the release, with `withExtensions` and `buildEnv`. Extensions have nixpkgs' names; Debian packs several together, and
 # has some in php-common. Leaves out php.unwrapped, mkDerivation and buildComposerProject.
-{ lib, debian, debianEnvironment, writeTextDir, ofVersion }:
+{ lib, debian, debianEnvironment, writeTextDir, linkFarm, ofVersion }:
 let
   # `2:8.2+93` of the package that stands for the release's version.
   version = lib.last (builtins.match "([0-9]+:)?([0-9]+[.][0-9]+).*" (debian.record "php-cli").version);
@@ -36,10 +36,14 @@ let
     "session" "simplexml" "soap" "sockets" "sodium" "sqlite3" "sysvsem" "tokenizer" "xmlreader" "xmlwriter" "zip" "zlib"
   ];
 
+  # nixpkgs' PHP has the server for FastCGI, too, under a name without a version.
+  programs = [ "php-cli" "php-fpm" ];
+  fpm = linkFarm "php-fpm" [{ name = "bin/php-fpm"; path = "/usr/sbin/php-fpm${version}"; }];
+
   buildEnv = { extensions ? { enabled, ... }: enabled, extraConfig ? "" }: debianEnvironment {
     name = "php-with-extensions-${version}";
-    packages = [ "php-cli" ] ++ lib.unique (lib.concatMap (value: value.debianPackages) (extensions { inherit enabled; all = all; }));
-    paths = lib.optionals (extraConfig != "") (map
+    packages = programs ++ lib.unique (lib.concatMap (value: value.debianPackages) (extensions { inherit enabled; all = all; }));
+    paths = [ fpm ] ++ lib.optionals (extraConfig != "") (map
       (interface: writeTextDir "etc/php/${version}/${interface}/conf.d/99-extra.ini" extraConfig)
       [ "cli" "fpm" "apache2" ]);
     passthru = facts;
@@ -59,7 +63,8 @@ let
   };
   php = debianEnvironment {
     name = "php-${lib.storeName (debian.record "php-cli").version}";
-    packages = [ "php-cli" ];
+    packages = programs;
+    paths = [ fpm ];
     passthru = facts;
   };
 

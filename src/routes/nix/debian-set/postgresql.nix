@@ -11,14 +11,20 @@ let
   server = "postgresql-${version}";
   facts = debian.record server;
 
-  # `postgis` is `postgresql-15-postgis-3` there: the extension's name, perhaps with its own major version.
+  # `postgis` is `postgresql-15-postgis-3` there: the extension's name, perhaps with its own major version; `pg_cron` is
+  # `postgresql-15-cron`, and `plpgsql_check` has a hyphen.
   extension = name:
     let
-      prefix = "${server}-${name}";
-      found = debian.withPrefix prefix;
-      exact = lib.filter (candidate: candidate == prefix) found;
-      versioned = lib.filter (candidate: builtins.match "${lib.escapeRegex prefix}-[0-9.]+" candidate != null) found;
-      chosen = if exact != [ ] then lib.head exact else if versioned != [ ] then lib.last versioned else
+      written = lib.replaceStrings [ "_" ] [ "-" ] name;
+      packagesOf = name:
+        let
+          prefix = "${server}-${name}";
+          found = debian.withPrefix prefix;
+          versioned = lib.filter (candidate: builtins.match "${lib.escapeRegex prefix}-[0-9.]+" candidate != null) found;
+        in
+        if lib.elem prefix found then [ prefix ] else lib.optional (versioned != [ ]) (lib.last versioned);
+      found = lib.concatMap packagesOf (lib.unique [ name written (lib.removePrefix "pg-" written) ]);
+      chosen = if found != [ ] then lib.head found else
         throw "postgresql: no extension '${name}' in debian:${debian.suite}; names that begin alike: ${lib.concatStringsSep ", " (debian.withPrefix "${server}-${builtins.substring 0 3 name}")}";
     in
     debianEnvironment {
@@ -27,7 +33,14 @@ let
       passthru = { pname = name; inherit (debian.record chosen) version; };
     };
 
-  extensions = debian.extensions server extension;
+  # Languages, which Debian calls `postgresql-plpython3-15`.
+  language = name: debianEnvironment {
+    name = "${name}-${version}";
+    packages = [ "postgresql-${name}-${version}" ];
+    passthru = { pname = name; inherit (debian.record "postgresql-${name}-${version}") version; };
+  };
+
+  extensions = debian.extensions server extension // lib.genAttrs [ "plperl" "plpython3" "pltcl" ] language;
 
   withPackages = choose: debianEnvironment {
     name = "postgresql-and-plugins-${lib.storeName facts.version}";

@@ -66,14 +66,14 @@ let
   postgresql = import ./postgresql.nix { inherit lib debian debianEnvironment; };
   php = import ./php.nix {
     inherit lib debian debianEnvironment;
-    inherit (trivial) writeTextDir;
+    inherit (trivial) writeTextDir linkFarm;
     ofVersion = aliases;
   };
   trivial = import ./trivial.nix { inherit lib system pkgs debianEnvironment environments; };
   standard = import ./stdenv.nix { inherit lib debian system trivial debianEnvironment environments; };
   dockerTools = import ./docker-tools.nix { inherit lib debian system pkgs environments trivial; };
   fetchers = import ./fetchers.nix { inherit lib; };
-  aliases = import ./aliases.nix { inherit lib debian debianEnvironment; inherit (python) python3; };
+  aliases = import ./aliases.nix { inherit lib debian debianEnvironment; inherit (trivial) linkFarm; inherit (standard) librariesOf; inherit (python) python3; };
 
   # Certificates under nixpkgs' names for them, too.
   cacert = debianEnvironment {

@@ -63,7 +63,7 @@ let
       };
       drv = trivial.sandboxed {
         inherit name;
-        packages = packages ++ lib.optionals (packages != [ ]) (lib.unique (lib.concatMap headersOf (lib.concatMap environments.packagesOf inputs)));
+        packages = packages ++ lib.optionals (packages != [ ]) (lib.unique (lib.concatMap (input: input.debianHeaders or (lib.concatMap headersOf (environments.packagesOf input))) inputs));
         arguments = lib.optionalAttrs (packages != [ ]) { debianRuntime = runtime; CC = "gcc"; CXX = "g++"; AR = "ar"; LD = "ld"; }
           // arguments
           // { passthru = arguments.passthru or { }; meta = arguments.meta or { }; };
@@ -98,4 +98,6 @@ in
 {
   stdenv = standard compilers;
   stdenvNoCC = standard [ ];
+  # The packages of the libraries that a package with headers is for.
+  librariesOf = runtimeOf;
 }

@@ -39,7 +39,7 @@ let
   buildTools = debianEnvironment { name = "build-tools"; packages = stdenvPackages; };
 
   # And those that root may expect besides: groupadd, useradd, su.
-  rootTools = debianEnvironment { name = "root-tools"; packages = stdenvPackages ++ [ "passwd" "login" ]; };
+  rootTools = debianEnvironment { name = "root-tools"; packages = stdenvPackages ++ [ "passwd" "login" "util-linux" ]; };
 
   # A command in the sandbox. `arguments` are those of `derivation`, with what nixpkgs' stdenv adds; `commands` is shell
   # text that begins with what setup.sh says.
