@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
+import { readContentsWhole } from '../../oci/content-stream.ts';
 import { type ContainerConfig, createImage, type Image } from '../../oci/image.ts';
 import { layerEntries } from '../../oci/layer-tree.ts';
 import { writeLayer } from '../../oci/layer-write.ts';
@@ -128,4 +129,36 @@ it('names each port of a range', async () => {
     '8/udp',
     '80/tcp',
   ]);
+});
+
+it('leaves out logs and caches of a whole system that was copied below a folder, and nothing that is only like one', async () => {
+  const image = await normal([
+    [
+      'COPY --from=x / /sub',
+      [
+        folder('sub', 1),
+        file('sub/var/lib/dpkg/status', 1),
+        file('sub/var/log/apt/history.log', 500),
+        file('sub/var/cache/ldconfig/aux-cache', 500),
+        file('sub/etc/passwd-', 500),
+        file('sub/etc/hostname', 1),
+        {
+          ...file('sub/etc/shadow', 1),
+          kind: 'file',
+          content: { kind: 'bytes', bytes: Buffer.from('root:*:19999:0:99999:7:::\n') },
+        },
+        file('srv/var/log/apt/history.log', 1),
+      ],
+    ],
+  ]);
+  const entries = await layerEntries(image.layers[0]!);
+  expect(entries.filter(({ kind }) => kind === 'file').map(({ path }) => path)).toEqual([
+    'srv/var/log/apt/history.log',
+    'sub/etc/hostname',
+    'sub/etc/shadow',
+    'sub/var/lib/dpkg/status',
+  ]);
+  const shadow = entries.find(({ path }) => path === 'sub/etc/shadow');
+  if (shadow?.kind !== 'file') throw new Error('no file');
+  expect(String(await readContentsWhole([shadow.content]))).toBe('root:*:0:0:99999:7:::\n');
 });

@@ -42,10 +42,10 @@ const dropped = [
   /^(?:root|home\/[^/]+)\/(?:\.wget-hsts|\.bash_history|\.cache\/pip(?:\/.*)?)$/,
   /^\.dockerenv$/,
   /^run\/\.containerenv$/,
-  /^(?:proc|sys)\/.+$/,
-  // Engines lay their own over these in every container.
-  /^etc\/(?:hostname|hosts|resolv\.conf)$/,
 ];
+
+/** Files that engines lay over an image's own in every container. */
+const ofEngine = [/^(?:proc|sys)\/.+$/, /^etc\/(?:hostname|hosts|resolv\.conf)$/];
 
 /** Identities that each start makes anew: kept, but empty. */
 const emptied = /^(?:etc\/machine-id|var\/lib\/dbus\/machine-id)$/;
@@ -189,22 +189,38 @@ function withoutRanges(ports: readonly string[]): Record<string, Record<string, 
 
 async function normaliseEntries(entries: readonly TreeEntry[], epoch: number): Promise<TreeEntry[]> {
   const kept: TreeEntry[] = [];
+  const systems = systemsWithin(entries);
   for (const entry of entries) {
-    if (entry.path === '' || isOfAptSettings(entry.path)) continue;
-    if (dropped.some((pattern) => pattern.test(entry.path))) continue;
-    kept.push(await normaliseEntry(entry, epoch));
+    const { path } = entry;
+    if (path === '' || isOfAptSettings(path)) continue;
+    if (ofEngine.some((pattern) => pattern.test(path))) continue;
+    const system = systems.find((folder) => path.startsWith(folder)) ?? '';
+    const inside = path.slice(system.length);
+    if (dropped.some((pattern) => pattern.test(inside))) continue;
+    kept.push(await normaliseEntry(entry, { inside, epoch }));
   }
   return kept;
 }
 
-async function normaliseEntry(entry: TreeEntry, epoch: number): Promise<TreeEntry> {
+/** Folders that hold a whole system of Debian, as `COPY --from=x / /sub` and debootstrap make them; the deepest first. */
+function systemsWithin(entries: readonly TreeEntry[]): string[] {
+  return entries
+    .flatMap(({ path }) => /^(.+\/)var\/lib\/dpkg\/status$/.exec(path)?.[1] ?? [])
+    .sort((a, b) => b.length - a.length);
+}
+
+/** `inside` is the entry's path in the system that it belongs to. */
+async function normaliseEntry(
+  entry: TreeEntry,
+  { inside, epoch }: { readonly inside: string; readonly epoch: number },
+): Promise<TreeEntry> {
   // Some engines keep a file of theirs there while a step runs.
-  const isTouched = entry.kind === 'directory' && entry.path === 'run';
+  const isTouched = entry.kind === 'directory' && inside === 'run';
   const timed = { ...entry, mtime: isTouched ? epoch : Math.min(entry.mtime, epoch) };
   if (timed.kind !== 'file') return timed;
-  if (emptied.test(entry.path)) return { ...timed, content: { kind: 'bytes', bytes: new Uint8Array(0) } };
-  if (/\.pyc$/.test(entry.path)) return withByteCodeTime(timed, epoch);
-  if (entry.path === 'etc/shadow') return withoutPasswordDates(timed, epoch);
+  if (emptied.test(inside)) return { ...timed, content: { kind: 'bytes', bytes: new Uint8Array(0) } };
+  if (/\.pyc$/.test(inside)) return withByteCodeTime(timed, epoch);
+  if (inside === 'etc/shadow') return withoutPasswordDates(timed, epoch);
   return timed;
 }
 

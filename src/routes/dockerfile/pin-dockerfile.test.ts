@@ -276,4 +276,15 @@ RUN true
       `FROM localhost/base:1\nARG SOURCE_DATE_EPOCH=1\nADD https://example.org/app.git#${commit}:docs /a\nCOPY  --chown=1 a /b\n`,
     );
   });
+
+  it('tells a stage again of the ARGs that it has from another, which older builders forget', () => {
+    const pinned = forBuild(
+      'FROM x:1 AS a\nARG V="1 \\"2\\" \\$3" W X=y\nENV X=env\nFROM a AS b\nARG U=u\nFROM b\nRUN echo $V\n',
+    );
+    const stages = pinned.split(/^FROM /m).map((stage) => stage.match(/^ARG [U-X]\b.*$/gm) ?? []);
+    expect(stages.slice(2)).toEqual([
+      ['ARG V="1 \\"2\\" \\$3"', 'ARG U=u'],
+      ['ARG U="u"', 'ARG V="1 \\"2\\" \\$3"'],
+    ]);
+  });
 });

@@ -85,6 +85,8 @@ export function pinForBuild(options: BuildPinOptions): string {
     const variables = [['SOURCE_DATE_EPOCH', String(options.epoch)] as const, ...options.variables];
     const lines = variables.map(([name, value]) => `\nARG ${name}=${value}`);
     if (options.withAptSettings) lines.push(`\nARG APT_CONFIG=${aptConfigPath}`);
+    for (const [name, value] of inheritedArguments(stage, resolved))
+      lines.push(`\nARG ${name}=${quoted(value, resolved.dockerfile.escape)}`);
     if (prepared.has(stage)) lines.push(`\nCOPY --from=${options.filesImage} /${aptFolder} /${aptFolder}`);
     edits.push({ start: end, end, text: lines.join('') });
     edits.push(...fromEdits(places, stage));
@@ -104,6 +106,30 @@ export function pinForBuild(options: BuildPinOptions): string {
     }
   }
   return applyEdits(text, edits);
+}
+
+/** ARGs that a stage has from the one that it is made from: BuildKit takes them over, older builders do not. */
+function inheritedArguments({ base }: ResolvedStage, resolved: ResolvedDockerfile): Map<string, string> {
+  const inherited = new Map<string, string>();
+  if (base.kind !== 'stage') return inherited;
+  const { variables, environment } = resolved.stages[base.index]!;
+  for (let at: ResolvedStage['base'] = base; at.kind === 'stage'; at = resolved.stages[at.index]!.base) {
+    for (const { instruction } of resolved.stages[at.index]!.instructions) {
+      if (instruction.kind !== 'arg') continue;
+      for (const { name } of instruction.args) {
+        const value = variables.get(name.value);
+        if (value !== undefined && !environment.has(name.value) && !value.includes('\n'))
+          inherited.set(name.value, value);
+      }
+    }
+  }
+  return inherited;
+}
+
+/** A value as ARG takes it, with nothing to expand. */
+function quoted(value: string, escapeCharacter: string): string {
+  const isSpecial = (character: string) => '"$'.includes(character) || character === escapeCharacter;
+  return `"${[...value].map((character) => (isSpecial(character) ? escapeCharacter : '') + character).join('')}"`;
 }
 
 /** Where COPY and ADD copy to, expanded: some builders note it as it is written, others as it is meant. */
