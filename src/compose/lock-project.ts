@@ -1,7 +1,9 @@
 // `trimaran lock`: everything that a project's recipes leave open, looked up and written down. Flakes are evaluated, which
 // locks their inputs and packages; Dockerfiles and the compose file's own images are read for what they take from outside.
+
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { releaseOfSuite } from '../debian/archive-roots.ts';
 import { writeFileAtomically } from '../foundation/atomic-file.ts';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
@@ -99,7 +101,13 @@ function readIfThere(file: string): string | undefined {
 function updateRule(lock: LockFile, update: 'all' | readonly string[]): (name: string) => boolean {
   if (update === 'all') return () => true;
   const wanted = update.map((name) => nameInLock(lock, name));
-  return (name) => wanted.some((one) => one === name || name.replace(/[:@][^/]*$/, '') === one);
+  return (name) =>
+    wanted.some(
+      (one) =>
+        one === name ||
+        name.replace(/[:@][^/]*$/, '') === one ||
+        (lock.debian.has(name) && releaseOfSuite(name) === one),
+    );
 }
 
 /** What the lock calls a name that somebody typed: suites are also told as `debian:SUITE`. */

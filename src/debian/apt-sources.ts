@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isTrimaranError, systemErrorCode } from '../foundation/error.ts';
+import { archiveOfSuite, releaseOfSuite } from './archive-roots.ts';
 import { field, parseControl } from './control.ts';
 
 export interface AptSource {
@@ -87,11 +88,15 @@ const debianSuites = new Set(
 );
 
 /**
- * Mirrors that may hold `suite`, best first, each once: those that apt reads that very suite from, then those that
- * it reads another Debian release from. Updates, security and backports are other suites and do not count.
+ * Mirrors that may hold `suite`, best first, each once: those that apt reads that very suite from, then those that it
+ * reads another Debian release from, and the archives of security updates beside them.
  */
 export function mirrorsFor(sources: readonly AptSource[], suite: string): string[] {
-  const exact = sources.filter((source) => source.suite === suite);
-  const debian = sources.filter((source) => debianSuites.has(source.suite));
-  return [...new Set([...exact, ...(debianSuites.has(suite) ? debian : [])].map((source) => source.uri))];
+  const exact = sources.filter((source) => source.suite === suite).map(({ uri }) => uri);
+  const others = debianSuites.has(releaseOfSuite(suite))
+    ? sources
+        .filter((source) => debianSuites.has(source.suite))
+        .flatMap(({ uri }) => archiveOfSuite(uri, suite) ?? [])
+    : [];
+  return [...new Set([...exact, ...others])];
 }

@@ -91,7 +91,9 @@ export async function ensureIndex(
   host: ArchiveOptions['host'],
 ): Promise<string> {
   const { release, components, architecture } = archive;
-  const binaries = [architecture, 'all'].flatMap((name) =>
+  // Where the release does not speak of `all`, apt asks for no such index, and some archives list one that is empty.
+  const names = release.architectures.includes('all') ? [architecture, 'all'] : [architecture];
+  const binaries = names.flatMap((name) =>
     components.map((component) => `${component}/binary-${name}/Packages`),
   );
   const parts = binaries.flatMap((path) => {

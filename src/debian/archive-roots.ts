@@ -5,6 +5,23 @@ import { formatTimestamp, parseTimestamp } from './release.ts';
 export const debianSnapshot = 'https://snapshot.debian.org/archive/debian';
 
 const hour = 3_600_000;
+/** A release (`bookworm`), and the suites that add to it: `bookworm-updates`, `bookworm-security`, `bookworm-backports` … */
+const additionShape = /^(.+?)-(?:updates|security|backports(?:-sloppy)?|proposed-updates)$/;
+
+/** The release that a suite adds to; the suite itself where it is a release. */
+export function releaseOfSuite(suite: string): string {
+  return additionShape.exec(suite)?.[1] ?? suite;
+}
+
+/**
+ * The archive that keeps a suite, by the one that keeps its release: security has one of its own, which stands beside it
+ * at Debian and at the snapshot service. Undefined where nothing tells.
+ */
+export function archiveOfSuite(root: string, suite: string): string | undefined {
+  if (!suite.endsWith('-security')) return root;
+  return /\/debian$/.test(root) ? `${root}-security` : undefined;
+}
+
 /** The service takes a new state in some hours after it was made, in milliseconds. */
 export const snapshotDelays = [0, 6 * hour, 24 * hour];
 

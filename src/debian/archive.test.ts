@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isTrimaranError } from '../foundation/error.ts';
-import { findMirrors, openArchive } from './archive.ts';
+import { findMirrors, findSnapshot, openArchive } from './archive.ts';
 import { archiveRoots } from './archive-roots.ts';
 import { makeTestArchive, makeTestKey, type TestArchive, type TestKey } from './test-archive.ts';
 
@@ -187,6 +187,29 @@ describe('findMirrors', () => {
     expect(await find({ env, locked: ['http://l'] })).toEqual(['http://x', 'http://y']);
     expect(await find({ env, flag: 'http://f/' })).toEqual(['http://f']);
     expect(await find({ aptDirectory: '/nonexistent' })).toEqual([]);
+    // Updates are in the release's archive, security has one of its own beside it.
+    const updates = { suite: 'bookworm-updates' };
+    expect(await find(updates)).toEqual(['http://two.example/debian', 'http://one.example/debian']);
+    const security = { suite: 'bookworm-security' };
+    expect(await find(security)).toEqual([
+      'http://four.example/debian-security',
+      'http://one.example/debian-security',
+      'http://two.example/debian-security',
+    ]);
+    const mirror = { TRIMARAN_DEBIAN_MIRROR: 'http://x/debian http://y' };
+    expect(await find({ ...security, env: mirror })).toEqual([
+      'http://x/debian-security',
+      'http://y',
+      'http://x/debian',
+    ]);
+  });
+
+  it('knows where snapshots of a suite are kept', () => {
+    expect(findSnapshot({}, 'bookworm-updates')).toBe('https://snapshot.debian.org/archive/debian');
+    expect(findSnapshot({}, 'bookworm-security')).toBe('https://snapshot.debian.org/archive/debian-security');
+    expect(findSnapshot({ TRIMARAN_DEBIAN_SNAPSHOT: 'http://s/debian/' }, 'bookworm')).toBe(
+      'http://s/debian',
+    );
   });
 });
 

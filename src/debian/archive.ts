@@ -1,5 +1,5 @@
 // A Debian archive at one moment: a verified release, and its package index fetched, checked and kept on disk.
-// One suite is one set; `-updates` and `-security` are not mixed in.
+// One suite is one set; nothing mixes `-updates` and `-security` in here.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryNameFor, writeFileAtomically } from '../foundation/atomic-file.ts';
@@ -9,7 +9,7 @@ import { isTrimaranError, systemErrorCode, TrimaranError } from '../foundation/e
 import type { Host } from '../foundation/host.ts';
 import { mirrorsFor, readAptSources } from './apt-sources.ts';
 import { ensureIndex, withIndexFile } from './archive-indexes.ts';
-import { debianSnapshot, snapshotDelays, snapshotRoots } from './archive-roots.ts';
+import { archiveOfSuite, debianSnapshot, snapshotDelays, snapshotRoots } from './archive-roots.ts';
 import { explainNoSpace } from './no-space.ts';
 import { openPackageIndex, type PackageIndex } from './package-index.ts';
 import {
@@ -76,19 +76,22 @@ export async function findMirrors(options: {
 }): Promise<string[]> {
   const given = options.flag ?? options.env.TRIMARAN_DEBIAN_MIRROR;
   if (given !== undefined && given.trim() !== '') {
-    return given
+    const mirrors = given
       .trim()
       .split(/\s+/)
       .map((mirror) => mirror.replace(/\/+$/, ''));
+    const others = mirrors.map((mirror) => archiveOfSuite(mirror, options.suite) ?? mirror);
+    return [...new Set([...others, ...mirrors])];
   }
   if (options.locked !== undefined && options.locked.length > 0) return [...options.locked];
   return mirrorsFor(await readAptSources(options.aptDirectory), options.suite);
 }
 
-/** Root of the snapshot service: what `TRIMARAN_DEBIAN_SNAPSHOT` names, else Debian's own. */
-export function findSnapshot(env: Host['env']): string {
-  const given = env.TRIMARAN_DEBIAN_SNAPSHOT?.trim() ?? '';
-  return given === '' ? debianSnapshot : given;
+/** Root of the snapshot service for a suite: what `TRIMARAN_DEBIAN_SNAPSHOT` names, else Debian's own. */
+export function findSnapshot(env: Host['env'], suite: string): string {
+  const given = env.TRIMARAN_DEBIAN_SNAPSHOT?.trim().replace(/\/+$/, '') ?? '';
+  const root = given === '' ? debianSnapshot : given;
+  return archiveOfSuite(root, suite) ?? root;
 }
 
 /**
@@ -120,12 +123,14 @@ export async function openArchive(options: ArchiveOptions): Promise<Archive> {
       hint: `it has them for ${release.architectures.filter((name) => name !== 'all').join(', ')}`,
     });
   }
-  const missing = components.find((component) => !release.components.includes(component));
+  // The archive of security updates says `updates/main` and has its indexes in `main`, as apt knows.
+  const known = release.components.map((component) => component.replace(/^updates\//, ''));
+  const missing = components.find((component) => !known.includes(component));
   if (missing !== undefined) {
     throw new TrimaranError({
       code: 'debian/no-such-component',
       message: `${release.codename} has no component \`${missing}\``,
-      hint: `it has ${release.components.join(', ')}`,
+      hint: `it has ${known.join(', ')}`,
     });
   }
   const archive: Archive = {

@@ -67,6 +67,17 @@ export function indexOfRecords(records: Iterable<PackageRecord>, architecture: s
   };
 }
 
+/** Several indexes of one architecture as one, as apt sees its sources. */
+export function unitedIndex(indexes: readonly [PackageIndex, ...PackageIndex[]]): PackageIndex {
+  const byName = (a: PackageRecord, b: PackageRecord) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return {
+    architecture: indexes[0].architecture,
+    get: (name) => indexes.flatMap((index) => index.get(name)).sort(newestFirst),
+    providers: (name) => indexes.flatMap((index) => index.providers(name)).sort(byName),
+    names: (prefix) => [...new Set(indexes.flatMap((index) => [...index.names(prefix)]))].sort(),
+  };
+}
+
 function append<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
   const present = map.get(key);
   if (present === undefined) map.set(key, [value]);

@@ -111,6 +111,8 @@ export interface TestArchiveOptions {
   readonly suite?: string;
   readonly date?: Date;
   readonly validUntil?: Date;
+  /** Written as Debian's archive of security updates is: other names of components, and an index that is not there. */
+  readonly isSecurity?: boolean;
   /** Text of the Contents index for `all`. */
   readonly contents?: string;
 }
@@ -148,6 +150,7 @@ export async function makeTestArchive(options: TestArchiveOptions): Promise<Test
     const folder = path.slice(0, path.lastIndexOf('/'));
     files.set(`dists/${suite}/${folder}/by-hash/SHA256/${sha256Hex(packed)}`, packed);
   }
+  if (options.isSecurity === true) listed.push(` ${sha256Hex('')} 0 main/binary-all/Packages`);
   const text = [
     'Origin: Test',
     `Suite: ${suite}`,
@@ -155,8 +158,8 @@ export async function makeTestArchive(options: TestArchiveOptions): Promise<Test
     `Date: ${date.toUTCString()}`,
     ...(options.validUntil === undefined ? [] : [`Valid-Until: ${options.validUntil.toUTCString()}`]),
     'Acquire-By-Hash: yes',
-    'Architectures: all amd64',
-    'Components: main',
+    options.isSecurity === true ? 'Architectures: amd64' : 'Architectures: all amd64',
+    options.isSecurity === true ? 'Components: updates/main' : 'Components: main',
     'SHA256:',
     ...listed,
     '',

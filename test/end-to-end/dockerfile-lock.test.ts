@@ -417,6 +417,7 @@ COPY --from=alice:hunter2@127.0.0.1:9/x:1 /a /b
       'web/Dockerfile:2',
       'web/Dockerfile:3',
       'web/Dockerfile:3',
+      'web/Dockerfile:4',
     ]);
     const again = await at('lock');
     expect(again.stderr).toContain('is as it was');

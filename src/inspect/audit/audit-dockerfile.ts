@@ -16,7 +16,7 @@ import {
   type ResolveOptions,
   resolveDockerfile,
 } from '../../languages/dockerfile/resolve.ts';
-import { suiteOfImage } from '../../routes/dockerfile/debian-suite.ts';
+import { additionsAt, suiteOfImage } from '../../routes/dockerfile/debian-suite.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
 import { emptyLockFile, type LockFile, lockedCommit, lockedUrl } from '../../sets/lock-file.ts';
 import { variableFindings } from './audit-variables.ts';
@@ -56,12 +56,12 @@ export function auditDockerfile(
   const inputs = found
     .filter((input) => input.kind !== 'nondeterminism')
     .filter((input) => input.kind !== 'image' || options.contexts?.has(input.reference) !== true)
-    .map((input) => judge(input, { ...options, lock, file, resolved }));
+    .map((input) => judge(input, { ...options, text, lock, file, resolved }));
   // What a trigger takes in is taken by a build of another image, so this one's lock has no say.
   const triggered = findTriggerInputs(resolved);
   for (const input of triggered)
     if (input.kind !== 'nondeterminism')
-      inputs.push(judge(input, { ...options, lock: emptyLockFile, file, resolved }));
+      inputs.push(judge(input, { ...options, text, lock: emptyLockFile, file, resolved }));
   return {
     inputs,
     findings: [...nondeterminism([...found, ...triggered]), ...variableFindings(resolved, isWhole)],
@@ -113,6 +113,7 @@ function nondeterminism(inputs: readonly DockerfileInput[]): Finding[] {
 }
 
 interface JudgeOptions extends DockerfileAuditOptions {
+  readonly text: string;
   readonly lock: LockFile;
   readonly file: string;
   readonly resolved: ResolvedDockerfile;
@@ -122,7 +123,7 @@ function judge(input: DockerfileInput, options: JudgeOptions): Input {
   const { lock, file, lockName = file } = options;
   const { subject, span } = input;
   if (input.pinned) return { subject, span, pinnedBy: 'recipe' };
-  if (isLocked(input, lock, lockName)) return { subject, span, pinnedBy: 'lock' };
+  if (isLocked(input, { ...options, lockName })) return { subject, span, pinnedBy: 'lock' };
   if (input.kind === 'requirements') {
     const text = options.readFromContext?.(input.file);
     const asked = text === undefined ? undefined : parseRequirementsFile(text);
@@ -190,7 +191,8 @@ function milder(
   return file === undefined ? undefined : { severity: 'note', detail: `unless ${file} says which version` };
 }
 
-function isLocked(input: DockerfileInput, lock: LockFile, file: string): boolean {
+function isLocked(input: DockerfileInput, options: JudgeOptions & { readonly lockName: string }): boolean {
+  const { lock, lockName, resolved, text } = options;
   switch (input.kind) {
     case 'image': {
       if (lock.images.has(input.reference)) return true;
@@ -203,8 +205,15 @@ function isLocked(input: DockerfileInput, lock: LockFile, file: string): boolean
     case 'git':
       return lockedCommit(lock, input) !== undefined;
     case 'package':
-      if (input.manager === 'pip') return lock.pip.get(file)?.has(input.requirement) ?? false;
+      if (input.manager === 'pip') return lock.pip.get(lockName)?.has(input.requirement) ?? false;
       if (input.manager !== 'apt') return false;
+      // Without the other suites that apt looks into, the locked one does not decide.
+      if (
+        !additionsAt(resolved, { span: input.span, text, images: lock.images }).every((name) =>
+          lock.debian.has(name),
+        )
+      )
+        return false;
       return [...lock.debian.values()].some((suite) =>
         [...suite.architectures.values()].some((used) => used.packages.has(input.name)),
       );

@@ -1,10 +1,12 @@
 // From any recipe of a service to another: reads what the image needs, resolves names in the chosen package set, writes
 // the other recipe. What cannot be carried over is a comment in the result and a remark of the report.
+
 import { existsSync, readFileSync } from 'node:fs';
 import { join, posix, relative } from 'node:path';
 import type { RecipeKind } from '../../compose/build-project.ts';
 import type { ComposeProject } from '../../compose/load.ts';
 import type { Placed, Service } from '../../compose/service.ts';
+import { releaseOfSuite } from '../../debian/archive-roots.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import {
@@ -201,7 +203,8 @@ function chooseSet(
   project: ComposeProject,
   { needs, to }: { readonly needs: ImageNeeds; readonly to: RecipeKind },
 ): string {
-  const [locked] = findProjectLock(project.directory).lock?.debian.keys() ?? [];
+  const suites = [...(findProjectLock(project.directory).lock?.debian.keys() ?? [])];
+  const locked = suites.find((suite) => releaseOfSuite(suite) === suite);
   if (locked !== undefined) return `debian:${locked}`;
   const [, suite] =
     /^(?:docker\.io\/)?(?:library\/)?debian:([a-z]+)(?:-|$|@)/.exec(needs.base?.value ?? '') ?? [];

@@ -137,8 +137,9 @@ function directoryOf({ words, text }: Invocation, input: GitInput): string {
     .replace(/\.git$/, '');
 }
 
+/** What may be elsewhere; `file:` too, as a mirror that is mounted. */
 function isRemote(address: string): boolean {
-  return /^(?:(?!file:)[a-z+]+:\/\/|[^\s/]+@[^\s/]+:|[\w-]+(?:\.[\w-]+)+:(?!\/\/)|\$)/.test(address);
+  return /^(?:[a-z+]+:\/\/|[^\s/]+@[^\s/]+:|[\w-]+(?:\.[\w-]+)+:(?!\/\/)|\$)/.test(address);
 }
 
 function pullInput(

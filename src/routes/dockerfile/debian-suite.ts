@@ -4,6 +4,8 @@ import type { Span } from '../../foundation/error.ts';
 import { findInputs } from '../../languages/dockerfile/inputs.ts';
 import { parseDockerfile } from '../../languages/dockerfile/parse.ts';
 import { type ResolvedDockerfile, resolveDockerfile } from '../../languages/dockerfile/resolve.ts';
+import { isBaseName } from '../../sets/base/base-name.ts';
+import type { LockFile } from '../../sets/lock-file.ts';
 
 const suites = ['bullseye', 'bookworm', 'trixie', 'forky', 'sid'];
 
@@ -29,6 +31,27 @@ function imageAt(resolved: ResolvedDockerfile, span: Span): string | undefined {
 export function suiteAt(resolved: ResolvedDockerfile, span: Span): string | undefined {
   const reference = imageAt(resolved, span);
   return reference === undefined ? undefined : suiteOfImage(reference);
+}
+
+/**
+ * The suites that apt has besides its release's own, in the stage around a place: updates and security, as images out of
+ * registries have them, and what the text of the Dockerfile names. Bases that are made here are of one suite; they are those
+ * that the lock has no image for.
+ */
+export function additionsAt(
+  resolved: ResolvedDockerfile,
+  { span, text, images }: { readonly span: Span; readonly text: string; readonly images: LockFile['images'] },
+): string[] {
+  const reference = imageAt(resolved, span) ?? '';
+  const suite = suiteOfImage(reference);
+  if (suite === undefined) return [];
+  const isMade = isBaseName(reference) && !images.has(reference);
+  const named = text.match(
+    new RegExp(`\\b${suite}-(?:updates|security|backports(?:-sloppy)?|proposed-updates)\\b`, 'g'),
+  );
+  // Unstable and testing come without.
+  const usual = isMade || /^(?:forky|sid)$/.test(suite) ? [] : ['updates', 'security'];
+  return [...new Set([...usual.map((part) => `${suite}-${part}`), ...(named ?? [])])];
 }
 
 /** Python of each release of Debian. */

@@ -2,6 +2,7 @@
 // into a draft that several recipes share.
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, relative, resolve as resolvePath } from 'node:path';
+import { unitedIndex } from '../../debian/package-index.ts';
 import { resolve } from '../../debian/resolve.ts';
 import { omitNothing } from '../../debian/script-only.ts';
 import { redactCredentials } from '../../foundation/credentials.ts';
@@ -17,7 +18,7 @@ import { openRelease } from '../../sets/debian/prepared-release.ts';
 import { lockedPackage } from '../../sets/debian/release-facts.ts';
 import type { LockDraft } from '../../sets/lock-draft.ts';
 import { type DockerfileRecipe, readRecipe, recipeName } from './build.ts';
-import { pythonAt, suiteAt, suiteOfImage } from './debian-suite.ts';
+import { additionsAt, pythonAt, suiteAt, suiteOfImage } from './debian-suite.ts';
 import { relocateSpan } from './inline-place.ts';
 import { type Found, findCommit, findImageDigest, findUrlDigest } from './lock-entry.ts';
 import { lockPython } from './lock-python.ts';
@@ -37,7 +38,7 @@ export interface LockRecipeOptions {
 /** Locks the inputs of a Dockerfile. Throws `dockerfile/…`; what is out of reach is recorded as unpinned instead. */
 export async function lockDockerfile(options: LockRecipeOptions): Promise<void> {
   const { projectDirectory, draft } = options;
-  const { file, resolved } = readRecipe(options.recipe, options.platform);
+  const { file, text, resolved } = readRecipe(options.recipe, options.platform);
   const recipe = recipeName(projectDirectory, file);
   // A line in the compose file where the Dockerfile stands there.
   const { inlineAt } = options.recipe;
@@ -45,7 +46,7 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
     inlineAt === undefined
       ? `${recipe}:${span.line}`
       : `${recipeName(projectDirectory, inlineAt.file)}:${relocateSpan(span, inlineAt).line}`;
-  const apt = new Map<string, DockerfileInput[]>();
+  const apt = new Map<string, { inputs: DockerfileInput[]; additions: Set<string> }>();
   const pip: PipRequest[] = [];
   // Without a target any stage may be asked for one day, and engines without BuildKit make them all.
   for (const input of findInputs(resolved, options.recipe.target === undefined ? 'all' : 'needed')) {
@@ -74,7 +75,12 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
       pip.push({ requirement, where, python: pythonAt(resolved, input.span) });
     if (requests.apt.length > 0) {
       const suite = suiteAt(resolved, input.span) ?? '';
-      apt.set(suite, [...(apt.get(suite) ?? []), input]);
+      const wanted = apt.get(suite) ?? { inputs: [], additions: new Set<string>() };
+      wanted.inputs.push(input);
+      const { images } = draft.lock();
+      for (const name of additionsAt(resolved, { span: input.span, text, images }))
+        wanted.additions.add(name);
+      apt.set(suite, wanted);
     }
   }
   for (const input of findTriggerInputs(resolved)) {
@@ -83,7 +89,7 @@ export async function lockDockerfile(options: LockRecipeOptions): Promise<void> 
     draft.addUnpinned({ what: input.subject, where: whereIs(input), reason });
   }
   await lockPip(options, { requests: pip, recipe });
-  for (const [suite, inputs] of apt) await lockPackages(options, { suite, inputs, whereIs });
+  for (const [suite, wanted] of apt) await lockPackages(options, { suite, ...wanted, whereIs });
 }
 
 /** Locks the image of a reference, which a recipe or a compose file at `where` names. */
@@ -160,6 +166,8 @@ async function lockPackages(
   wanted: {
     readonly suite: string;
     readonly inputs: readonly DockerfileInput[];
+    /** Suites that apt takes packages from as well. */
+    readonly additions: ReadonlySet<string>;
     readonly whereIs: (input: DockerfileInput) => string;
   },
 ): Promise<void> {
@@ -175,15 +183,40 @@ async function lockPackages(
   }
   try {
     const archive = await openSuite(options, suite);
-    const index = await archive.packages();
+    const sources = [{ suite, index: await archive.packages() }];
+    for (const addition of wanted.additions) {
+      try {
+        const { packages } = await openSuite(options, addition);
+        // What backports and proposed updates have is only installed where somebody asks for it.
+        if (/^[a-z]+-(?:updates|security)$/.test(addition))
+          sources.push({ suite: addition, index: await packages() });
+      } catch (error) {
+        if (!isTrimaranError(error)) throw error;
+        draft.addUnpinned(
+          { what: `the apt suite ${addition}`, where: whereIs(inputs[0]!), reason: error.message },
+          { unreachable: true },
+        );
+      }
+    }
+    const [first, ...others] = sources.map(({ index }) => index);
+    const index = unitedIndex([first!, ...others]);
     for (const input of inputs) {
       if (input.kind !== 'package') continue;
       try {
         const { packages } = resolve({ index, wanted: [[{ name: input.name }]], omit: omitNothing });
-        draft.addPackages(suite, {
-          architecture: archive.architecture,
-          packages: packages.map((record) => [record.name, lockedPackage(record)] as const),
-        });
+        for (const source of sources) {
+          const own = packages.filter(
+            (record) =>
+              sources.find(({ index }) =>
+                index.get(record.name).some(({ sha256 }) => sha256 === record.sha256),
+              ) === source,
+          );
+          if (own.length === 0) continue;
+          draft.addPackages(source.suite, {
+            architecture: archive.architecture,
+            packages: own.map((record) => [record.name, lockedPackage(record)] as const),
+          });
+        }
       } catch (error) {
         if (!isTrimaranError(error)) throw error;
         cannot(input, error.message, false);

@@ -290,7 +290,7 @@ class ReleaseProxy implements ProxyUse {
     const roots = archiveRoots({
       mirrors: await this.#mirrors(suite),
       timestamp: release.timestamp,
-      snapshot: findSnapshot(host.env),
+      snapshot: findSnapshot(host.env, suite),
     });
     const names =
       release.byHash && listed !== undefined
@@ -334,7 +334,7 @@ class ReleaseProxy implements ProxyUse {
         packages: [record],
         mirrors: await this.#mirrors(suite),
         timestamp: archive.release.timestamp,
-        snapshot: findSnapshot(host.env),
+        snapshot: findSnapshot(host.env, suite),
       });
       return file;
     }

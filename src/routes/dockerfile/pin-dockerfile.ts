@@ -1,6 +1,7 @@
 // Puts what a lock fixes into a Dockerfile: by small edits at the places of its inputs, everything else as it was. Once
 // for a build, where downloads come out of the context and the text need not be nice, once for people who want the pins in
 // the Dockerfile itself.
+import { compareVersions } from '../../debian/version.ts';
 import type { Span } from '../../foundation/error.ts';
 import { type DockerfileInput, findInputs, type ImageInput } from '../../languages/dockerfile/inputs.ts';
 import type { Instruction } from '../../languages/dockerfile/instruction.ts';
@@ -12,7 +13,7 @@ import type {
 import { flattenCommands, readShellScript, showWord } from '../../languages/dockerfile/shell.ts';
 import { type LockFile, lockedCommit, lockedUrl } from '../../sets/lock-file.ts';
 import { aptConfigPath, aptFolder } from './apt-settings.ts';
-import { suiteAt } from './debian-suite.ts';
+import { additionsAt, suiteAt } from './debian-suite.ts';
 import { downloadAddress } from './download-address.ts';
 import { heredocImage, type Lowered } from './lower-heredocs.ts';
 import { hasNewerReference, isExpanded, lowerReferences, type ReferenceScope } from './lower-variables.ts';
@@ -224,8 +225,13 @@ export function pinForPeople(options: PinOptions): string {
       edits.push(...pipEdit(places, input, options));
     } else if (input.kind === 'package' && input.manager === 'apt') {
       const suite = suiteAt(resolved, input.span);
-      const used = suite === undefined ? undefined : lock.debian.get(suite)?.architectures;
-      const version = used?.get(options.architecture)?.packages.get(input.name)?.version;
+      const additions = additionsAt(resolved, { span: input.span, text, images: lock.images });
+      const [version] = [suite ?? '', ...additions]
+        .flatMap((name) => {
+          const used = lock.debian.get(name)?.architectures.get(options.architecture);
+          return used?.packages.get(input.name)?.version ?? [];
+        })
+        .sort((one, other) => compareVersions(other, one));
       const place = places.range(input.span);
       if (version !== undefined && text.slice(place.start, place.end) === input.name)
         edits.push({ ...place, text: `${input.name}=${version}` });

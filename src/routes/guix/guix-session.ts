@@ -1,5 +1,7 @@
 // Everything one guix command works with: the store below /gnu/store, builders, and the thread that evaluates.
+
 import { readFileSync } from 'node:fs';
+import { releaseOfSuite } from '../../debian/archive-roots.ts';
 import { guixStoreDirectory, type StorePath } from '../../formats/store-path.ts';
 import { bundledWorker } from '../../foundation/bundled-worker.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
@@ -117,7 +119,9 @@ export class GuixSession {
 
   /** Makes the one release that the lock has ready while the thread starts: most likely the recipe wants it. */
   #prepareLockedRelease(): void {
-    const [suite, ...others] = this.#options.lock?.debian.keys() ?? [];
+    const [suite, ...others] = [...(this.#options.lock?.debian.keys() ?? [])].filter(
+      (name) => releaseOfSuite(name) === name,
+    );
     if (suite === undefined || others.length > 0) return;
     const prepared = this.#prepareRelease({ suite }, this.system);
     // Whatever is wrong with it is said when it is asked for.

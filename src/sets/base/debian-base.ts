@@ -118,7 +118,7 @@ async function baseTree(
     packages,
     mirrors: options.mirrors,
     timestamp: archive.release.timestamp,
-    snapshot: findSnapshot(host.env),
+    snapshot: findSnapshot(host.env, archive.suite),
   });
   mkdirSync(scratch, { recursive: true });
   const unpacked = await unpackDebs({

@@ -76,7 +76,7 @@ export async function openRelease(
     cacheDirectory,
     architecture,
     suite: request.suite,
-    snapshot: findSnapshot(host.env),
+    snapshot: findSnapshot(host.env, request.suite),
     mirrors: await findMirrors({
       env: host.env,
       suite: request.suite,

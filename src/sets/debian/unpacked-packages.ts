@@ -48,7 +48,7 @@ export async function realisePackages(
       packages: items.map((item) => item.record),
       mirrors: await findMirrors({ env: host.env, suite, ...lockedMirror(source.lock, suite) }),
       timestamp: items[0]!.timestamp,
-      snapshot: findSnapshot(host.env),
+      snapshot: findSnapshot(host.env, suite),
     });
   }
   const files = await fetchDebs({
