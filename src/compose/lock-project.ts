@@ -197,6 +197,8 @@ async function writePins({ project }: LockProjectRequest, lock: LockFile): Promi
       resolved,
       lock,
       recipe: recipeName(project.directory, file),
+      // As they were locked.
+      stages: recipe.target === undefined ? 'all' : 'needed',
       architecture: platform.split('/')[1] ?? 'amd64',
     });
     if (pinned === text) continue;

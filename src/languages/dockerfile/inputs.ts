@@ -4,7 +4,7 @@ import type { Span } from '../../foundation/error.ts';
 import { isCommit, parseRemoteSource } from './git-reference.ts';
 import { parseImageReference } from './image-reference.ts';
 import type { Heredoc, Instruction, RunInstruction } from './instruction.ts';
-import type { Located, MappedText } from './mapped-text.ts';
+import { type Located, type MappedText, mapWhole } from './mapped-text.ts';
 import { heredocScript } from './parse.ts';
 import { powershellInputs } from './program-inputs.ts';
 import type { ResolvedDockerfile, ResolvedInstruction, ResolvedStage, StageBase } from './resolve.ts';
@@ -318,9 +318,13 @@ function runInputs(
 function scriptCommands(instruction: RunInstruction): readonly ShellCommand[] {
   const { command } = instruction;
   if (command.form === 'exec') {
-    const words = command.args.map((arg) => ({
-      parts: [{ kind: 'text', text: arg.value } as const],
-      span: arg.span,
+    const words = command.args.map(({ value, span }) => ({
+      parts: [{ kind: 'text', text: value } as const],
+      span,
+      // Nothing in it is escaped where it is as long as what stands between its quotes.
+      ...(span.endLine === span.line && span.endColumn === span.column + value.length + 2
+        ? { quoted: mapWhole(value, span.file, span.line, span.column + 1) }
+        : {}),
     }));
     return [{ words, assignments: [], redirects: [], span: instruction.span, pipeline: 0 }];
   }

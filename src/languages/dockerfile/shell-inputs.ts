@@ -1,5 +1,4 @@
 // Which inputs a shell script takes: the commands that download, clone and install, told from their words.
-import type { Span } from '../../foundation/error.ts';
 import type { Invocation } from './command-line.ts';
 import { wrapperLength } from './command-wrappers.ts';
 import { isDownloader, readDownload, Verification } from './downloads.ts';
@@ -135,8 +134,7 @@ class ScriptReader {
       const flag =
         name === 'eval' ? 0 : args.findIndex(({ text }) => text !== undefined && /^-[a-z]*c$/.test(text)) + 1;
       const script = flag > 0 || name === 'eval' ? args[flag] : undefined;
-      if (script?.text !== undefined)
-        this.visit(commandsAt(script.text, script.word.span), undefined, depth + 1);
+      if (script?.text !== undefined) this.visit(commandsIn(script.word, script.text), undefined, depth + 1);
       return;
     }
     this.noteRun(invocation);
@@ -171,8 +169,10 @@ function fedWord({ span }: ShellWord): ShellWord {
   return { parts: [{ kind: 'unknown' }], span };
 }
 
-function commandsAt(text: string, span: Span): readonly ShellCommand[] {
-  return readShellScript(mapWhole(text, span.file, span.line, span.column)).commands;
+/** The commands of a script that is a word. */
+function commandsIn({ quoted, span }: ShellWord, text: string): readonly ShellCommand[] {
+  const source = quoted?.text === text ? quoted : mapWhole(text, span.file, span.line, span.column);
+  return readShellScript(source).commands;
 }
 
 /** An interpreter that runs what comes in through the pipe: `| sh -s -- -y`, `| python -`. */

@@ -366,7 +366,21 @@ export class ShellReader {
     if (quote) this.broken = true;
     flush();
     if (parts.length === 0 && wasQuoted) parts.push({ kind: 'text', text: '' });
-    return { parts, span: spanOf(this.source, start, this.at) };
+    const quoted = this.quotedText(parts, start);
+    return {
+      parts,
+      span: spanOf(this.source, start, this.at),
+      ...(quoted === undefined ? {} : { quoted }),
+    };
+  }
+
+  private quotedText(parts: readonly ShellPart[], start: number): MappedText | undefined {
+    const [only] = parts;
+    const raw = this.text.slice(start, this.at);
+    const isWhole = raw.length > 2 && /^["']/.test(raw) && raw.at(-1) === raw[0];
+    if (!isWhole || parts.length !== 1 || only?.kind !== 'text' || raw.slice(1, -1) !== only.text)
+      return undefined;
+    return sliceMapped(this.source, start + 1, this.at - 1);
   }
 
   /** What `$` or a backquote starts; undefined for a `$` that stands for itself. */

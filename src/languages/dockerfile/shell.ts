@@ -24,6 +24,8 @@ export type ShellPart =
 export interface ShellWord {
   readonly parts: readonly ShellPart[];
   readonly span: Span;
+  /** What stands between the quotes of a word that is quoted whole, where nothing in it is escaped or expanded. */
+  readonly quoted?: MappedText;
 }
 
 export interface ShellRedirect {

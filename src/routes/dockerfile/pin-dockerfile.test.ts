@@ -53,7 +53,7 @@ const lowered = (text: string) => {
   const { instructions } = lowerHeredocs(options(text).resolved, (span) => places.slice(span));
   return instructions;
 };
-const forPeople = (text: string) => pinForPeople(options(text));
+const forPeople = (text: string) => pinForPeople({ ...options(text), stages: 'all' });
 const forBuild = (text: string, settings = false) =>
   pinForBuild({
     ...options(text),
@@ -286,5 +286,26 @@ RUN true
       ['ARG V="1 \\"2\\" \\$3"', 'ARG U=u'],
       ['ARG U="u"', 'ARG V="1 \\"2\\" \\$3"'],
     ]);
+  });
+
+  it('writes into scripts within words where they stand, keeps quotes, and leaves what is put together', () => {
+    const text = (curl: string, pip: string) =>
+      `FROM debian:bookworm AS unused
+RUN bash -c "apt-get install -y ${curl} && pip install ${pip}"
+RUN ["sh", "-c", "apt-get install ${curl} && pip install ${pip}"]
+RUN apt-get install \\
+  # why
+  "${curl}" '${curl}' && pip install "${pip}"
+FROM debian:bookworm
+RUN sh -c 'x "'"'"'"; pip install ${pip}'
+`;
+    const still = `RUN A=starlette; bash -c "pip install $A 'starlette' \\"starlette\\""\nRUN sh -c 'x \\
+ pip install st'arlette\n`;
+    expect(forPeople(text('curl', 'starlette') + still)).toBe(
+      text('curl=7.88-1', 'starlette==0.10.0').replace(/(sh -c 'x .*)==0\.10\.0/, '$1') + still,
+    );
+    expect(forPeople('FROM debian:bookworm\nRUN apt-get install curl:amd64 curl/stable\n')).toContain(
+      'install curl:amd64=7.88-1 curl/stable\n',
+    );
   });
 });

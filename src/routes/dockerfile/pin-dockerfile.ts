@@ -206,11 +206,16 @@ function syntaxEdit(places: Places, { resolved, lock }: BuildPinOptions): Edit[]
 }
 
 /** The Dockerfile with digests, checksums and versions written into it; the same text when the lock adds nothing. */
-export function pinForPeople(options: PinOptions): string {
+export function pinForPeople(
+  options: PinOptions & {
+    /** Stages that the target needs, or all. */
+    readonly stages: 'needed' | 'all';
+  },
+): string {
   const { text, resolved, lock } = options;
   const places = new Places(text);
   const edits: Edit[] = [];
-  for (const input of findInputs(resolved)) {
+  for (const input of findInputs(resolved, options.stages)) {
     if (input.pinned) continue;
     if (input.kind === 'image') {
       const pinned = pinnedReference(lock, input);
@@ -233,8 +238,13 @@ export function pinForPeople(options: PinOptions): string {
         })
         .sort((one, other) => compareVersions(other, one));
       const place = places.range(input.span);
-      if (version !== undefined && text.slice(place.start, place.end) === input.name)
-        edits.push({ ...place, text: `${input.name}=${version}` });
+      const written = text.slice(place.start, place.end);
+      const quote = quoteAround(written, input.requirement);
+      const isPlain = new RegExp(`^${input.name.replace(/[^a-z0-9]/g, '\\$&')}(?::[a-z0-9-]+)?$`).test(
+        input.requirement,
+      );
+      if (version !== undefined && quote !== undefined && isPlain)
+        edits.push({ ...place, text: `${quote}${input.requirement}=${version}${quote}` });
     } else if (input.kind === 'url' && input.by === 'add' && input.url !== undefined) {
       const sha256 = lockedUrl(lock, input.url);
       const line = instructionAt(resolved, input.span);
@@ -348,8 +358,15 @@ function pipEdit(
   const locked = lock.pip.get(recipe)?.get(input.requirement);
   if (locked === undefined || input.pinned) return [];
   const place = places.range(input.span);
-  if (!text.slice(place.start, place.end).includes(input.name)) return [];
-  return [{ ...place, text: `${input.requirement.replace(/[<>=!~ ;].*$/, '')}==${locked.version}` }];
+  const quote = quoteAround(text.slice(place.start, place.end), input.requirement);
+  if (quote === undefined) return [];
+  const name = input.requirement.replace(/[<>=!~ ;].*$/, '');
+  return [{ ...place, text: `${quote}${name}==${locked.version}${quote}` }];
+}
+
+/** The quotes around a word that otherwise is written as it is meant; undefined for any other. */
+function quoteAround(written: string, meant: string): string | undefined {
+  return ['', '"', "'"].find((quote) => written === `${quote}${meant}${quote}`);
 }
 
 /** An ADD of a URL takes the bytes that were fetched and checked before. */
