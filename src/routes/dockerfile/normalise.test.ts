@@ -162,3 +162,19 @@ it('leaves out logs and caches of a whole system that was copied below a folder,
   if (shadow?.kind !== 'file') throw new Error('no file');
   expect(String(await readContentsWhole([shadow.content]))).toBe('root:*:0:0:99999:7:::\n');
 });
+
+it('keeps a folder that was there before a step mounted something over it', async () => {
+  const base = ['RUN a', [folder('var', 1), folder('var/cache', 1), file('var/cache/x', 1)]] as const;
+  const image = await normal([
+    [base[0], [...base[1]]],
+    [
+      '/bin/sh -c --mount=type=cache,target=/var/cache/ --mount=type=tmpfs,dst=/none make',
+      [file('var/.wh.cache', 500), file('y', 1)],
+    ],
+    ['/bin/sh -c rm -r /var/cache', [file('var/.wh.cache', 500)]],
+  ]);
+  const paths = await Promise.all(
+    image.layers.map(async (layer) => (await layerEntries(layer)).map(({ path }) => path)),
+  );
+  expect(paths.slice(1)).toEqual([['y'], ['var', 'var/.wh.cache']]);
+});

@@ -58,7 +58,7 @@ export async function normaliseImage(options: NormaliseOptions): Promise<Image> 
   /** Folders that a WORKDIR made: a layer of their own with docker, part of the next one with buildah. */
   let folders: readonly TreeEntry[] = [];
   for (const [index, layer] of image.layers.entries()) {
-    const entries = await layerEntries(layer);
+    const entries = withoutMountTargets(await layerEntries(layer), layer.createdBy);
     if (index < baseLayers) {
       below.push(entries);
       layers.push(withoutNotes(layer));
@@ -90,6 +90,22 @@ export async function normaliseImage(options: NormaliseOptions): Promise<Image> 
     names: options.names,
     created: new Date(epoch * 1000).toISOString(),
   });
+}
+
+/**
+ * A layer's entries without the removal of folders that its step had mounted: no step can remove those, but buildah takes
+ * what was there before for its own.
+ */
+function withoutMountTargets(
+  entries: readonly TreeEntry[],
+  createdBy: string | undefined,
+): readonly TreeEntry[] {
+  const targets = new Set(
+    [...(createdBy ?? '').matchAll(/--mount=\S*?\b(?:target|dst|destination)=([^,\s]+)/g)].map(([, target]) =>
+      target!.replace(/^\/+|\/+$/g, '').replace(/([^/]+)$/, '.wh.$1'),
+    ),
+  );
+  return targets.size === 0 ? entries : entries.filter(({ path }) => !targets.has(path));
 }
 
 /** A layer's entries with folders below them; its own say what these are by then. */

@@ -308,4 +308,12 @@ RUN sh -c 'x "'"'"'"; pip install ${pip}'
       'install curl:amd64=7.88-1 curl/stable\n',
     );
   });
+
+  it('gives an ARG without a value what the stage has already', () => {
+    const pinned = forBuild(
+      'ARG G=g\nFROM x:1 AS a\nARG SOURCE_DATE_EPOCH V=1 U\nFROM a\nARG V SOURCE_DATE_EPOCH=0 G\n',
+    );
+    expect(pinned).toContain('ARG SOURCE_DATE_EPOCH="1" V=1 U\n');
+    expect(pinned).toContain('ARG V="1" SOURCE_DATE_EPOCH=0 G\n');
+  });
 });

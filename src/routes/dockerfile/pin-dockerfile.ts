@@ -92,9 +92,13 @@ export function pinForBuild(options: BuildPinOptions): string {
     edits.push({ start: end, end, text: lines.join('') });
     edits.push(...fromEdits(places, stage));
     const base = environmentBelow(stage, options);
+    const given = new Map([...variables, ...inheritedArguments(stage, resolved)]);
     for (const resolvedInstruction of stage.instructions) {
       const { instruction, values, variables } = resolvedInstruction;
-      edits.push(...linkEdits(places, instruction));
+      edits.push(
+        ...linkEdits(places, instruction),
+        ...argumentEdits(places, instruction, { given, resolved }),
+      );
       if (isExpanded(instruction) && instruction.heredocs.length === 0) {
         const known = new Map([...(base ?? []), ...variables]);
         const scope = { variables: known, complete: base !== undefined, resolved };
@@ -125,6 +129,21 @@ function inheritedArguments({ base }: ResolvedStage, resolved: ResolvedDockerfil
     }
   }
   return inherited;
+}
+
+/** `ARG NAME` says again that a stage has what it was given; without a value older builders take it away. */
+function argumentEdits(
+  places: Places,
+  instruction: Instruction,
+  { given, resolved }: { readonly given: ReadonlyMap<string, string>; readonly resolved: ResolvedDockerfile },
+): Edit[] {
+  if (instruction.kind !== 'arg') return [];
+  return instruction.args.flatMap(({ name, value }) => {
+    const known = given.get(name.value);
+    if (value !== undefined || known === undefined || resolved.globals.has(name.value)) return [];
+    const { end } = places.range(name.span);
+    return [{ start: end, end, text: `=${quoted(known, resolved.dockerfile.escape)}` }];
+  });
 }
 
 /** A value as ARG takes it, with nothing to expand. */
