@@ -1,6 +1,7 @@
 // Configuration that maintainer scripts put in place on a fresh system: files copied from where packages keep their
 // templates (cp, install, ucf(1)), links and empty files beside them, modules and sites of Apache and PHP that scripts
-// switch on. Nothing that a package ships is replaced. Left out are copies of what scripts compute.
+// switch on, and text that scripts write. Nothing that a package ships is replaced. Left out are copies of what scripts
+// compute.
 import { type ByteString, toByteString } from '../foundation/byte-string.ts';
 import type { TreeEntry } from '../foundation/file-tree.ts';
 import { packageTime } from './package-tree.ts';
@@ -60,6 +61,16 @@ function applyCopy(draft: RootDraft, [program, ...words]: ScriptCommand, ids: Ac
       // A link to nothing is for what this image leaves out.
       const leads = target?.startsWith('/') && draft.resolve(target) !== undefined;
       if (at !== undefined && leads && draft.get(at) === undefined) draft.putLink(at, toByteString(target!));
+      return;
+    }
+    case '>': {
+      const [path, text] = words;
+      const isPlace = path !== undefined && (isConfiguration(path) || path.startsWith('/usr/share/'));
+      const at = isPlace ? draft.pathOf(path) : undefined;
+      // What scripts note for themselves and each other is of no use here.
+      const isNote =
+        at === undefined || /^(?:var\/lib\/(?:dpkg|ucf|apt|systemd|debconf)|etc\/python3)\//.test(at);
+      if (!isNote && draft.get(at) === undefined) draft.putFile(at, text!);
       return;
     }
     case 'touch':

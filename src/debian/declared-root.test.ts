@@ -299,6 +299,71 @@ describe('declareRoot', () => {
     expect(at(managed, 'usr/bin/nginx')).toBeUndefined();
   });
 
+  it('gives capabilities, modes by letters, and files that a pattern matches', () => {
+    const entries = [
+      testFile('usr/bin/ping', 'ping', 0o755),
+      testFile('usr/lib/pinger', 'p', 0o755),
+      testFile('etc/bind/named.conf', 'a'),
+      testFile('etc/bind/named.conf.local', 'b', 0o600),
+      testFile('etc/bind/other', 'c'),
+      testFile('etc/init.d/x', 'x', 0o755),
+    ];
+    const tree = declare({
+      name: 'a',
+      entries,
+      postinst: `PROGRAM=$(dpkg-divert --truename /bin/ping)
+if setcap cap_net_raw+ep $PROGRAM; then chmod u-s $PROGRAM; else chmod u+s $PROGRAM; fi
+chmod u+s /usr/lib/pinger
+chgrp mail /etc/bind/named.conf*
+chmod g+w,o-r /etc/bind/named.conf*
+chmod g+s /etc/bind
+chmod +x /etc/init.d/x
+`,
+    });
+    const ping = at(tree, 'usr/bin/ping');
+    expect(ping).toMatchObject({ kind: 'file', mode: 0o755 });
+    expect(Buffer.from(ping!.xattrs!.get('security.capability')!).toString('hex')).toBe(
+      '0100000200200000000000000000000000000000',
+    );
+    expect(at(tree, 'usr/lib/pinger')).toMatchObject({ mode: 0o4755 });
+    expect(at(tree, 'etc/bind/named.conf')).toMatchObject({ mode: 0o660, gid: 8 });
+    expect(at(tree, 'etc/bind/named.conf.local')).toMatchObject({ mode: 0o620, gid: 8 });
+    expect(at(tree, 'etc/bind')).toMatchObject({ mode: 0o2755 });
+    for (const path of ['etc/bind/other', 'etc/init.d/x']) expect(at(tree, path)).toBeUndefined();
+    const asked = declare({ name: 'a', entries, postinst: 'db_get a/b\nsetcap cap_net_raw+ep /bin/ping\n' });
+    expect(at(asked, 'usr/bin/ping')).toBeUndefined();
+  });
+
+  it('has the text that scripts write, where it is known and no package has the file', () => {
+    const tree = declare({
+      name: 'a',
+      entries: [testFile('etc/kept', 'kept')],
+      postinst: `F=/etc/hosts.allow
+if [ ! -e $F ]; then cat > $F <<EOF
+# text
+ALL: local
+EOF
+fi
+echo 'protocols = $protocols imap' > /usr/share/dovecot/imapd.protocol
+echo mine > /etc/kept
+echo more >> /etc/appended
+echo "$(date)" > /etc/date
+echo note > /var/lib/dpkg/note
+cat > /etc/computed <<EOF
+$(date)
+EOF
+cat > /etc/literal <<'EOF'
+$HOME
+EOF
+`,
+    });
+    expect(text(tree, 'etc/hosts.allow')).toBe('# text\nALL: local\n');
+    expect(text(tree, 'usr/share/dovecot/imapd.protocol')).toBe('protocols = $protocols imap\n');
+    expect(text(tree, 'etc/literal')).toBe('$HOME\n');
+    for (const path of ['etc/kept', 'etc/appended', 'etc/date', 'etc/computed', 'var/lib/dpkg/note'])
+      expect(at(tree, path), path).toBeUndefined();
+  });
+
   it('does not depend on the order of packages', () => {
     const specs: Spec[] = [
       { name: 'a', postinst: 'adduser --system --group x' },

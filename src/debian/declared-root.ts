@@ -102,6 +102,9 @@ function numberOr(name: string, found: number | undefined): number | undefined {
   return found ?? (/^\d{1,9}$/.test(name) ? Number(name) : undefined);
 }
 
+/** What a script that asks the administrator does with these depends on the answers: links, texts, capabilities. */
+const answered = new Set(['ln', '>', 'setcap']);
+
 /** The commands that a fresh installation could run, in the order in which dpkg would run the scripts. */
 function commandsOf(owner: TreePackage): ScriptCommand[] {
   const variables = {
@@ -113,8 +116,7 @@ function commandsOf(owner: TreePackage): ScriptCommand[] {
     const script = owner.control.scripts[name];
     if (script === undefined) return [];
     const commands = inFolders(readScript(script, variables));
-    // Which links a script makes that asks the administrator depends on the answers.
-    return /\bdb_get\b/.test(script) ? commands.filter(([program]) => program !== 'ln') : commands;
+    return /\bdb_get\b/.test(script) ? commands.filter(([program]) => !answered.has(program!)) : commands;
   });
 }
 

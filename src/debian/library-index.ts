@@ -113,7 +113,7 @@ function configuredFolders(
     const [directive, ...patterns] = text.split(/[ \t]+/);
     if (directive === 'include') {
       return patterns.flatMap((pattern) =>
-        matching(draft, pattern).flatMap((path) => configuredFolders(draft, textAt, path, reading)),
+        draft.matching(pattern).flatMap((path) => configuredFolders(draft, textAt, path, reading)),
       );
     }
     if (directive?.toLowerCase() === 'hwcap') return [];
@@ -122,25 +122,6 @@ function configuredFolders(
   });
   reading.delete(found.path);
   return folders;
-}
-
-/** Files that match a pattern with stars in its last part, sorted by byte. */
-function matching(draft: RootDraft, pattern: string): string[] {
-  if (!pattern.includes('*')) return [pattern];
-  const slash = pattern.lastIndexOf('/');
-  const folder = draft.follow(pattern.slice(0, slash));
-  if (folder?.kind !== 'directory') return [];
-  const parts = pattern
-    .slice(slash + 1)
-    .split('*')
-    .map((part) => part.replace(/[^A-Za-z0-9]/g, '\\$&'));
-  const expression = new RegExp(`^(?!\\.)${parts.join('.*')}$`, 's');
-  return draft
-    .inside(folder.path)
-    .map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
-    .filter((name) => expression.test(name))
-    .sort()
-    .map((name) => `/${folder.path}/${name}`);
 }
 
 interface Library {

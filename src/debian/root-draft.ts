@@ -3,6 +3,7 @@
 import type { ByteString } from '../foundation/byte-string.ts';
 import { toByteString } from '../foundation/byte-string.ts';
 import type { FileTree, TreeEntry } from '../foundation/file-tree.ts';
+import { capabilityAttribute, writeFileCapabilities } from './file-capabilities.ts';
 import { mergedPath, packageTime } from './package-tree.ts';
 import type { ScriptCommand } from './script-reader.ts';
 import { type AccountIds, isMode, readDirectoryWords } from './script-words.ts';
@@ -69,6 +70,24 @@ export class RootDraft {
     }
     const found = this.get(path);
     return found?.kind === 'hardlink' ? this.get(found.target) : found;
+  }
+
+  /** Absolute paths that match one with stars in its last part, sorted by byte; a path without stars is itself. */
+  matching(pattern: string): string[] {
+    if (!pattern.includes('*')) return [pattern];
+    const slash = pattern.lastIndexOf('/');
+    const folder = this.follow(pattern.slice(0, slash));
+    if (folder?.kind !== 'directory') return [];
+    const parts = pattern
+      .slice(slash + 1)
+      .split('*')
+      .map((part) => part.replace(/[^A-Za-z0-9]/g, '\\$&'));
+    const expression = new RegExp(`^(?!\\.)${parts.join('.*')}$`, 's');
+    return this.inside(folder.path)
+      .map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
+      .filter((name) => expression.test(name))
+      .sort()
+      .map((name) => `/${folder.path}/${name}`);
   }
 
   put(entry: TreeEntry): void {
@@ -154,6 +173,12 @@ export class RootDraft {
     }
   }
 
+  /** Gives the file at an absolute path an extended attribute. */
+  attach(absolute: string, name: string, value: Uint8Array): void {
+    const entry = this.resolve(absolute);
+    if (entry?.kind === 'file') this.put({ ...entry, xattrs: new Map(entry.xattrs).set(name, value) });
+  }
+
   /** What was put or changed, with the directories above it. */
   changes(): TreeEntry[] {
     const entries = new Map(this.over);
@@ -178,6 +203,7 @@ export function applyCommand(draft: RootDraft, command: ScriptCommand, ids: Acco
   const options = words.filter((word) => word.startsWith('-'));
   const rest = words.filter((word) => !word.startsWith('-'));
   const deep = options.some((option) => /^-[a-zA-Z]*R/.test(option) || option === '--recursive');
+  const named = (paths: readonly string[]) => paths.flatMap((path) => draft.matching(path));
   switch (program) {
     case 'mkdir': {
       const { mode, paths } = readDirectoryWords(words, ids);
@@ -192,20 +218,32 @@ export function applyCommand(draft: RootDraft, command: ScriptCommand, ids: Acco
     case 'chown': {
       const [owner, ...paths] = rest;
       const metadata = owner === undefined ? undefined : ownerOf(owner, ids);
-      if (metadata !== undefined) for (const path of paths) draft.change(path, metadata, { deep });
+      if (metadata !== undefined) for (const path of named(paths)) draft.change(path, metadata, { deep });
       return;
     }
     case 'chgrp': {
       const [group, ...paths] = rest;
       const gid = group === undefined ? undefined : ids.gid(group);
-      if (gid !== undefined) for (const path of paths) draft.change(path, { gid }, { deep });
+      if (gid !== undefined) for (const path of named(paths)) draft.change(path, { gid }, { deep });
       return;
     }
     case 'chmod': {
       const [mode, ...paths] = rest;
-      // A recursive mode would make files executable or directories closed; symbolic modes depend on what is there.
-      if (mode === undefined || deep || !isMode(mode)) return;
-      for (const path of paths) draft.change(path, { mode: Number.parseInt(mode, 8) });
+      // A recursive mode would make files executable or directories closed.
+      if (mode === undefined || deep) return;
+      for (const path of named(paths)) {
+        const present = draft.resolve(path);
+        const changed = present === undefined ? undefined : changedMode(present, mode);
+        if (changed !== undefined && (isMode(mode) || changed !== present?.mode))
+          draft.change(path, { mode: changed });
+      }
+      return;
+    }
+    case 'setcap': {
+      const [capabilities = '', ...paths] = rest;
+      const value = writeFileCapabilities(capabilities);
+      if (value === undefined) return;
+      for (const path of named(paths)) draft.attach(path, capabilityAttribute, value);
       return;
     }
     case 'find': {
@@ -222,6 +260,35 @@ export function applyCommand(draft: RootDraft, command: ScriptCommand, ids: Acco
       return;
     }
   }
+}
+
+/** The mode of an entry after chmod(1) with octal digits or `g+rw,o-x`; undefined for other words. */
+function changedMode(entry: TreeEntry, words: string): number | undefined {
+  if (isMode(words)) return Number.parseInt(words, 8);
+  let { mode } = entry;
+  for (const word of words.split(',')) {
+    const [, who = '', sign, letters = ''] = /^([ugoa]*)([-+=])([rwxXst]*)$/.exec(word) ?? [];
+    if (sign === undefined) return undefined;
+    const of = (letter: string) => who === '' || who.includes('a') || who.includes(letter);
+    const isOpen = entry.kind === 'directory' || (mode & 0o111) !== 0;
+    const each =
+      (letters.includes('r') ? 4 : 0) +
+      (letters.includes('w') ? 2 : 0) +
+      (letters.includes('x') || (letters.includes('X') && isOpen) ? 1 : 0);
+    const identity = (letter: string, bit: number) => (of(letter) && letters.includes('s') ? bit : 0);
+    const bits =
+      (of('u') ? each << 6 : 0) +
+      (of('g') ? each << 3 : 0) +
+      (of('o') ? each : 0) +
+      identity('u', 0o4000) +
+      identity('g', 0o2000) +
+      (letters.includes('t') ? 0o1000 : 0);
+    const replaced = (of('u') ? 0o700 : 0) + (of('g') ? 0o070 : 0) + (of('o') ? 0o007 : 0);
+    if (sign === '=') mode &= ~replaced;
+    mode = sign === '-' ? mode & ~bits : mode | bits;
+  }
+  // Set-user-ID is what scripts fall back to where files cannot have capabilities.
+  return entry.xattrs?.has(capabilityAttribute) === true ? mode & ~0o4000 : mode;
 }
 
 /**

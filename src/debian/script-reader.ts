@@ -1,22 +1,25 @@
 // Reads the commands of maintainer scripts without running them: enough of the POSIX shell's grammar to split words,
 // follow assignments and unroll `for` over known words. Branches are all read, since nothing is known of the machine a
 // script would run on; what depends on command output or arguments stays unknown, and commands with an unknown word are
-// left out, but for the few that say enough without it. Functions are read where they are defined, and again with the
+// left out, but for the few that say enough without it; `$(dpkg-divert --truename X)` is X. Functions are read where they are defined, and again with the
 // arguments that they are called with.
 
 /**
  * A command's words, all known: `['adduser', '--system', 'postgres']`. What `find` gives to `xargs` is one command, with
- * the word `|` between the two.
+ * the word `|` between the two. Text that `echo` or a here-document puts in a file is the command
+ * `['>', '/etc/x', 'text\n']`. Words of commands that take several files may be patterns (`/etc/bind/named.conf*`).
  */
 export type ScriptCommand = readonly string[];
 
 type Token =
   | { readonly kind: 'word'; readonly parts: readonly Part[] }
-  | { readonly kind: 'operator'; readonly text: string };
+  /** `text` of a here-document is what it says, where no shell is needed to know that. */
+  | { readonly kind: 'operator'; readonly text: string; readonly document?: string | undefined };
 
 /** A piece of a word: known text, a variable with its default, or something only a shell could tell. */
 type Part =
   | { readonly kind: 'text'; readonly text: string; readonly quoted: boolean }
+  | { readonly kind: 'pattern'; readonly text: string }
   | {
       readonly kind: 'variable';
       readonly name: string;
@@ -96,6 +99,8 @@ const prefixes = new Set(['command', 'exec', 'sudo', 'env', 'nice', 'ionice', 's
  * says which file it makes, and `find /var/lib/x ! -uid "$(id -u x)"` where it looks.
  */
 const telling = new Set(['ucf', 'find']);
+/** Commands whose readers know what files there are to match a pattern. */
+const matching = new Set(['chgrp', 'chmod', 'chown', 'setcap']);
 
 function walk(reading: Reading, range: Range): void {
   const { tokens, commands } = reading;
@@ -183,13 +188,21 @@ function walkCommand(reading: Reading, range: Range): number {
   const words: (string | undefined)[] = [];
   let position = range.start;
   let assigning = true;
+  let file: string | undefined;
+  let document: string | undefined;
   for (; position < range.end; position++) {
     const token = tokens[position]!;
     if (token.kind === 'operator') {
-      if (token.text === '<' || token.text === '>') {
+      if (token.text === '<<') {
+        document = token.document;
+        continue;
+      }
+      if (/^[<>]/.test(token.text)) {
         // A redirection takes the next word; a number before it is a descriptor, no argument.
-        if (/^\d$/.test(words.at(-1) ?? '')) words.pop();
-        position++;
+        const descriptor = /^\d$/.test(words.at(-1) ?? '') ? words.pop() : undefined;
+        const word = tokens[++position];
+        if (token.text === '>' && descriptor === undefined && word?.kind === 'word')
+          file = expandParts(word.parts, variables);
         continue;
       }
       break;
@@ -201,7 +214,7 @@ function walkCommand(reading: Reading, range: Range): number {
       if (value !== undefined || !variables.has(assignment.name)) variables.set(assignment.name, value);
       continue;
     }
-    const expanded = expand(token, variables);
+    const expanded = expand(token, variables, matching.has(words[0] ?? ''));
     if (assigning && (expanded[0] === 'local' || expanded[0] === 'export' || expanded[0] === 'readonly'))
       continue;
     assigning = false;
@@ -219,11 +232,22 @@ function walkCommand(reading: Reading, range: Range): number {
   if (!isHead && words[0] !== undefined) {
     const command = words.map((word) => word ?? '');
     const fed = isOperator(tokens[range.start - 1], '|') ? commands.at(-1) : undefined;
+    const written = words.includes(undefined) ? undefined : textOf(command, document);
+    if (file?.startsWith('/') === true && written !== undefined) commands.push(['>', file, written]);
     if (command[0] === 'xargs' && fed?.[0] === 'find' && !words.includes(undefined)) {
       commands[commands.length - 1] = [...fed, '|', ...command];
     } else if (!words.includes(undefined) || telling.has(words[0])) commands.push(command);
   }
   return Math.max(position, range.start + 1);
+}
+
+/** What a command puts out, if it is one that says so. */
+function textOf([program, ...words]: ScriptCommand, document: string | undefined): string | undefined {
+  if (program === 'cat' && words.length === 0) return document;
+  if (program !== 'echo' || words[0]?.startsWith('-') === true) return undefined;
+  const text = words.join(' ');
+  // Shells differ in what they make of these.
+  return text.includes('\\') ? undefined : `${text}\n`;
 }
 
 /** The body of the function whose `(` is at the start of a range: between its braces. */
@@ -265,8 +289,15 @@ function assignmentOf(token: Token): { name: string; parts: readonly Part[] } | 
   return { name: match[1]!, parts: [{ kind: 'text', text: rest, quoted: false }, ...token.parts.slice(1)] };
 }
 
-/** A word as the words it becomes: an unquoted variable alone splits at blanks, an unknown part makes all unknown. */
-function expand(token: Token, variables: ReadonlyMap<string, string | undefined>): (string | undefined)[] {
+/**
+ * A word as the words it becomes: an unquoted variable alone splits at blanks, an unknown part makes all unknown, and so
+ * does a pattern unless `patterns` may stay.
+ */
+function expand(
+  token: Token,
+  variables: ReadonlyMap<string, string | undefined>,
+  patterns = false,
+): (string | undefined)[] {
   if (token.kind !== 'word') return [];
   const only = token.parts.length === 1 ? token.parts[0]! : undefined;
   // A variable that is never set leaves no word, when it stands alone and unquoted.
@@ -278,7 +309,7 @@ function expand(token: Token, variables: ReadonlyMap<string, string | undefined>
     !isPosition(only.name)
   )
     return [];
-  const value = expandParts(token.parts, variables);
+  const value = expandParts(token.parts, variables, patterns);
   if (value === undefined) return [undefined];
   if (only?.kind === 'variable' && !only.quoted) return value.split(/\s+/).filter((word) => word !== '');
   return [value];
@@ -287,11 +318,12 @@ function expand(token: Token, variables: ReadonlyMap<string, string | undefined>
 function expandParts(
   parts: readonly Part[],
   variables: ReadonlyMap<string, string | undefined>,
+  patterns = false,
 ): string | undefined {
   let text = '';
   for (const part of parts) {
-    if (part.kind === 'unknown') return undefined;
-    if (part.kind === 'text') {
+    if (part.kind === 'unknown' || (part.kind === 'pattern' && !patterns)) return undefined;
+    if (part.kind === 'text' || part.kind === 'pattern') {
       text += part.text;
       continue;
     }
@@ -304,13 +336,13 @@ function expandParts(
 
 function tokenize(script: string): Token[] {
   const tokens: Token[] = [];
-  const hereDocuments: string[] = [];
+  const hereDocuments: HereDocument[] = [];
   let position = 0;
   while (position < script.length) {
     const unit = script[position]!;
     if (unit === '\n') {
       tokens.push({ kind: 'operator', text: '\n' });
-      position = skipHereDocuments(script, position + 1, hereDocuments.splice(0));
+      position = readHereDocuments(script, position + 1, hereDocuments.splice(0));
     } else if (unit === ' ' || unit === '\t' || unit === '\r') {
       position++;
     } else if (unit === '\\' && script[position + 1] === '\n') {
@@ -318,13 +350,25 @@ function tokenize(script: string): Token[] {
     } else if (unit === '#') {
       position = endOfLine(script, position);
     } else if (unit === '<' && script[position + 1] === '<') {
-      const match = /^<<-?\s*(['"]?)([A-Za-z0-9_.!-]+)\1/.exec(script.slice(position, position + 80));
-      if (match !== null) hereDocuments.push(match[2]!);
+      const match = /^<<(-?)\s*(\\?)(['"]?)([A-Za-z0-9_.!-]+)\3/.exec(script.slice(position, position + 80));
+      if (match !== null) {
+        const [, dash, backslash, quote, delimiter] = match;
+        const token: { kind: 'operator'; text: string; document?: string } = { kind: 'operator', text: '<<' };
+        tokens.push(token);
+        hereDocuments.push({
+          delimiter: delimiter!,
+          isIndented: dash === '-',
+          isLiteral: backslash !== '' || quote !== '',
+          found: (document) => {
+            token.document = document;
+          },
+        });
+      }
       position += match?.[0].length ?? 2;
     } else if (unit === '<' || unit === '>') {
-      position++;
+      const start = position++;
       while (script[position] === '>' || script[position] === '<' || script[position] === '&') position++;
-      tokens.push({ kind: 'operator', text: unit });
+      tokens.push({ kind: 'operator', text: script.slice(start, position) });
     } else if (';&|()'.includes(unit)) {
       tokens.push({ kind: 'operator', text: unit });
       position++;
@@ -342,14 +386,29 @@ function endOfLine(script: string, from: number): number {
   return end < 0 ? script.length : end;
 }
 
-function skipHereDocuments(script: string, from: number, delimiters: readonly string[]): number {
+interface HereDocument {
+  readonly delimiter: string;
+  /** Whether tabs before its lines are none of its text. */
+  readonly isIndented: boolean;
+  /** Whether its text stands as it is. */
+  readonly isLiteral: boolean;
+  readonly found: (document: string) => void;
+}
+
+function readHereDocuments(script: string, from: number, documents: readonly HereDocument[]): number {
   let position = from;
-  for (const delimiter of delimiters) {
+  for (const { delimiter, isIndented, isLiteral, found } of documents) {
+    const lines: string[] = [];
     while (position < script.length) {
       const end = endOfLine(script, position);
-      const line = script.slice(position, end).trim();
+      const line = script.slice(position, end);
       position = end + 1;
-      if (line === delimiter) break;
+      if (line.trim() === delimiter) {
+        const text = lines.map((each) => `${isIndented ? each.replace(/^\t+/, '') : each}\n`).join('');
+        if (isLiteral || !/[$`\\]/.test(text)) found(text);
+        break;
+      }
+      lines.push(line);
     }
   }
   return position;
@@ -396,8 +455,8 @@ function readWord(script: string, start: number): { parts: Part[]; end: number }
       parts.push(substitution.part);
       position = substitution.end;
     } else if (unit === '*' || unit === '?' || (unit === '[' && position > start)) {
-      // What a pattern stands for depends on the machine.
-      parts.push({ kind: 'unknown' });
+      // What a pattern stands for depends on the files there are.
+      parts.push(unit === '*' ? { kind: 'pattern', text: unit } : { kind: 'unknown' });
       position++;
     } else {
       text(unit, false);
@@ -431,6 +490,13 @@ function readSubstitution(script: string, start: number, quoted: boolean): { par
         quoted,
       },
       end,
+    };
+  }
+  const truename = /^\(dpkg-divert --truename ([A-Za-z0-9/._+-]+)\)/.exec(rest);
+  if (truename !== null) {
+    return {
+      part: { kind: 'text', text: truename[1]!, quoted },
+      end: start + 1 + truename[0].length,
     };
   }
   if (rest.startsWith('(') || rest.startsWith('{')) {
