@@ -34,7 +34,7 @@ import { readScript, type ScriptCommand } from './script-reader.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
 
 /** For keys of what is kept: raised whenever the same packages give another tree. */
-export const declaredRootFormat = 7;
+export const declaredRootFormat = 8;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */
