@@ -15,7 +15,7 @@ import { type LockFile, lockedCommit, lockedUrl, writeLockFile } from '../../set
 import { suiteOfImage } from './debian-suite.ts';
 
 /** Grows with every change of what a build does with the same inputs. */
-const memoFormat = 5;
+const memoFormat = 6;
 
 export interface MemoKeyParts {
   readonly text: string;

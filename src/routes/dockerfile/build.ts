@@ -39,6 +39,7 @@ import { normaliseImage } from './normalise.ts';
 import { type PackageProxy, type ProxyUse, startPackageProxy } from './package-proxy.ts';
 import { Places, pinForBuild, stagesForSteps } from './pin-dockerfile.ts';
 import { pythonProxyVariables } from './python-proxy.ts';
+import { argumentValues, shellsOf } from './step-arguments.ts';
 
 /** A Dockerfile and what compose or a command line says of it. */
 export interface DockerfileRecipe {
@@ -175,6 +176,7 @@ async function buildFromText(request: DockerfileBuildRequest): Promise<Dockerfil
     const withAptSettings = lock.debian.size > 0 && stagesForSteps(resolved).size > 0;
     const settings = withAptSettings ? aptSettings(proxy) : [];
     const files = await filesBase(fileTree([...lowered.files, ...settings]), scratch);
+    const variables = stepVariables(lock, python);
     const pinned = pinForBuild({
       text,
       resolved,
@@ -182,7 +184,7 @@ async function buildFromText(request: DockerfileBuildRequest): Promise<Dockerfil
       architecture,
       epoch,
       recipe: name,
-      variables: stepVariables(lock, python),
+      variables,
       heredocs: lowered.instructions,
       filesImage: files?.name ?? 'scratch',
       withAptSettings,
@@ -227,6 +229,8 @@ async function buildFromText(request: DockerfileBuildRequest): Promise<Dockerfil
       names: request.names,
       restore: (step) =>
         [...served].reduce((text, [url, at]) => text.replaceAll(at, url), restoreDownloads(step, lock)),
+      shells: shellsOf(resolved),
+      argumentValues: argumentValues(resolved, { epoch, variables }),
     });
     const target = join(
       cacheDirectory,

@@ -45,7 +45,13 @@ async function normal(
     names: ['a:1'],
   });
   const options = { epoch: 100, baseLayers: 0, cacheDirectory: join(root, 'layers'), names: ['a:1'] };
-  return normaliseImage({ ...options, image, restore: (step) => step });
+  return normaliseImage({
+    ...options,
+    image,
+    restore: (step) => step,
+    shells: ['/usr/bin/env bash -euc'],
+    argumentValues: new Map([['A', ['b', 'b c']]]),
+  });
 }
 
 it('gives one image whether WORKDIR made a layer of its own or not', async () => {
@@ -94,6 +100,13 @@ it('tells a step in one way, whoever tells it', async () => {
       '/bin/sh -c --mount=type=bind,from=a,target=/m --network=none cp /m /x',
       'RUN --mount=type=bind,from=a,target=/m cp /m /x',
       'RUN /bin/sh -c cp /m /x # buildkit',
+    ],
+    'RUN perl -e 1': [
+      '|2 A=b c D=e perl -e 1',
+      'RUN |1 A=b perl -e 1 # buildkit',
+      'RUN perl -e 1',
+      '/usr/bin/env bash -euc perl -e 1',
+      '|1 A=b c /usr/bin/env bash -euc perl -e 1',
     ],
     'RUN [ -e /x ]': ['/bin/sh -c [ -e /x ]'],
   };

@@ -22,6 +22,10 @@ export interface NormaliseOptions {
   readonly names: readonly string[];
   /** Takes addresses that were put in for the build out of a step again. */
   readonly restore: (step: string) => string;
+  /** What SHELL says, each as one line; `/bin/sh -c` and its like are known. */
+  readonly shells: readonly string[];
+  /** Values that each ARG has somewhere: engines put them before a step, with nothing between them and it. */
+  readonly argumentValues: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Files that say when or where something was built, or that only save time and are made again when needed. */
@@ -58,7 +62,7 @@ export async function normaliseImage(options: NormaliseOptions): Promise<Image> 
   /** Folders that a WORKDIR made: a layer of their own with docker, part of the next one with buildah. */
   let folders: readonly TreeEntry[] = [];
   for (const [index, layer] of image.layers.entries()) {
-    const entries = withoutMountTargets(await layerEntries(layer), layer.createdBy);
+    const entries = withoutMountTargets(await layerEntries(layer), { createdBy: layer.createdBy, below });
     if (index < baseLayers) {
       below.push(entries);
       layers.push(withoutNotes(layer));
@@ -67,7 +71,7 @@ export async function normaliseImage(options: NormaliseOptions): Promise<Image> 
     const changed = withFolders(folders, await normaliseEntries(entries, epoch));
     const tree = await canonicalChanges([...below, changed]);
     if (tree.length === 0) continue;
-    const createdBy = readableStep(layer.createdBy, options.restore);
+    const createdBy = readableStep(layer.createdBy, options);
     const isLast = index === image.layers.length - 1;
     if (!isLast && /^WORKDIR /.test(createdBy ?? '') && tree.every(({ kind }) => kind === 'directory')) {
       folders = tree;
@@ -98,14 +102,26 @@ export async function normaliseImage(options: NormaliseOptions): Promise<Image> 
  */
 function withoutMountTargets(
   entries: readonly TreeEntry[],
-  createdBy: string | undefined,
+  {
+    createdBy,
+    below,
+  }: { readonly createdBy: string | undefined; readonly below: readonly (readonly TreeEntry[])[] },
 ): readonly TreeEntry[] {
   const targets = new Set(
     [...(createdBy ?? '').matchAll(/--mount=\S*?\b(?:target|dst|destination)=([^,\s]+)/g)].map(([, target]) =>
       target!.replace(/^\/+|\/+$/g, '').replace(/([^/]+)$/, '.wh.$1'),
     ),
   );
-  return targets.size === 0 ? entries : entries.filter(({ path }) => !targets.has(path));
+  const kept = entries.filter(({ path }) => !targets.has(path));
+  if (kept.length === entries.length) return entries;
+  const parentOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+  const touched = new Set([...targets].map(parentOf));
+  for (const { path, kind } of kept) if (kind !== 'directory') touched.delete(parentOf(path));
+  return kept.map((entry) => {
+    if (!touched.has(entry.path)) return entry;
+    const before = below.findLast((layer) => layer.some(({ path }) => path === entry.path));
+    return { ...entry, mtime: before?.find(({ path }) => path === entry.path)?.mtime ?? entry.mtime };
+  });
 }
 
 /** A layer's entries with folders below them; its own say what these are by then. */
@@ -125,15 +141,14 @@ function withoutNotes({ createdBy: _, comment, ...layer }: Layer): Layer {
 }
 
 /** A step as the Dockerfile has it: without the build arguments and shell that engines put before it. */
-function readableStep(text: string | undefined, restore: NormaliseOptions['restore']): string | undefined {
+function readableStep(text: string | undefined, options: NormaliseOptions): string | undefined {
   if (text === undefined) return undefined;
-  const told = restore(text)
-    // Values of build arguments may have spaces; the shell is the first thing after them.
-    .replace(/^(?:RUN )?\|\d+ [\s\S]*?(?=\/bin\/[a-z]*sh )/, '')
+  const told = withoutArguments(options.restore(text), options.argumentValues)
     .replace(/^(?:RUN )?\/bin\/sh -c #\(nop\)\s+/, '')
     .replace(/ # buildkit$/, '');
+  const bare = (step: string) => withoutShell(step, options.shells);
   return (
-    withoutShell(joinArguments(withoutShell(told)))
+    bare(joinArguments(bare(told)))
       .trim()
       // Docker puts the stage's own shell before what runs nothing, too.
       .replace(/^RUN #\(nop\)\s+/, '')
@@ -144,8 +159,28 @@ function readableStep(text: string | undefined, restore: NormaliseOptions['resto
   );
 }
 
+/** `|2 A=b C=d e /bin/sh -c …` without the two. */
+function withoutArguments(step: string, values: NormaliseOptions['argumentValues']): string {
+  const [head, count] = /^(?:RUN )?\|(\d+) /.exec(step) ?? [];
+  if (head === undefined) return step;
+  let rest = step.slice(head.length);
+  for (let left = Number(count); left > 0; left--) {
+    const name = /^(\w+)=/.exec(rest)?.[1];
+    if (name === undefined) break;
+    const [known] = (values.get(name) ?? [])
+      .map((value) => `${name}=${value} `)
+      .filter((pair) => rest.startsWith(pair))
+      .sort((one, other) => other.length - one.length);
+    rest = known === undefined ? rest.replace(/^\S*\s+/, '') : rest.slice(known.length);
+  }
+  return `RUN ${rest}`;
+}
+
 /** `RUN` in place of the shell and its options. */
-function withoutShell(step: string): string {
+function withoutShell(step: string, shells: readonly string[]): string {
+  const [, bare = step] = /^(?:RUN )?([\s\S]*)$/.exec(step) ?? [];
+  const shell = shells.find((line) => bare.startsWith(`${line} `));
+  if (shell !== undefined) return `RUN ${bare.slice(shell.length + 1)}`;
   return step.replace(/^(?:RUN )?\/bin\/[a-z]*sh (?:(?:-[a-z]+|pipefail) )*?-[a-z]*c /, 'RUN ');
 }
 

@@ -316,4 +316,17 @@ RUN sh -c 'x "'"'"'"; pip install ${pip}'
     expect(pinned).toContain('ARG SOURCE_DATE_EPOCH="1" V=1 U\n');
     expect(pinned).toContain('ARG V="1" SOURCE_DATE_EPOCH=0 G\n');
   });
+
+  it('writes names of stages in one way', () => {
+    const pinned = forBuild(
+      'FROM x:1 AS Base\nFROM Base as B-2\nFROM BASE\nCOPY --from=b-2 --chown=A /A /B\nCOPY --from=Base a b\n',
+    );
+    expect(pinned.match(/^(?:FROM|COPY --from).*$/gm)).toEqual([
+      'FROM x:1 AS base',
+      'FROM base as b-2',
+      'FROM base',
+      'COPY --from=b-2 --chown=A /A /B',
+      'COPY --from=base a b',
+    ]);
+  });
 });

@@ -90,7 +90,7 @@ export function pinForBuild(options: BuildPinOptions): string {
       lines.push(`\nARG ${name}=${quoted(value, resolved.dockerfile.escape)}`);
     if (prepared.has(stage)) lines.push(`\nCOPY --from=${options.filesImage} /${aptFolder} /${aptFolder}`);
     edits.push({ start: end, end, text: lines.join('') });
-    edits.push(...fromEdits(places, stage));
+    edits.push(...fromEdits(places, stage), ...stageNameEdits(places, stage));
     const base = environmentBelow(stage, options);
     const given = new Map([...variables, ...inheritedArguments(stage, resolved)]);
     for (const resolvedInstruction of stage.instructions) {
@@ -183,6 +183,26 @@ function fromEdits(places: Places, { base, stage }: ResolvedStage): Edit[] {
   const range = places.range(stage.from.image.span);
   if (base.kind !== 'image' || !hasNewerReference(places.text.slice(range.start, range.end))) return [];
   return [{ ...range, text: base.reference }];
+}
+
+/** Names of stages in small letters: they are told apart without regard to case, but not by every builder. */
+function stageNameEdits(places: Places, { base, stage, instructions }: ResolvedStage): Edit[] {
+  const { name, image } = stage.from;
+  const sources = instructions.flatMap(({ instruction, sources }) =>
+    instruction.kind === 'copy' && instruction.from !== undefined && sources[0]?.kind === 'stage'
+      ? [instruction.from]
+      : [],
+  );
+  const written = [
+    ...(name === undefined ? [] : [name]),
+    ...(base.kind === 'stage' ? [image] : []),
+    ...sources,
+  ];
+  return written.flatMap(({ span }) => {
+    const text = places.slice(span);
+    const lower = text.toLowerCase();
+    return text === lower || !/^[\w.-]+$/.test(text) ? [] : [{ ...places.range(span), text: lower }];
+  });
 }
 
 /** What the image at the bottom of a stage sets; undefined where that is not known. */
