@@ -36,11 +36,22 @@ export async function run(
   );
   const where = ports.length === 0 ? '' : `, publishing ${ports.join(', ')}`;
   context.say(`running with ${container.runtime}${where}; Ctrl-C stops it`);
-  const stop = () => void container.stop();
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  let interrupted: number | undefined;
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    // The second waits no longer: what still runs is killed as this process ends.
+    process.on(signal, () => {
+      if (interrupted !== undefined) process.exit(interrupted);
+      interrupted = code;
+      void container.stop();
+    });
+  }
   const code = await container.exited;
   await container.stop();
-  return code;
+  return interrupted ?? code;
 }
 
 function runtimeNamed(name: string): Runtime {

@@ -1,5 +1,6 @@
 // Runs an image through an engine's own command line, `docker run` or `podman run`, after giving it the image.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TrimaranError } from '../foundation/error.ts';
@@ -7,6 +8,7 @@ import type { Host } from '../foundation/host.ts';
 import { writeArchive } from '../oci/archive-write.ts';
 import { connectEngine, loadImages } from '../oci/engine.ts';
 import { type Image, renameImage } from '../oci/image.ts';
+import { guardExit } from './exit-guard.ts';
 import type { PublishedPort } from './port-forward.ts';
 
 export interface EngineRunOptions {
@@ -38,8 +40,10 @@ export async function runInEngine(options: EngineRunOptions): Promise<EngineRun>
   const { host, runtime, ports, env, command, output } = options;
   const image = await loadInto(options);
   const ask = (args: readonly string[]) => host.run({ command: runtime, args });
+  const name = `trimaran-${randomBytes(6).toString('hex')}`;
+  const unguard = guardExit(() => removeByName(runtime, name));
   const created = await ask([
-    ...['create', '--init=false', '--pull=never'],
+    ...['create', '--name', name, '--init=false', '--pull=never'],
     // An empty port is any that is free, to both engines.
     ...ports.flatMap((port) => [
       '-p',
@@ -49,7 +53,10 @@ export async function runInEngine(options: EngineRunOptions): Promise<EngineRun>
     image,
     ...command,
   ]);
-  if (created.exitCode !== 0) throw didNotStart(runtime, created.stderr.toString('utf8'));
+  if (created.exitCode !== 0) {
+    unguard();
+    throw didNotStart(runtime, created.stderr.toString('utf8'));
+  }
   const id = created.stdout.toString('utf8').trim();
   const child = spawn(runtime, ['start', '--attach', id], { stdio: ['ignore', output, output] });
   let isOver = false;
@@ -64,6 +71,7 @@ export async function runInEngine(options: EngineRunOptions): Promise<EngineRun>
     if (!isOver) await ask(['stop', '--time', '10', id]);
     await ask(['rm', '--force', id]);
     await ended;
+    unguard();
   };
   try {
     // A container that ran and ended has a start, one that never ran has none.
@@ -85,6 +93,16 @@ export async function runInEngine(options: EngineRunOptions): Promise<EngineRun>
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Removes a container that may be being made just now. */
+function removeByName(runtime: 'docker' | 'podman', name: string): void {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const removed = spawnSync(runtime, ['rm', '--force', name], { encoding: 'utf8', timeout: 5000 });
+    // Docker of some ages says that there is none with an exit code of 0.
+    if (removed.status === 0 && !/no such container/i.test(removed.stderr)) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   }
 }
 

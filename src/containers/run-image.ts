@@ -1,7 +1,7 @@
 // Runs an image in a container: through Docker or Podman where they are, else through crun or runc, else in
 // namespaces made by util-linux's unshare. The last three need no daemon and, on most machines, no root.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import { removeDiskTree, writeDiskTree } from '../store/disk-tree.ts';
 import { canGiveFilesAway } from '../store/file-owners.ts';
 import { type ContainerProcess, containerProcess } from './container-process.ts';
 import { runInEngine } from './engine-run.ts';
+import { guardExit } from './exit-guard.ts';
 import { makeFolder } from './make-folder.ts';
 import namespaceInit from './namespace-init.sh';
 import { type Forwarding, forwardPort, type PublishedPort } from './port-forward.ts';
@@ -109,10 +110,15 @@ async function runPlainly(runtime: PlainRuntime, options: RunImageOptions): Prom
   const rootless = !canGiveFilesAway();
   const forwardings: Forwarding[] = [];
   let child: ChildProcess | undefined;
+  const unguard = guardExit(() => {
+    if (child !== undefined) killContainer({ child, runtime, bundle });
+    removeDiskTree(bundle);
+  });
   const cleanUp = async () => {
     for (const forwarding of forwardings.splice(0)) forwarding.close();
     if (child !== undefined) await endContainer({ child, runtime, bundle, host });
     removeDiskTree(bundle);
+    unguard();
   };
   try {
     const root = join(bundle, 'rootfs');
@@ -315,6 +321,26 @@ async function endContainer(options: {
     });
   }
   rmSync(join(bundle, 'state'), { recursive: true, force: true });
+}
+
+/** The same without waiting. What a killed `unshare` runs is killed by the kernel. */
+function killContainer(options: {
+  readonly child: ChildProcess;
+  readonly runtime: Runtime;
+  readonly bundle: string;
+}): void {
+  const { child, runtime, bundle } = options;
+  if (runtime === 'unshare') signal(firstChild(child.pid), 'SIGKILL');
+  else {
+    // A runtime that is killed while it makes a container leaves it half-made, to be deleted all the same.
+    signal(pidFile(join(bundle, 'pid')), 'SIGKILL');
+    child.kill('SIGKILL');
+    spawnSync(runtime, ['--root', join(bundle, 'state'), 'delete', '--force', containerName(bundle)], {
+      stdio: 'ignore',
+      timeout: 5000,
+    });
+  }
+  child.kill('SIGKILL');
 }
 
 function signal(pid: number | undefined, name: NodeJS.Signals): void {

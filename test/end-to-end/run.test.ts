@@ -1,5 +1,7 @@
 // `trimaran run` and what it stands on, with every runtime that this machine has: an engine, podman, crun, runc, unshare.
+import { mkdirSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { realHost } from '../../src/cli/host.ts';
@@ -13,7 +15,7 @@ import {
   SmallProject,
   serveArchive,
 } from './small-project.ts';
-import { dockerHost, hasEngine, hasTool } from './workspace.ts';
+import { dockerHost, hasEngine, hasTool, run } from './workspace.ts';
 
 let served: ServedArchive;
 let project: SmallProject;
@@ -27,6 +29,7 @@ beforeAll(async () => {
   );
   const built = await project.build();
   expect(built.exitCode, built.stderr).toBe(0);
+  mkdirSync(join(project.cache, 'trimaran/containers'), { recursive: true });
 });
 afterAll(async () => {
   project?.remove();
@@ -104,17 +107,75 @@ describe('a container', () => {
   it('without any runtime is refused', async () => {
     const bare = { ...host(), which: () => undefined };
     const image = await openImage(bare, project.file('result'));
-    const run = runImage({ host: bare, image, workDirectory: project.root, command: [], env: [], ports: [] });
-    await expect(run).rejects.toMatchObject({
+    const running = runImage({
+      host: bare,
+      image,
+      workDirectory: project.root,
+      command: [],
+      env: [],
+      ports: [],
+    });
+    await expect(running).rejects.toMatchObject({
       code: 'run/no-runtime',
       hint: expect.stringContaining('install'),
     });
   });
 
   it('is told which runtime runs it', async () => {
-    const run = await project.trimaran(['run', '--runtime', 'unshare', 'result', '/bin/cat', '/etc/passwd']);
-    expect(run.exitCode, run.stderr).toBe(0);
-    expect(run.stderr).toContain('running with unshare');
-    expect(run.stdout).toContain('root:x:0:0');
+    const ended = await project.trimaran([
+      'run',
+      '--runtime',
+      'unshare',
+      'result',
+      '/bin/cat',
+      '/etc/passwd',
+    ]);
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(ended.stderr).toContain('running with unshare');
+    expect(ended.stdout).toContain('root:x:0:0');
   });
+
+  const plain = ['runc', 'unshare'].filter(hasTool);
+  it.each(hasEngine ? ['docker', ...plain] : plain)(
+    'of %s leaves nothing when it is interrupted while it starts, or afterwards',
+    async (runtime) => {
+      const mark = `${40_000 + Math.floor(Math.random() * 50_000)}`;
+      const env = dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost };
+      // The first is over before there is anything to end, the last comes when it runs.
+      for (const [after, signal, code] of [
+        [150, 'SIGINT', 130],
+        [300, 'SIGTERM', 143],
+        [450, 'SIGHUP', 129],
+        [2500, 'SIGINT', 130],
+      ] as const) {
+        const child = project.start(
+          [
+            'run',
+            '--runtime',
+            runtime,
+            'result',
+            '/bin/bash',
+            '-c',
+            `trap 'exit 0' TERM; sleep ${mark} & wait`,
+          ],
+          { env, detached: true },
+        );
+        child.stdout.resume();
+        child.stderr.resume();
+        // As a shell would give it: the first moments of a program are the system's.
+        const ended = new Promise((resolve) =>
+          child.once('close', (code, by) => resolve(code ?? 128 + constants.signals[by!])),
+        );
+        await new Promise((resolve) => setTimeout(resolve, after));
+        child.kill(signal);
+        expect(await ended).toBe(code);
+        expect(readdirSync(join(project.cache, 'trimaran/containers'))).toEqual([]);
+        const listed = await run('ps', ['-eo', 'args'], { cwd: project.directory });
+        expect(listed.stdout.split('\n').filter((line) => line.endsWith(`sleep ${mark}`))).toEqual([]);
+        if (runtime !== 'docker') continue;
+        const made = await run('docker', ['ps', '--all', '--no-trunc'], { cwd: project.directory, env });
+        expect(made.stdout).not.toContain(mark);
+      }
+    },
+  );
 });
