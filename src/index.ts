@@ -31,7 +31,12 @@ export {
   type ServiceComparison,
 } from './inspect/compare/compare.ts';
 export { diffImages, type ImageChanges } from './inspect/compare/diff-images.ts';
-export { findImage, type ProjectChoice, projectHere } from './inspect/compare/find-image.ts';
+export {
+  findImage,
+  type ProjectChoice,
+  projectHere,
+  projectOrFolderHere,
+} from './inspect/compare/find-image.ts';
 export { type ExaminedImage, examineImage } from './inspect/compare/image-facts.ts';
 export { parseProbe } from './inspect/compare/probe.ts';
 export {

@@ -1,7 +1,7 @@
 // `trimaran lock`: pins what the project's recipes leave open.
 import { defaultNixSettings, lockProject } from '../index.ts';
 import type { CommandContext } from './context.ts';
-import { projectOf } from './project.ts';
+import { projectOrFolder } from './project.ts';
 
 export async function run(
   context: CommandContext,
@@ -9,7 +9,7 @@ export async function run(
   options: Record<string, unknown>,
 ): Promise<number> {
   const { host } = context;
-  const project = await projectOf(context, options);
+  const project = await projectOrFolder(context, options);
   const { update } = options;
   const locked = await lockProject({
     host,
@@ -36,7 +36,7 @@ export async function run(
     return 0;
   }
   for (const [suite, { timestamp }] of lock.debian) context.print(`debian:${suite}  ${timestamp}`);
-  if (packages > 0) context.print(`${packages} Debian packages`);
+  if (packages > 0) context.print(packages === 1 ? '1 Debian package' : `${packages} Debian packages`);
   for (const [reference, { digest }] of lock.images) context.print(`${reference}  ${digest}`);
   for (const [url, sha256] of lock.urls) context.print(`${url}  sha256:${sha256}`);
   for (const [url, refs] of lock.git)

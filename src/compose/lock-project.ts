@@ -13,6 +13,7 @@ import { readRecipe, recipeName } from '../routes/dockerfile/build.ts';
 import { lockDockerfile, lockImage } from '../routes/dockerfile/lock-recipe.ts';
 import { pinForPeople } from '../routes/dockerfile/pin-dockerfile.ts';
 import { buildNix } from '../routes/nix/build.ts';
+import { updateDebianInputs } from '../routes/nix/flake-commands.ts';
 import { listImageOutputs } from '../routes/nix/image-outputs.ts';
 import type { NixSettings } from '../routes/nix/settings.ts';
 import { trimaranRoot } from '../sets/cache-root.ts';
@@ -52,9 +53,19 @@ export interface LockedProject {
 export async function lockProject(request: LockProjectRequest): Promise<LockedProject> {
   const { project, update } = request;
   const { file, lock: before = emptyLockFile } = findProjectLock(project.directory);
-  const textBefore = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  const textBefore = readIfThere(file);
+  const flakeLock = join(project.directory, 'flake.lock');
+  const flakeLockBefore = readIfThere(flakeLock);
+  const restore = async () => {
+    for (const [path, text] of [
+      [file, textBefore],
+      [flakeLock, flakeLockBefore],
+    ] as const)
+      if (text !== undefined && text !== readIfThere(path)) await writeFileAtomically(path, text);
+  };
   const updates = updateRule(before, update);
   const unreachable: { what: string; where: string; reason: string }[] = [];
+  let hint: string | undefined;
   const releases = new Map([...before.debian].filter(([suite]) => !updates(suite)));
   const ownImages = new Set<string>();
   let evaluated: LockFile;
@@ -62,12 +73,13 @@ export async function lockProject(request: LockProjectRequest): Promise<LockedPr
     // Evaluation reads and extends the lock on disk, so what is to be updated must be gone from there.
     if (releases.size < before.debian.size)
       await writeFileAtomically(file, writeLockFile({ ...before, debian: releases }));
-    const flake = await lockFlake(request);
+    const flake = await lockFlake(request, updates);
     unreachable.push(...flake.unreachable, ...(await evaluateManifests(request, isOutOfReach)));
+    hint = flake.hint;
     for (const name of flake.imageNames) ownImages.add(name);
     evaluated = existsSync(file) ? parseLockFile(readFileSync(file, 'utf8'), file) : emptyLockFile;
   } catch (error) {
-    if (textBefore !== undefined) await writeFileAtomically(file, textBefore);
+    await restore();
     throw error;
   }
   try {
@@ -80,15 +92,14 @@ export async function lockProject(request: LockProjectRequest): Promise<LockedPr
     await lockServices(request, { draft, ownImages });
     await lockGuixSources(request, draft);
     const { pinned, unreachable: missed } = draft.counts;
-    if (pinned === 0 && missed > 0) throw nothingDone(draft.lock());
+    if (pinned === 0 && missed > 0) throw nothingDone(draft.lock(), hint);
     const lock = draft.lock();
     const text = writeLockFile(lock);
     if (text !== readIfThere(file)) await writeFileAtomically(file, text);
     const edited = request.write ? await writePins(request, lock) : [];
     return { file, lock, changed: text !== textBefore, edited };
   } catch (error) {
-    if (textBefore !== undefined && textBefore !== readIfThere(file))
-      await writeFileAtomically(file, textBefore);
+    await restore();
     throw error;
   }
 }
@@ -135,19 +146,30 @@ function nameInLock(lock: LockFile, name: string): string {
 }
 
 /** Evaluates every image of the project's flake; says what was out of reach. */
-async function lockFlake({ host, project, settings }: LockProjectRequest) {
-  if (!existsSync(join(project.directory, 'flake.nix'))) return { unreachable: [], imageNames: [] };
+async function lockFlake(
+  { host, project, settings, update }: LockProjectRequest,
+  updates: (name: string) => boolean,
+) {
+  if (!existsSync(join(project.directory, 'flake.nix')))
+    return { unreachable: [], imageNames: [], hint: undefined };
   const here = { ...host, cwd: project.directory };
   try {
+    // Both locks name releases, and are to name the same.
+    if (update.length > 0) await updateDebianInputs({ host: here, settings, wants: updates });
     const outputs = await listImageOutputs({ host, directory: project.directory, settings });
     for (const { attributePath } of outputs) {
       await buildNix({ host: here, installables: [`.#${attributePath}`], settings, dryRun: true });
     }
-    return { unreachable: [], imageNames: outputs.map(({ imageName }) => imageName) };
+    return { unreachable: [], imageNames: outputs.map(({ imageName }) => imageName), hint: undefined };
   } catch (error) {
     if (!isTrimaranError(error) || !isOutOfReach(error.code)) throw error;
     const input = { what: 'flake.nix', where: 'flake.nix', reason: error.message };
-    return { unreachable: [input], imageNames: [] };
+    // Trying again helps against a network that is down, not against a release that is gone.
+    return {
+      unreachable: [input],
+      imageNames: [],
+      hint: error.code.startsWith('download/') ? undefined : error.hint,
+    };
   }
 }
 
@@ -208,11 +230,11 @@ async function writePins({ project }: LockProjectRequest, lock: LockFile): Promi
   return edited;
 }
 
-function nothingDone(lock: LockFile): TrimaranError {
+function nothingDone(lock: LockFile, hint = 'try again when the network is back'): TrimaranError {
   return new TrimaranError({
     code: 'lock/unreachable',
     message: `nothing could be looked up: ${lock.unpinned.map(({ what, reason }) => `${what} (${reason})`).join('; ')}`,
-    hint: 'try again when the network is back; the lock is as it was',
+    hint: `${hint}; the lock is as it was`,
     exitCode: 4,
   });
 }

@@ -88,10 +88,13 @@ async function findFiles(directory: string): Promise<string[]> {
     }
     if (dirname(folder) === folder) break;
   }
+  const hasFlake = (await readOptional(join(directory, 'flake.nix'))) !== undefined;
   throw new TrimaranError({
     code: 'compose/no-file',
     message: `no compose file in ${directory} or above it`,
-    hint: `name it: \`-f FILE\`, or make one of ${fileNames.join(', ')}`,
+    hint: hasFlake
+      ? 'build what the flake has: `trimaran nix build .#NAME`, or name a compose file: `-f FILE`'
+      : `name it: \`-f FILE\`, or make one of ${fileNames.join(', ')}`,
   });
 }
 
@@ -114,7 +117,7 @@ export function unreadable(path: string, cause: unknown, span?: Span): TrimaranE
     ENOENT: [`there is no file ${path}`, `correct its name, or make it`],
     ENOTDIR: [`there is no file ${path}`, `correct its name, or make it`],
     EISDIR: [`${path} is a folder`, 'name the file in it'],
-    EACCES: [`${path} may not be read`, `let yourself read it: \`chmod u+r ${path}\``],
+    EACCES: [`${path} may not be read`, `make it readable: \`chmod +r ${path}\``],
   };
   const [message, hint] = reasons[code] ?? [`cannot read ${path} (${code})`, 'check the file and its disk'];
   return new TrimaranError({ code: 'compose/no-file', message, span, hint, cause });

@@ -76,15 +76,23 @@ export async function findMirrors(options: {
 }): Promise<string[]> {
   const given = options.flag ?? options.env.TRIMARAN_DEBIAN_MIRROR;
   if (given !== undefined && given.trim() !== '') {
-    const mirrors = given
-      .trim()
-      .split(/\s+/)
-      .map((mirror) => mirror.replace(/\/+$/, ''));
+    const mirrors = given.trim().split(/\s+/).map(mirrorAddress);
     const others = mirrors.map((mirror) => archiveOfSuite(mirror, options.suite) ?? mirror);
     return [...new Set([...others, ...mirrors])];
   }
   if (options.locked !== undefined && options.locked.length > 0) return [...options.locked];
   return mirrorsFor(await readAptSources(options.aptDirectory), options.suite);
+}
+
+/** A mirror as it is given. Throws `debian/bad-mirror`. */
+function mirrorAddress(text: string): string {
+  if (/^https?:\/\/[^/]/i.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '');
+  throw new TrimaranError({
+    code: 'debian/bad-mirror',
+    message: `\`${redactUrl(text)}\` is no address of a Debian mirror`,
+    hint: 'write it as `TRIMARAN_DEBIAN_MIRROR=http://HOST/debian`',
+    exitCode: 4,
+  });
 }
 
 /** Root of the snapshot service for a suite: what `TRIMARAN_DEBIAN_SNAPSHOT` names, else Debian's own. */
@@ -98,7 +106,7 @@ export function findSnapshot(env: Host['env'], suite: string): string {
  * Opens a suite of an archive: finds its release file in the cache, on a mirror or at the snapshot service, and
  * verifies it.
  *
- * Rejects with `debian/no-mirror`, `debian/bad-timestamp`, `debian/release-gone` (the pinned release is on no mirror nor
+ * Rejects with `debian/no-mirror`, `debian/bad-mirror`, `debian/bad-timestamp`, `debian/release-gone` (the pinned release is on no mirror nor
  * snapshot), `debian/no-such-suite`, the errors of {@link verifyRelease}, {@link checkValidUntil} and
  * {@link parseRelease}, `debian/unsupported-architecture`, `debian/no-such-component`, and those of `download`.
  *

@@ -132,7 +132,7 @@ function malformed(file: string, what: string): TrimaranError {
   return new TrimaranError({
     code: 'debian/malformed-deb',
     message: `${fromByteString(file)} ${what}, though its hash is right`,
-    hint: 'name another version of the package',
+    hint: 'do without the package, or pin a release with another version of it: `debian:SUITE/TIMESTAMP`',
     exitCode: 4,
   });
 }

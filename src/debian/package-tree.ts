@@ -84,7 +84,7 @@ export function packageTree(options: {
       throw new TrimaranError({
         code: 'debian/file-conflict',
         message: `the package ${name} has /${path} twice`,
-        hint: 'name another version of the package',
+        hint: 'do without the package, or pin a release with another version of it: `debian:SUITE/TIMESTAMP`',
         exitCode: 4,
       });
     }
@@ -121,7 +121,7 @@ function canonicalLinks(
       throw new TrimaranError({
         code: 'debian/unsafe-entry',
         message: `the package ${name} has the hard link /${path} to /${target}, which is no file of it`,
-        hint: 'name another version of the package',
+        hint: 'do without the package, or pin a release with another version of it: `debian:SUITE/TIMESTAMP`',
         exitCode: 4,
       });
     }
@@ -164,7 +164,7 @@ function refuseThroughSymlinks(name: string, byPath: ReadonlyMap<ByteString, Tre
     throw new TrimaranError({
       code: 'debian/unsafe-entry',
       message: `the package ${name} has /${path} below /${parent.path}, which is a ${parent.kind}`,
-      hint: 'name another version of the package',
+      hint: 'do without the package, or pin a release with another version of it: `debian:SUITE/TIMESTAMP`',
       exitCode: 4,
     });
   }

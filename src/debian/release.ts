@@ -243,7 +243,7 @@ function badSignature(options: VerifyOptions, why: string, cause: unknown): Trim
   return new TrimaranError({
     code: 'debian/bad-signature',
     message: `${options.origin} cannot be trusted: ${why}`,
-    hint: 'the file was changed on its way or at its source; try another mirror',
+    hint: 'the file was changed on its way or at its source; try another mirror: set TRIMARAN_DEBIAN_MIRROR',
     cause,
     exitCode: 4,
   });

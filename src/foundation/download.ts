@@ -299,6 +299,7 @@ function refused(shown: string, status: number): TrimaranError {
         ? 'download/busy'
         : 'download/refused',
     message: `${shown} answered with HTTP status ${status}`,
+    hint: gone ? 'check the address' : 'run the same command again later, or try another mirror',
     exitCode: 4,
   });
 }
@@ -325,5 +326,20 @@ function unreachable(shown: string, cause: unknown): TrimaranError {
 function reasonOf(cause: unknown): string {
   if (cause instanceof Error && cause.name === 'AbortError') return 'the connection went silent';
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
-  return systemErrorCode(inner) ?? (inner instanceof Error ? inner.message : String(inner));
+  const code = systemErrorCode(inner);
+  if (code === undefined) return inner instanceof Error ? inner.message : String(inner);
+  const words = reasons[code];
+  return words === undefined ? code : `${words} (${code})`;
 }
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'the name of the host is not known',
+  EAI_AGAIN: 'the name of the host cannot be looked up',
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was cut',
+  EHOSTUNREACH: 'there is no way to the host',
+  ENETUNREACH: 'there is no network',
+  ETIMEDOUT: 'the host does not answer',
+  UND_ERR_CONNECT_TIMEOUT: 'the host does not answer',
+  UND_ERR_SOCKET: 'the connection was cut',
+};

@@ -455,6 +455,19 @@ describe.concurrent('an archive that is wrong', () => {
               text: /hello 1\.0-1 is on no mirror and in no snapshot any more[\s\S]*next: run `trimaran lock --update`/,
             });
             expect(other.read('trimaran.lock')).toBe(project.read('trimaran.lock'));
+            // What it says to do next helps, and does no harm where it cannot be done.
+            const locks = () => ['flake.lock', 'trimaran.lock'].map((name) => other.read(name));
+            const before = locks();
+            const nowhere = { env: { TRIMARAN_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian' } };
+            expectError(await other.trimaran(['lock', '--update'], nowhere), {
+              exitCode: 4,
+              code: 'lock/unreachable',
+            });
+            expect(locks()).toEqual(before);
+            const updated = await other.trimaran(['lock', '--update']);
+            expect(updated.exitCode, updated.stderr).toBe(0);
+            expect(await other.build()).toMatchObject({ exitCode: 0 });
+            expect(other.read('trimaran.lock')).toContain('2.0-1');
           },
           newer.env,
         );
@@ -462,6 +475,30 @@ describe.concurrent('an archive that is wrong', () => {
         await newer.close();
       }
     }));
+
+  it('is another in each lock, which `trimaran lock --update` mends', () =>
+    inProject(flakeText(), async (project) => {
+      expect(await project.build()).toMatchObject({ exitCode: 0 });
+      const right = project.read('flake.lock');
+      project.write('flake.lock', right.replace(/"release": ".{8}/, '"release": "00000000'));
+      expectError(await project.trimaran(['lock']), { exitCode: 3, code: 'lock/mismatch' });
+      const updated = await project.trimaran(['lock', '--update']);
+      expect(updated.exitCode, updated.stderr).toBe(0);
+      expect(project.read('flake.lock')).toBe(right);
+      expect(await project.build()).toMatchObject({ exitCode: 0 });
+    }));
+
+  it('has a mirror whose address is none', () =>
+    inProject(
+      flakeText(),
+      async (project) =>
+        expectError(await project.build(), {
+          exitCode: 4,
+          code: 'debian/bad-mirror',
+          text: /`ftp:\/\/mirror\/?` is no address/,
+        }),
+      { ...served.env, TRIMARAN_DEBIAN_MIRROR: 'ftp://mirror' },
+    ));
 
   it('cannot be reached, which does no harm when all is here', async () => {
     const archive = await serveArchive();

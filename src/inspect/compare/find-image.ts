@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { buildProject, type RecipeKind, type ServiceRecipe } from '../../compose/build-project.ts';
-import { type ComposeProject, loadComposeProject } from '../../compose/load.ts';
+import { loadProjectOrFolder } from '../../compose/folder-project.ts';
+import { type ComposeProject, type LoadComposeOptions, loadComposeProject } from '../../compose/load.ts';
 import { isTrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { Image } from '../../oci/image.ts';
@@ -26,8 +27,17 @@ export interface FoundImage {
 
 /** The compose project of the current folder. Rejects as `loadComposeProject`. */
 export function projectHere(host: Host, choice: ProjectChoice): Promise<ComposeProject> {
+  return loadComposeProject(placeOf(host, choice));
+}
+
+/** The same, or the current folder where it has a flake and no compose file. */
+export function projectOrFolderHere(host: Host, choice: ProjectChoice): Promise<ComposeProject> {
+  return loadProjectOrFolder(placeOf(host, choice));
+}
+
+function placeOf(host: Host, choice: ProjectChoice): LoadComposeOptions {
   const { files, projectName, profiles, envFile, projectDirectory } = choice;
-  return loadComposeProject({
+  return {
     directory: host.cwd,
     environment: host.env,
     ...(files === undefined ? {} : { files }),
@@ -35,7 +45,7 @@ export function projectHere(host: Host, choice: ProjectChoice): Promise<ComposeP
     ...(profiles === undefined ? {} : { profiles }),
     ...(envFile === undefined ? {} : { envFile }),
     ...(projectDirectory === undefined ? {} : { projectDirectory }),
-  });
+  };
 }
 
 /** Opens the image, building it first when the name is a service's. Rejects as `openImage` and `buildProject`. */

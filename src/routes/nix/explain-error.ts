@@ -109,6 +109,7 @@ function nextStep(
   if (!code.startsWith('nix/') && !code.startsWith('flake/')) return undefined;
   // Nothing is wrong with what is written.
   if (exitCode === 4) return 'run the same command again when that is mended';
-  if (code === 'nix/parse' || showTrace) return 'correct it there, then run the same command again';
+  if (code === 'nix/parse' || code.startsWith('flake/') || showTrace)
+    return 'correct it there, then run the same command again';
   return 'correct it there, or add --show-trace to see every step that led here';
 }

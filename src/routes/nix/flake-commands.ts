@@ -1,5 +1,6 @@
 // `nix flake lock · update · metadata · show`: commands on a flake's lock and outputs.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fromByteString } from '../../foundation/byte-string.ts';
 import type { Host } from '../../foundation/host.ts';
 import { findProjectLock } from '../../sets/project-lock.ts';
@@ -7,7 +8,7 @@ import { evaluateTargets } from './evaluate-targets.ts';
 import { parseFlakeReference, showFlakeReference } from './flakes/flake-reference.ts';
 import type { LockCommandOptions, LockOutcome } from './flakes/flake-session.ts';
 import { writeJson } from './flakes/json.ts';
-import { parseInputPath } from './flakes/lock-file.ts';
+import { allInputs, parseInputPath, parseLockFile, writeInputPath } from './flakes/lock-file.ts';
 import { flakeMetadata, showFlakeMetadata } from './flakes/metadata.ts';
 import { type ShownOutput, showFlakeExpression, showFlakeTree, shownFlakeJson } from './flakes/show-flake.ts';
 import { NixSession } from './nix-session.ts';
@@ -56,6 +57,23 @@ export function updateFlake(
   const { inputs, settings } = request;
   const options = inputs.length === 0 ? { recreate: true } : { updates: inputs.map(parseInputPath) };
   return lockWith({ ...request, settings: { ...settings, refresh: true } }, options, () => undefined);
+}
+
+/**
+ * Takes the present releases of those Debian suites among the inputs of a locked flake that `wants` names. Rejects as
+ * `FlakeSession.lockFlake`.
+ */
+export async function updateDebianInputs(
+  request: Omit<FlakeCommandRequest, 'flake'> & { readonly wants: (suite: string) => boolean },
+): Promise<void> {
+  const file = join(request.host.cwd, 'flake.lock');
+  if (!existsSync(file)) return;
+  const inputs = allInputs(parseLockFile(readFileSync(file, 'utf8'), { file })).flatMap(({ path, edge }) => {
+    if (edge.kind !== 'node') return [];
+    const { type, suite } = edge.node.locked.input;
+    return type === 'debian' && request.wants(String(suite)) ? [writeInputPath(path)] : [];
+  });
+  if (inputs.length > 0) await updateFlake({ ...request, flake: '.', inputs });
 }
 
 /** `nix flake metadata`, as text or as JSON. Rejects as `FlakeSession.lockFlake`. */

@@ -244,11 +244,15 @@ export class FlakeSession {
     try {
       await writeFileAtomically(target, writeLockFile(lock));
     } catch (error) {
-      throw flakeError('lock-not-writable', `cannot write '${target}': ${(error as Error).message}`, {
-        hint: 'make the folder writable, or add --no-write-lock-file',
-        cause: error,
-        exitCode: 4,
-      });
+      throw flakeError(
+        'lock-not-writable',
+        `cannot write '${target}': ${systemCode(error) ?? (error as Error).message}`,
+        {
+          hint: `make its folder writable, or build without: \`trimaran nix build --no-write-lock-file\``,
+          cause: error,
+          exitCode: 4,
+        },
+      );
     }
     this.context.warn(report);
   }
