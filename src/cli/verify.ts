@@ -46,8 +46,15 @@ function print(context: CommandContext, difference: ImageDifference): void {
   if (layers.length > 0) context.print(`  layers: ${layers.map((index) => index + 1).join(', ')}`);
   for (const { path, change, fields, offset, before, after, cause } of files) {
     const what = change === 'changed' ? fields.join(', ') : change;
-    const bytes = offset === undefined ? '' : ` at byte ${offset}: ${before} and ${after}`;
+    const bytes = offset === undefined ? '' : ` at byte ${offset}: ${readable([before ?? '', after ?? ''])}`;
     context.print(`  /${path}  ${what}${bytes}${cause === 'unknown' ? '' : ` (likely ${cause})`}`);
   }
   if (more) context.print('  and more files');
+}
+
+/** Bytes that are hexadecimal digits, as text where both are text. */
+function readable(both: readonly [string, string]): string {
+  const texts = both.map((digits) => Buffer.from(digits, 'hex').toString('latin1'));
+  const isText = texts.every((text) => /^[\x20-\x7e\n\t]*$/.test(text));
+  return (isText ? texts.map((text) => JSON.stringify(text)) : both).join(' and ');
 }

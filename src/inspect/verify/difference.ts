@@ -58,7 +58,13 @@ export async function compareBuilds(
     changes = await diffTrees(before.tree, after.tree);
     for (const change of changes.slice(0, mostFiles)) {
       const at = change.change === 'removed' ? before : after;
-      files.push(await describe(change, { layer: at.layerOf.get(change.path) ?? -1, hints }));
+      const layer = at.layerOf.get(change.path) ?? -1;
+      const described = await describe(change, { layer, hints });
+      files.push(
+        change.change === 'changed'
+          ? described
+          : { ...described, cause: causeOfName(change, { changes, hints }) },
+      );
     }
   }
   return {
@@ -104,6 +110,25 @@ async function describe(
     after: hexAt(right),
     cause,
   };
+}
+
+/** Why a file is only in one image: another one beside it is only in the other, by a name that is not the same twice. */
+function causeOfName(
+  { path, change }: TreeChange,
+  { changes, hints }: { readonly changes: readonly TreeChange[]; readonly hints: readonly string[] },
+): Cause {
+  const folder = (text: string) => text.slice(0, text.lastIndexOf('/') + 1);
+  const others = changes.filter(
+    (other) => other.change !== change && other.change !== 'changed' && folder(other.path) === folder(path),
+  );
+  const [other] = others;
+  if (other === undefined || others.length > 1) return 'unknown';
+  const [before, after] = [path, other.path].map((text) =>
+    Buffer.from(text.slice(folder(text).length), 'latin1'),
+  );
+  let offset = 0;
+  while (before![offset] === after![offset] && offset < before!.length) offset++;
+  return likelyCause({ path: '', before: before!, after: after!, offset, start: 0, isWhole: true, hints });
 }
 
 interface Part {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { likelyCause } from './likely-cause.ts';
 
@@ -19,6 +20,22 @@ describe('likelyCause', () => {
     expect(cause(gzip(1), gzip(2), 'a.gz')).toBe('timestamp');
     const pyc = (time: number) => Buffer.from([0xa7, 13, 13, 10, 0, 0, 0, 0, time, 1, 1, 1, 0, 0, 0, 0, 9]);
     expect(cause(pyc(1), pyc(2), 'a.cpython-311.pyc')).toBe('timestamp');
+  });
+
+  it('looks into what gzip packed, and into tar', () => {
+    const tar = (time: number) => {
+      const block = Buffer.alloc(1024);
+      block.write('file');
+      block.write(`${time.toString(8).padStart(11, '0')}`, 136);
+      block.write('ustar', 257);
+      return block;
+    };
+    expect(cause(tar(1795351279), tar(1795351301), 'a.tar')).toBe('timestamp');
+    const packed = (bytes: Buffer | string) => gzipSync(bytes, { level: 9 });
+    expect(cause(packed(tar(1795351279)), packed(tar(1795351301)), 'a.tgz')).toBe('timestamp');
+    expect(cause(packed('alpha\nbeta\ngamma\n'), packed('alpha\ngamma\nbeta\n'))).toBe('order');
+    const broken = (last: string) => Buffer.concat([packed('x').subarray(0, 12), Buffer.from(last)]);
+    expect(cause(broken('no'), broken('yes'))).toBe('unknown');
   });
 
   it('knows the order of lines', () => {

@@ -1,6 +1,8 @@
 // Guesses what made two builds of one file differ, from the bytes around the first difference. A guess is for people who
 // look for the reason; nothing is decided by it.
 
+import { gunzipSync } from 'node:zlib';
+
 export type Cause = 'timestamp' | 'order' | 'path' | 'random' | 'unknown';
 
 export interface Evidence {
@@ -31,6 +33,8 @@ const dates = [
 export function likelyCause(evidence: Evidence): Cause {
   const { before, after, offset, isWhole } = evidence;
   if (isBinaryTime(evidence)) return 'timestamp';
+  const inner = unpacked(evidence);
+  if (inner !== undefined) return likelyCause(inner);
   const [left, right] = [window(before, offset), window(after, offset)];
   if (evidence.hints.some((hint) => left.includes(hint) !== right.includes(hint))) return 'path';
   if (isWhole && before.length === after.length && sameParts(before, after)) return 'order';
@@ -40,9 +44,34 @@ export function likelyCause(evidence: Evidence): Cause {
   return 'unknown';
 }
 
-/** Times in the heads of formats: gzip (RFC 1952), Python byte code (PEP 552), ar and zip members. */
+/** Longest content that is unpacked to be looked at. */
+const mostUnpacked = 16 << 20;
+
+/** The difference within what gzip packed, where the packed bytes say nothing. */
+function unpacked(evidence: Evidence): Evidence | undefined {
+  const { before, after, isWhole } = evidence;
+  const isGzip = (bytes: Buffer) => bytes[0] === 0x1f && bytes[1] === 0x8b;
+  if (!isWhole || !isGzip(before) || !isGzip(after)) return undefined;
+  try {
+    const [left, right] = [before, after].map((bytes) =>
+      gunzipSync(bytes, { maxOutputLength: mostUnpacked }),
+    );
+    let offset = 0;
+    while (offset < left!.length && left![offset] === right![offset]) offset++;
+    if (offset === left!.length && offset === right!.length) return undefined;
+    return { ...evidence, before: left!, after: right!, offset, start: 0 };
+  } catch {
+    // Cut off, too long, or only like gzip: its bytes are looked at as they are.
+    return undefined;
+  }
+}
+
+/** Times in the heads of formats: gzip (RFC 1952), Python byte code (PEP 552), tar (`ustar`), ar and zip members. */
 function isBinaryTime({ path, before, offset, start }: Evidence): boolean {
   const at = start + offset;
+  const block = offset - (at % 512);
+  if (block >= 0 && before.toString('latin1', block + 257, block + 262) === 'ustar')
+    return at % 512 >= 136 && at % 512 < 148;
   if (before[0] === 0x1f && before[1] === 0x8b && start === 0) return at >= 4 && at < 8;
   if (path.endsWith('.pyc')) return at >= 8 && at < 12;
   if (start !== 0) return false;
