@@ -42,6 +42,8 @@ beforeAll(async () => {
     { name: 'libcairo2' },
     { name: 'libcairo2-dev', fields: { Depends: 'libcairo2 (= 1.0-1), libgreet-dev' } },
     { name: 'gosu' },
+    ...['perl', 'libjson-xs-perl', 'libdbd-sqlite3-perl', 'ruby-nokogiri', 'puma'].map((name) => ({ name })),
+    { name: 'ruby', version: '1:3.1' },
     { name: 'nginx', version: '1.22.1-9' },
   ]);
 });
@@ -227,6 +229,9 @@ describe.concurrent('files and commands', () => {
           postgresql = (pkgs.postgresql_15.withPackages (p: with p; [ pg_cron plpgsql_check postgis plpython3 ])).debianPackages;
           cairo = pkgs.cairo.debianPackages;
           su-exec = pkgs.su-exec.debianPackages;
+          perl = (pkgs.perl.withPackages (p: with p; [ JSONXS DBDSQLite ])).debianPackages;
+          ruby = (pkgs.ruby_3_1.withPackages (p: [ p.nokogiri pkgs.rubyPackages.puma ])).debianPackages;
+          other = builtins.tryEval pkgs.ruby_3_3.name;
         };`,
       ),
       async (project) => {
@@ -242,6 +247,9 @@ describe.concurrent('files and commands', () => {
           ],
           cairo: ['libcairo2'],
           'su-exec': ['gosu'],
+          perl: ['perl', 'libjson-xs-perl', 'libdbd-sqlite3-perl'],
+          ruby: ['ruby', 'ruby-nokogiri', 'puma'],
+          other: { success: false, value: false },
         });
       },
     ));

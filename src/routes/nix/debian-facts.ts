@@ -66,6 +66,31 @@ export class DebianFacts {
         lambda('pythonPackages', 1, ([make]) => evaluator.makeLazySet(pythonNames(facts, make!))),
       ],
       [
+        'modules',
+        lambda('modules', 3, ([prefix, suffix, make]) => {
+          const modules = new Map<string, string>();
+          for (const name of facts.withPrefix(text(prefix!))) {
+            if (!name.endsWith(text(suffix!))) continue;
+            const own = name.slice(text(prefix!).length, name.length - text(suffix!).length);
+            if (!modules.has(withoutMarks(own))) modules.set(withoutMarks(own), name);
+          }
+          return evaluator.makeSet([
+            [
+              'set',
+              evaluator.makeLazySet({
+                has: (name) => modules.has(withoutMarks(name)),
+                names: () => [...modules.keys()],
+                make: make!,
+              }),
+            ],
+            [
+              'packageOf',
+              lambda('packageOf', 1, ([name]) => host(modules.get(withoutMarks(text(name!))) ?? null)),
+            ],
+          ]);
+        }),
+      ],
+      [
         'extensions',
         lambda('extensions', 2, ([server, make]) => {
           const prefix = `${text(server!)}-`;
@@ -112,6 +137,11 @@ export class DebianFacts {
     }
     return facts;
   }
+}
+
+/** A module's name as archives and recipes both have it: `JSONXS` is `json-xs`. */
+function withoutMarks(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 /** Packages by name. Names are ASCII, so they are byte strings as they stand. */

@@ -180,7 +180,6 @@ let
     poppler_utils = "poppler-utils";
     proj = "proj-bin";
     readline = "libreadline8";
-    rubyPackages = "ruby";
     shadow = [ "passwd" "login" ];
     sqlite = "sqlite3";
     sqlite-interactive = "sqlite3";
@@ -357,7 +356,6 @@ let
     vmTools = "runAsRoot needs no virtual machine here";
     appimageTools = "use dockerTools";
     haskellPackages = "Debian has many libraries as libghc-NAME-dev";
-    perlPackages = "Debian has them as libNAME-perl";
     nodePackages = "Debian has many as node-NAME";
     nix = "images of Debian packages have no Nix store to manage; take this input from nixpkgs";
     nixFlakes = "images of Debian packages have no Nix store to manage; take this input from nixpkgs";

@@ -69,6 +69,7 @@ let
     inherit (trivial) writeTextDir linkFarm;
     ofVersion = aliases;
   };
+  modules = import ./modules.nix { inherit lib debian debianEnvironment; ofVersion = aliases; };
   trivial = import ./trivial.nix { inherit lib system pkgs debianEnvironment environments; };
   standard = import ./stdenv.nix { inherit lib debian system trivial debianEnvironment environments; };
   dockerTools = import ./docker-tools.nix { inherit lib debian system pkgs environments trivial; };
@@ -117,7 +118,7 @@ let
   # Programs that nixpkgs makes of shell functions; here setup.sh has them for every command.
   hook = name: debianEnvironment { inherit name; packages = [ "bash" ]; };
 
-  special = aliases // postgresql // php // fetchers // {
+  special = aliases // postgresql // php // modules // fetchers // {
     inherit lib system dockerTools buildEnv symlinkJoin config cacert busybox nginx;
     inherit (dockerTools) fakeNss;
     inherit (trivial)
