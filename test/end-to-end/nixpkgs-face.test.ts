@@ -268,6 +268,20 @@ describe.concurrent('files and commands', () => {
     expect(text('modes')).toBe('/tmp 1777\n/var/lib 711\n/made 711\n');
   });
 
+  it('keeps no books of the sandbox in an image, and says what a folder of commands takes the place of', async () => {
+    const base = `fromImage = pkgs.dockerTools.buildImage { name = "b"; extraCommands = "mkdir -p kept gone; echo a > gone/a"; };`;
+    const { entries } = await built(
+      imageOf(`${base} copyToRoot = [ pkgs.hello ]; runAsRoot = ''
+        rm -r /etc/ssl 2>/dev/null || true
+        rm -r /var/lib; mkdir /var/lib
+        echo x > /usr/local-file
+      '';`),
+    );
+    expect([...entries.values()].filter(({ xattrs }) => xattrs !== undefined)).toEqual([]);
+    expect(entries.get('var/lib')?.kind).toBe('directory');
+    expect([...entries.keys()].filter((path) => path.startsWith('var/lib/'))).toEqual([]);
+  });
+
   it('has PHP with extensions by the names of nixpkgs, and what configurations include of nginx', () =>
     inProject(
       imageOf(`copyToRoot = pkgs.buildEnv { name = "r"; paths = [

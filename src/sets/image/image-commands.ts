@@ -5,6 +5,7 @@ import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { indexTarFile } from '../../formats/tar-read.ts';
+import type { ByteString } from '../../foundation/byte-string.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { BuildContext } from '../../store/builder.ts';
@@ -161,7 +162,9 @@ async function runInImage(
     upper,
   });
   const tree = await captured(context, upper, join(place, 'image.tar'));
-  return tree.filter((entry) => !/^(?:proc|dev|sys|build)(?:\/|$)/.test(entry.path)).map(whiteout);
+  return fileTree(
+    tree.filter((entry) => !/^(?:proc|dev|sys|build)(?:\/|$)/.test(entry.path)).flatMap(layerEntries),
+  );
 }
 
 function writeTree(tree: FileTree, folder: string): void {
@@ -234,18 +237,30 @@ async function captured(context: BuildContext, folder: string, tar: string): Pro
   return fileTree(entries.map((entry) => ({ ...entry, mtime: 1 })));
 }
 
-/** An overlay marks what was deleted with a character device 0:0, a layer with a name. */
-function whiteout(entry: TreeEntry): TreeEntry {
-  if (entry.kind !== 'character-device' || entry.major !== 0 || entry.minor !== 0) return entry;
+/** Of extended attributes what commands mean to give: not the overlay's books, nor labels of the machine that builds. */
+const isMeant = (name: string) =>
+  name === 'security.capability' || (name.startsWith('user.') && !name.startsWith('user.overlay.'));
+
+/**
+ * An overlay marks what was deleted with a character device 0:0, and a folder that takes another's place with an attribute;
+ * a layer marks both with names.
+ */
+function layerEntries({ xattrs, ...entry }: TreeEntry): TreeEntry[] {
   const slash = entry.path.lastIndexOf('/') + 1;
-  const name = `${entry.path.slice(0, slash)}.wh.${entry.path.slice(slash)}`;
-  return {
-    kind: 'file',
-    path: name,
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtime: 1,
-    content: { kind: 'bytes', bytes: Buffer.alloc(0) },
-  };
+  if (entry.kind === 'character-device' && entry.major === 0 && entry.minor === 0) {
+    return [mark(`${entry.path.slice(0, slash)}.wh.${entry.path.slice(slash)}`)];
+  }
+  const all = [...(xattrs ?? [])];
+  const meant = new Map(all.filter(([name]) => isMeant(name)));
+  const isOpaque = all.some(
+    ([name, value]) =>
+      /^(?:user|trusted)\.overlay\.opaque$/.test(name) && Buffer.from(value).toString() === 'y',
+  );
+  const kept: TreeEntry = meant.size === 0 ? entry : { ...entry, xattrs: meant };
+  return isOpaque ? [kept, mark(`${entry.path}/.wh..wh..opq`)] : [kept];
+}
+
+function mark(path: ByteString): TreeEntry {
+  const content = { kind: 'bytes', bytes: Buffer.alloc(0) } as const;
+  return { kind: 'file', path, mode: 0o644, uid: 0, gid: 0, mtime: 1, content };
 }
