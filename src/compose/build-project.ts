@@ -1,5 +1,5 @@
 // Builds the images of a project's services from their recipes, under the names that docker-compose looks for.
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
@@ -12,6 +12,8 @@ import type { BuilderKind } from '../routes/dockerfile/engine-kinds.ts';
 import { buildGuix } from '../routes/guix/build.ts';
 import { readPackCommand } from '../routes/guix/pack-command.ts';
 import { buildNix } from '../routes/nix/build.ts';
+import { readBuildCommand } from '../routes/nix/build-command.ts';
+import { evaluateNix } from '../routes/nix/evaluate.ts';
 import { type ImageOutput, listImageOutputs } from '../routes/nix/image-outputs.ts';
 import type { NixSettings } from '../routes/nix/settings.ts';
 import { trimaranRoot } from '../sets/cache-root.ts';
@@ -83,15 +85,20 @@ export async function selectRecipes(
     services.length === 0 ? service.enabled : services.includes(service.name),
   );
   const outputs = await flakeOutputs(request);
-  return wanted.flatMap((service) => {
-    const recipe = findRecipe(service, outputs, request);
+  const selected: { service: Service; recipe: ServiceRecipe }[] = [];
+  for (const service of wanted) {
+    const recipe = await findRecipe(service, outputs, request);
     if (recipe !== undefined) {
       checkImageName(service);
-      return [{ service, recipe }];
+      selected.push({ service, recipe });
+      continue;
     }
-    if (services.length === 0 && service.build === undefined) return [];
-    throw noRecipe(service, request.kind);
-  });
+    const dockerfile = service.recipes.get('dockerfile');
+    if (dockerfile !== undefined && service.build === undefined)
+      throw noRecipe(service, 'dockerfile').with({ span: dockerfile.span });
+    if (services.length > 0 || service.build !== undefined) throw noRecipe(service, request.kind);
+  }
+  return selected;
 }
 
 /** Refuses to build an image that no engine would take under its name: compose could never run it. */
@@ -132,21 +139,41 @@ async function flakeOutputs({
   return listImageOutputs({ host, directory: project.directory, settings });
 }
 
-function findRecipe(
+async function findRecipe(
   service: Service,
   outputs: readonly ImageOutput[],
-  { project, kind }: Pick<BuildProjectRequest, 'project' | 'kind'>,
-): ServiceRecipe | undefined {
+  request: Pick<BuildProjectRequest, 'host' | 'project' | 'kind' | 'settings'>,
+): Promise<ServiceRecipe | undefined> {
+  const { project, kind } = request;
   for (const candidate of ['nix', 'guix'] as const) {
     if (kind !== undefined && kind !== candidate) continue;
     const command = service.recipes.get(candidate)?.value;
     if (command !== undefined) return { kind: candidate, command };
   }
-  const output = outputs.find((candidate) => service.imageNames.includes(candidate.imageName));
+  const output = await ownOutput(service, outputs, request);
   if (output !== undefined) return { kind: 'nix', command: `nix build .#${output.attributePath}` };
   if (service.build === undefined || (kind !== undefined && kind !== 'dockerfile')) return undefined;
   const context = relative(project.directory, service.build.context.value);
   return { kind: 'dockerfile', command: `docker build ${context === '' ? '.' : context}` };
+}
+
+/** The output whose image is the service's; where the service names a tag, one that has that, or none of its own. */
+async function ownOutput(
+  { image, imageNames }: Service,
+  outputs: readonly ImageOutput[],
+  { host, project, settings }: Pick<BuildProjectRequest, 'host' | 'project' | 'settings'>,
+): Promise<ImageOutput | undefined> {
+  const [, name, tag] = /^(.*?)(?::([^:/]*))?$/s.exec(image?.value ?? '') ?? [];
+  if (tag === undefined) return outputs.find(({ imageName }) => imageNames.includes(imageName));
+  const here = { ...host, cwd: project.directory };
+  for (const output of outputs.filter(({ imageName }) => imageName === name)) {
+    const installable = `.#${output.attributePath}`;
+    const apply = 'image: image.imageTag or ""';
+    const own = await evaluateNix({ host: here, installable, settings, apply, form: 'raw' });
+    // Without one, dockerTools takes the hash of the store path.
+    if (own === tag || own === '' || /^[0-9a-df-np-sv-z]{32}$/.test(own)) return output;
+  }
+  return undefined;
 }
 
 async function buildService(
@@ -158,17 +185,23 @@ async function buildService(
   if (recipe.kind === 'dockerfile') return buildFromDockerfile(request, service, recipe);
   const host = { ...request.host, cwd: project.directory };
   if (recipe.kind === 'guix') return buildFromManifest(host, service, recipe);
-  const [result] = await buildNix({ host, installables: [installableOf(recipe.command)], settings });
+  const wanted = atRecipe(service, 'nix', () =>
+    readBuildCommand(wordsOf(recipe.command, 'nix/bad-recipe'), settings),
+  );
+  const [result] = await buildNix({ host, ...wanted });
   const archive = result!.outputs.get('out')?.physicalPath ?? [...result!.outputs.values()][0]!.physicalPath;
-  const [image] = await readArchive(archive, { cacheDirectory: join(trimaranRoot(host), 'layers') });
-  return { service, recipe, archive, image: renameImage(image!, service.imageNames) };
+  const image = await readBuiltImage(archive, { host, service, recipe });
+  return { service, recipe, archive, image: renameImage(image, service.imageNames) };
 }
 
 async function buildFromManifest(host: Host, service: Service, recipe: ServiceRecipe): Promise<BuiltService> {
-  const [result] = await buildGuix(readPackCommand(host, splitCommand(recipe.command) ?? []));
+  const wanted = atRecipe(service, 'guix', () =>
+    readPackCommand(host, wordsOf(recipe.command, 'guix/bad-recipe')),
+  );
+  const [result] = await buildGuix(wanted);
   const archive = result!.outputs[0]!.physicalPath;
-  const [image] = await readArchive(archive, { cacheDirectory: join(trimaranRoot(host), 'layers') });
-  return { service, recipe, archive, image: renameImage(image!, service.imageNames) };
+  const image = await readBuiltImage(archive, { host, service, recipe });
+  return { service, recipe, archive, image: renameImage(image, service.imageNames) };
 }
 
 async function buildFromDockerfile(
@@ -215,13 +248,65 @@ export function dockerfileRecipe({ build, name }: Service): DockerfileRecipe | u
   };
 }
 
-/** The installable of `nix build INSTALLABLE`, options aside. */
-function installableOf(command: string): string {
-  const words = splitCommand(command) ?? [];
-  const rest = words
-    .slice(words[0] === 'nix' && words[1] === 'build' ? 2 : 0)
-    .filter((word) => !word.startsWith('-'));
-  return rest[0] ?? '.';
+/** The image in what a recipe made. Throws `compose/not-an-image` for whatever is no archive of one. */
+async function readBuiltImage(
+  archive: string,
+  {
+    host,
+    service,
+    recipe,
+  }: { readonly host: Host; readonly service: Service; readonly recipe: ServiceRecipe },
+): Promise<Image> {
+  try {
+    const [image] = await readArchive(archive, { cacheDirectory: join(trimaranRoot(host), 'layers') });
+    if (image !== undefined) return image;
+  } catch (error) {
+    const isOther = isTrimaranError(error) && /^(?:oci|tar|compression)\//.test(error.code);
+    if (!isOther || error.code.endsWith('/no-space')) throw error;
+  }
+  const isProgram = startsLikeProgram(archive);
+  throw new TrimaranError({
+    code: 'compose/not-an-image',
+    message: `\`${recipe.command}\` of the service \`${service.name}\` makes ${isProgram ? 'a program' : 'something'} that is no image archive`,
+    span: service.recipes.get(recipe.kind === 'guix' ? 'guix' : 'nix')?.span ?? service.span,
+    hint:
+      recipe.kind === 'guix'
+        ? 'pack it as an image: `guix pack -f docker …`'
+        : `name an output made by dockerTools.buildImage or buildLayeredImage${isProgram ? ', not streamLayeredImage' : ''}`,
+  });
+}
+
+function startsLikeProgram(path: string): boolean {
+  if (!statSync(path).isFile()) return false;
+  const file = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(2);
+    return readSync(file, start) === 2 && start.toString('latin1') === '#!';
+  } finally {
+    closeSync(file);
+  }
+}
+
+function wordsOf(command: string, code: string): string[] {
+  const words = splitCommand(command);
+  if (words !== undefined && words.length > 0) return words;
+  const reason = words === undefined ? `\`${command}\` has a quote that is never closed` : 'it is empty';
+  throw new TrimaranError({
+    code,
+    message: `the recipe cannot be built: ${reason}`,
+    hint: 'write it as you would type it: `nix build .#docker`',
+  });
+}
+
+/** What `read` makes of a recipe of the compose file; its errors are told where the recipe stands. */
+function atRecipe<Result>(service: Service, kind: 'nix' | 'guix', read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    const span = service.recipes.get(kind)?.span;
+    if (!isTrimaranError(error) || error.span !== undefined || span === undefined) throw error;
+    throw error.with({ span });
+  }
 }
 
 function noRecipe(service: Service, kind: RecipeKind | undefined): TrimaranError {
@@ -229,6 +314,16 @@ function noRecipe(service: Service, kind: RecipeKind | undefined): TrimaranError
     code: 'compose/no-recipe',
     message: `the service \`${service.name}\` has no ${kind === undefined ? 'recipe' : `${kind} recipe`} that Trimaran can build`,
     span: service.span,
-    hint: `name one in the compose file: x-trimaran: { ${service.name}: { nix: nix build .#${service.name} } }`,
+    hint: nextRecipe(service, kind),
   });
+}
+
+function nextRecipe({ name, recipes, build }: Service, kind: RecipeKind | undefined): string {
+  const there: RecipeKind[] = [...recipes.keys()].filter((one) => one !== 'dockerfile');
+  if (build !== undefined) there.push('dockerfile');
+  const others = there.filter((one) => one !== kind);
+  const other = others.length === 0 ? '' : `, or leave out \`--recipe\`: it has ${others.join(' and ')}`;
+  if (kind === 'dockerfile') return `give it one: \`build: .\`${other}`;
+  const command = kind === 'guix' ? 'guix pack -m manifest.scm -f docker' : `nix build .#${name}`;
+  return `name one in the compose file: x-trimaran: { ${name}: { ${kind ?? 'nix'}: ${command} } }${other}`;
 }

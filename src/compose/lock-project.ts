@@ -191,7 +191,7 @@ async function lockServices(
       await lockDockerfile({ ...shared, platform, recipe, projectDirectory: project.directory });
     } else if (service.build === undefined && service.image !== undefined && service.recipes.size === 0) {
       const { value, span } = service.image;
-      if (value.includes('@') || ownImages.has(value.replace(/:latest$/, ''))) continue;
+      if (value.includes('@') || ownImages.has(value.replace(/:[^:/]*$/, ''))) continue;
       const where = `${relative(project.directory, span.file)}:${span.line}`;
       await lockImage({ ...shared, platform }, { reference: value, where });
     }

@@ -20,7 +20,15 @@ beforeAll(async () => {
   served = await serveArchive(buildToolPackages());
   project = new SmallProject(
     { ...served.env, DOCKER_HOST: 'unix:///nonexistent/docker.sock' },
-    flakeText('name = "p_api"; copyToRoot = pkgs.bash; config.Cmd = [ "/bin/bash" "-c" "exit 7" ];'),
+    flakeText('name = "p_api"; copyToRoot = pkgs.bash; config.Cmd = [ "/bin/bash" "-c" "exit 7" ];').replace(
+      '  };\n}\n',
+      `    tagged = pkgs.dockerTools.buildImage { name = "tagged"; tag = "v1"; copyToRoot = pkgs.bash; };
+    stream = pkgs.dockerTools.streamLayeredImage { name = "stream"; contents = [ pkgs.bash ]; };
+    hello = pkgs.hello;
+  };
+}
+`,
+    ),
   );
   project.write(
     'compose.yaml',
@@ -104,6 +112,50 @@ describe('a result', () => {
       expectError(await build(file), { code: 'cli/output' });
     const loaded = await project.trimaran(['build']);
     expect(loaded.stderr).toContain('trimaran build api -o api.tar; docker load < api.tar');
+  });
+});
+
+describe('a recipe of a compose file', () => {
+  const file = (image: string, recipe: string) =>
+    `services:\n  api: { image: "${image}", command: /bin/bash }\nx-trimaran:\n  api: ${recipe}\n`;
+  const build = (text: string) => {
+    project.write('recipes.yaml', text);
+    return project.trimaran(['build', '-f', 'recipes.yaml', '--no-load', '--json']);
+  };
+
+  it.each([
+    ['{ nix: "nix run .#docker" }', 'nix/bad-recipe'],
+    ['{ nix: "nix build \\".#docker" }', 'nix/bad-recipe'],
+    ['{ nix: "" }', 'nix/bad-recipe'],
+    ['{ guix: "guix build hello" }', 'guix/bad-recipe'],
+    ['{ dockerfile: docker build . }', 'compose/no-recipe'],
+    ['{ nix: nix build .#hello }', 'compose/not-an-image'],
+    ['{ nix: nix build .#stream }', 'compose/not-an-image'],
+    ['{ nick: nix build .#docker }', 'compose/invalid'],
+  ])('%s is refused where it stands', async (recipe, code) => {
+    const { exitCode, stdout } = await build(file('x', recipe));
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code, hint: expect.any(String), span: { file: 'recipes.yaml', line: 4 } },
+    });
+    expect(exitCode).toBe(3);
+  });
+
+  it.each([
+    ['{ nix: "nix build -o out --override-input nixpkgs debian:bookworm .#docker && docker load < out" }'],
+    ['{ nix: .#docker }'],
+  ])('%s is built', async (recipe) => {
+    const { exitCode, stdout, stderr } = await build(file('x', recipe));
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject([{ service: 'api', names: ['x'] }]);
+  });
+
+  it('is found by the name of its image, where the tags agree or it has none', async () => {
+    const services = ['p_api', 'p_api:3', 'tagged:v1', 'tagged', 'tagged:v2', 'host:5000/p_api'];
+    const text = services.map((image, index) => `  s${index}: { image: "${image}", command: /bin/bash }\n`);
+    const { stdout } = await build(`services:\n${text.join('')}`);
+    expect((JSON.parse(stdout) as { names: string[] }[]).flatMap(({ names }) => names)).toEqual(
+      services.slice(0, 4),
+    );
   });
 });
 
