@@ -44,7 +44,7 @@ export interface ComposeProject {
   readonly unsetVariables: readonly UnsetVariable[];
 }
 
-const mostFiles = 100;
+const mostFiles = 1000;
 
 /**
  * Loads a project.
