@@ -146,6 +146,41 @@ CMD cat /srv/by
     expect((await make('--engine', 'docker', '--no-cache')).configDigest).toBe(first.configDigest);
   }, 600_000);
 
+  it('takes inherited ARGs, other shells, exec forms and names in capitals alike', async () => {
+    const project = join(workspace.root, 'inherited');
+    mkdirSync(join(project, 'web'), { recursive: true });
+    writeFileSync(join(project, 'docker-compose.yml'), 'services:\n  web:\n    build: web\n');
+    writeFileSync(
+      join(project, 'web/Dockerfile'),
+      `FROM debian:bookworm AS Base
+ARG MESSAGE="two words" KEPT=k
+RUN ["perl", "-e", "open(F, '>/a'); print F $ENV{MESSAGE}"]
+FROM Base AS Next
+ARG KEPT
+ENV FROM_ARG=$MESSAGE
+SHELL ["/usr/bin/env", "bash", "-euc"]
+RUN echo "$MESSAGE $KEPT" > /b; [[ -f /a ]]
+FROM debian:bookworm
+ARG SOURCE_DATE_EPOCH
+COPY --from=Next /a /b /from/
+COPY --from=Base / /whole
+SHELL ["/usr/bin/perl", "-e"]
+RUN open(F, ">/time"); print F $ENV{SOURCE_DATE_EPOCH} > 1
+`,
+    );
+    writeFileSync(join(project, 'trimaran.lock'), await lockedRelease());
+    const built: (Built & { readonly kind: string })[] = [];
+    for (const kind of hasTool('buildah') ? ['docker', 'buildah'] : ['docker', 'docker']) {
+      const command = ['build', '--no-load', '--no-cache', '--json', '--recipe', 'dockerfile'];
+      const ended = await workspace.trimaran([...command, '--engine', kind], { cwd: project, env });
+      expect(ended.exitCode, ended.stderr).toBe(0);
+      built.push({ ...(JSON.parse(ended.stdout) as Built[])[0]!, kind });
+    }
+    expect(built[1]!.configDigest).toBe(built[0]!.configDigest);
+    const described = await workspace.trimaran(['inspect', '--json', built[0]!.archive]);
+    expect(described.stdout).not.toMatch(/TRIMARAN|APT_CONFIG|MESSAGE=|\|\d /);
+  }, 600_000);
+
   it('holds apt sources over HTTPS to the lock, and leaves nothing of that in the image', async () => {
     const project = join(workspace.root, 'over-tls');
     mkdirSync(join(project, 'web'), { recursive: true });

@@ -154,7 +154,13 @@ it('leaves out logs and caches of a whole system that was copied below a folder,
         file('sub/var/log/apt/history.log', 500),
         file('sub/var/cache/ldconfig/aux-cache', 500),
         file('sub/etc/passwd-', 500),
+        folder('sub/etc', 1),
         file('sub/etc/hostname', 1),
+        {
+          ...file('sub/etc/hosts', 1),
+          kind: 'file',
+          content: { kind: 'bytes', bytes: new Uint8Array(0) },
+        },
         {
           ...file('sub/etc/shadow', 1),
           kind: 'file',
@@ -171,6 +177,7 @@ it('leaves out logs and caches of a whole system that was copied below a folder,
     'sub/etc/shadow',
     'sub/var/lib/dpkg/status',
   ]);
+  expect(entries.find(({ path }) => path === 'sub/etc')!.mtime).toBe(100);
   const shadow = entries.find(({ path }) => path === 'sub/etc/shadow');
   if (shadow?.kind !== 'file') throw new Error('no file');
   expect(String(await readContentsWhole([shadow.content]))).toBe('root:*:0:0:99999:7:::\n');

@@ -2,7 +2,7 @@
 // logs and caches of apt, dpkg and ldconfig, backups, identities of the machine, times inside byte code and
 // /etc/shadow, ids of intermediate containers in the configuration. What trial builds of docker and buildah showed.
 
-import type { TreeEntry } from '../../foundation/file-tree.ts';
+import { contentLength, type TreeEntry } from '../../foundation/file-tree.ts';
 import { readContentsWhole } from '../../oci/content-stream.ts';
 import { type ContainerConfig, createImage, type Image } from '../../oci/image.ts';
 import type { Layer } from '../../oci/layer.ts';
@@ -248,7 +248,8 @@ async function normaliseEntries(entries: readonly TreeEntry[], epoch: number): P
     const system = systems.find((folder) => path.startsWith(folder)) ?? '';
     const inside = path.slice(system.length);
     if (dropped.some((pattern) => pattern.test(inside))) continue;
-    kept.push(await normaliseEntry(entry, { inside, epoch }));
+    if (system !== '' && isPlaceholder(entry, inside)) continue;
+    kept.push(await normaliseEntry(entry, { inside, epoch, isCopied: system !== '' }));
   }
   return kept;
 }
@@ -260,13 +261,26 @@ function systemsWithin(entries: readonly TreeEntry[]): string[] {
     .sort((a, b) => b.length - a.length);
 }
 
-/** `inside` is the entry's path in the system that it belongs to. */
+/** An empty file that some engines leave in a stage as the place of their own. */
+function isPlaceholder(entry: TreeEntry, inside: string): boolean {
+  return (
+    entry.kind === 'file' &&
+    contentLength(entry.content) === 0 &&
+    ofEngine.some((pattern) => pattern.test(inside))
+  );
+}
+
+/** `inside` is the entry's path in the system that it belongs to, which may have been copied below a folder. */
 async function normaliseEntry(
   entry: TreeEntry,
-  { inside, epoch }: { readonly inside: string; readonly epoch: number },
+  {
+    inside,
+    epoch,
+    isCopied,
+  }: { readonly inside: string; readonly epoch: number; readonly isCopied: boolean },
 ): Promise<TreeEntry> {
-  // Some engines keep a file of theirs there while a step runs.
-  const isTouched = entry.kind === 'directory' && inside === 'run';
+  // Some engines keep files of theirs there while a step runs, which nothing below a copy tells of.
+  const isTouched = entry.kind === 'directory' && (inside === 'run' || (isCopied && inside === 'etc'));
   const timed = { ...entry, mtime: isTouched ? epoch : Math.min(entry.mtime, epoch) };
   if (timed.kind !== 'file') return timed;
   if (emptied.test(inside)) return { ...timed, content: { kind: 'bytes', bytes: new Uint8Array(0) } };
