@@ -1,4 +1,5 @@
 // `trimaran build`: the project's images, loaded into the engine when there is one.
+import { join } from 'node:path';
 import {
   type BuilderKind,
   builderKinds,
@@ -11,6 +12,7 @@ import {
   loadImages,
   type RecipeKind,
   TrimaranError,
+  trimaranRoot,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
 import { projectOf } from './project.ts';
@@ -41,8 +43,9 @@ export async function run(
     builder: builderKind(options.engine as string | undefined),
     cold: options.cache === false,
   });
+  const known = join(trimaranRoot(host), 'archives');
   for (const item of built) {
-    for (const finding of await checkServiceImage(item.service, item.image)) {
+    for (const finding of await checkServiceImage(item.service, item.image, known)) {
       const { file, line, column } = finding.span;
       context.say(
         `${file}:${line}:${column}: ${finding.severity}: ${finding.message}; ${finding.hint} [${finding.rule}]`,

@@ -4,8 +4,8 @@ import { join, relative } from 'node:path';
 import { isTrimaranError, TrimaranError } from '../foundation/error.ts';
 import type { Host } from '../foundation/host.ts';
 import { didYouMean } from '../foundation/nearest.ts';
-import { readArchive } from '../oci/archive-read.ts';
 import { type Image, renameImage } from '../oci/image.ts';
+import { readOwnArchive } from '../oci/known-archive.ts';
 import { parseReference } from '../oci/reference.ts';
 import { buildDockerfile, type DockerfileRecipe } from '../routes/dockerfile/build.ts';
 import type { BuilderKind } from '../routes/dockerfile/engine-kinds.ts';
@@ -258,7 +258,11 @@ async function readBuiltImage(
   }: { readonly host: Host; readonly service: Service; readonly recipe: ServiceRecipe },
 ): Promise<Image> {
   try {
-    const [image] = await readArchive(archive, { cacheDirectory: join(trimaranRoot(host), 'layers') });
+    const root = trimaranRoot(host);
+    const [image] = await readOwnArchive(archive, {
+      cacheDirectory: join(root, 'layers'),
+      knownDirectory: join(root, 'archives'),
+    });
     if (image !== undefined) return image;
   } catch (error) {
     const isOther = isTrimaranError(error) && /^(?:oci|tar|compression)\//.test(error.code);

@@ -41,7 +41,17 @@ async function rulesFor(service: string): Promise<string[]> {
       layers: [await layerOfTree(fileTree(tree))],
       config: { Cmd: ['serve'], ExposedPorts: { '80/tcp': {} } },
     });
-    return (await checkServiceImage(project.services[0]!, image)).map((finding) => finding.rule);
+    const check = async () =>
+      (await checkServiceImage(project.services[0]!, image, join(directory, 'known'))).map(
+        ({ rule }) => rule,
+      );
+    const rules = await check();
+    // From what was kept, without the layers.
+    expect(await check()).toEqual(rules);
+    const gone = { ...image, layers: [] };
+    const again = await checkServiceImage(project.services[0]!, gone, join(directory, 'known'));
+    expect(again.map(({ rule }) => rule)).toEqual(rules);
+    return rules;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -1,7 +1,11 @@
-// The facts that the checks of compose's overrides ask for, read from a built image.
-import { posix } from 'node:path';
+// The facts that the checks of compose's overrides ask for, read from a built image. What was asked of an image before is
+// kept, so that a build with nothing changed does not read all of its layers again.
+import { readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { writeCacheFile } from '../foundation/atomic-file.ts';
 import { fromByteString } from '../foundation/byte-string.ts';
 import type { TreeEntry } from '../foundation/file-tree.ts';
+import { digestHex } from '../oci/descriptor.ts';
 import type { Image } from '../oci/image.ts';
 import { mergeImage } from '../oci/layer-merge.ts';
 import { readContent } from '../store/disk-tree.ts';
@@ -11,12 +15,81 @@ import type { Service } from './service.ts';
 /** More links than this on the way to a file are a loop. */
 const mostLinks = 40;
 
-/** What compose lays over a service's image, checked against the image. Reads its layers. Rejects with `oci/…`. */
-export async function checkServiceImage(service: Service, image: Image): Promise<OverrideFinding[]> {
-  return checkOverrides(service, await factsOfImage(image));
+/** What is kept of an image: the answers to what was asked. */
+interface KnownFacts {
+  readonly users: readonly string[] | null;
+  readonly kinds: Record<string, ReturnType<ImageFacts['kindOf']> | null>;
+  readonly empty: Record<string, boolean>;
 }
 
-async function factsOfImage(image: Image): Promise<ImageFacts> {
+/** Raised whenever an answer changes for the same image. */
+const factsFormat = 1;
+
+/**
+ * What compose lays over a service's image, checked against the image. Reads its layers, unless `knownDirectory` has all
+ * answers of an earlier run. Rejects with `oci/…`.
+ */
+export async function checkServiceImage(
+  service: Service,
+  image: Image,
+  knownDirectory: string,
+): Promise<OverrideFinding[]> {
+  const file = join(knownDirectory, `${digestHex(image.configDigest)}-facts-${factsFormat}.json`);
+  const known = readKnown(file);
+  if (known !== undefined) {
+    const { users, kinds, empty } = known;
+    let isMissing = false;
+    const answer = <Value>(answers: Record<string, Value>, path: string): Value | undefined => {
+      isMissing ||= !Object.hasOwn(answers, path);
+      return answers[path];
+    };
+    const findings = checkOverrides(service, {
+      ...factsOfConfig(image),
+      ...(users === null ? {} : { users }),
+      kindOf: (path) => answer(kinds, path) ?? undefined,
+      isEmpty: (path) => answer(empty, path) ?? true,
+    });
+    if (!isMissing) return findings;
+  }
+  const facts = await factsOfImage(image);
+  const kinds: KnownFacts['kinds'] = { ...known?.kinds };
+  const empty: KnownFacts['empty'] = { ...known?.empty };
+  const findings = checkOverrides(service, {
+    ...facts,
+    kindOf: (path) => {
+      const kind = facts.kindOf(path);
+      kinds[path] = kind ?? null;
+      return kind;
+    },
+    isEmpty: (path) => {
+      empty[path] = facts.isEmpty(path);
+      return empty[path];
+    },
+  });
+  writeCacheFile(file, JSON.stringify({ users: facts.users ?? null, kinds, empty } satisfies KnownFacts));
+  return findings;
+}
+
+function readKnown(file: string): KnownFacts | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as KnownFacts;
+  } catch {
+    // Never asked before, or not wholly written down.
+    return undefined;
+  }
+}
+
+function factsOfConfig({ config: { config = {} } }: Image): Omit<ImageFacts, 'kindOf' | 'isEmpty' | 'users'> {
+  return {
+    ...(config.WorkingDir === undefined ? {} : { workingDir: config.WorkingDir }),
+    ...(config.Entrypoint == null ? {} : { entrypoint: config.Entrypoint }),
+    ...(config.Cmd == null ? {} : { cmd: config.Cmd }),
+    ...(config.Env === undefined ? {} : { env: config.Env }),
+    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
+  };
+}
+
+async function factsOfImage(image: Image): Promise<ImageFacts & Required<Pick<ImageFacts, 'isEmpty'>>> {
   const { tree } = await mergeImage(image);
   const entries = new Map<string, TreeEntry>();
   const parents = new Set<string>(['']);
@@ -27,13 +100,8 @@ async function factsOfImage(image: Image): Promise<ImageFacts> {
   }
   const find = (path: string) => resolveLinks(entries, path);
   const passwd = find('/etc/passwd');
-  const config = image.config.config ?? {};
   return {
-    ...(config.WorkingDir === undefined ? {} : { workingDir: config.WorkingDir }),
-    ...(config.Entrypoint == null ? {} : { entrypoint: config.Entrypoint }),
-    ...(config.Cmd == null ? {} : { cmd: config.Cmd }),
-    ...(config.Env === undefined ? {} : { env: config.Env }),
-    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
+    ...factsOfConfig(image),
     ...(passwd?.entry?.kind === 'file'
       ? {
           users: readContent(passwd.entry.content)

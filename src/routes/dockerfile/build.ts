@@ -17,6 +17,7 @@ import { writeArchive } from '../../oci/archive-write.ts';
 import { digestHex, type Sha256Digest } from '../../oci/descriptor.ts';
 import { connectEngine, inspectEngineImage } from '../../oci/engine.ts';
 import { createImage, diffIds, type Image, renameImage } from '../../oci/image.ts';
+import { readOwnArchive } from '../../oci/known-archive.ts';
 import { writeLayer } from '../../oci/layer-write.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { pullImage } from '../../oci/registry-pull.ts';
@@ -239,7 +240,7 @@ async function buildFromText(request: DockerfileBuildRequest): Promise<Dockerfil
     );
     mkdirSync(dirname(target), { recursive: true });
     await writeArchive([normalised], target);
-    const [image] = await readArchive(target, { cacheDirectory: join(cacheDirectory, 'layers') });
+    const [image] = await openArchive(cacheDirectory, target);
     tellPassed(host, proxy.use);
     if (memo !== undefined && proxy.use.passed.length === 0)
       writeMemo(cacheDirectory, memo, { archive: target, configDigest: normalised.configDigest });
@@ -252,6 +253,13 @@ async function buildFromText(request: DockerfileBuildRequest): Promise<Dockerfil
   }
 }
 
+function openArchive(cacheDirectory: string, archive: string): Promise<Image[]> {
+  return readOwnArchive(archive, {
+    cacheDirectory: join(cacheDirectory, 'layers'),
+    knownDirectory: join(cacheDirectory, 'archives'),
+  });
+}
+
 const nothingUsed: ProxyUse = { packages: new Map(), releases: new Map(), passed: [], failures: [] };
 
 /** The image of an earlier build of the same inputs; undefined when it is not there any more, or damaged. */
@@ -262,7 +270,7 @@ async function openMemo(
   const known = readMemo(cacheDirectory, key);
   if (known === undefined) return undefined;
   try {
-    const [image] = await readArchive(known.archive, { cacheDirectory: join(cacheDirectory, 'layers') });
+    const [image] = await openArchive(cacheDirectory, known.archive);
     return image?.configDigest === known.configDigest ? { image, archive: known.archive } : undefined;
   } catch (error) {
     if (isTrimaranError(error)) return undefined;

@@ -16,6 +16,8 @@ export interface NixEvaluateRequest {
   readonly apply?: string | undefined;
   /** `nix` prints as Nix does, `raw` a string's text, `json` JSON. */
   readonly form: 'json' | 'raw' | 'nix';
+  /** In place of those that the installable stands for; `''` is the flake itself. */
+  readonly attributePaths?: readonly string[];
 }
 
 /** The value's text, as bytes; when nothing it depends on has changed, as it was. Rejects with the errors of flakes and evaluation. */
@@ -24,7 +26,14 @@ export async function evaluateNix(request: NixEvaluateRequest): Promise<ByteStri
   const isFlake = request.file === undefined && request.expression === undefined;
   const installable = request.installable ?? (isFlake ? '.' : '');
   const memorable = isFlake && isMemorable(settings);
-  const key = { host, installable, settings, apply: request.apply, form: request.form };
+  const key = {
+    host,
+    installable,
+    settings,
+    apply: request.apply,
+    form: request.form,
+    attributePaths: request.attributePaths,
+  };
   const known = memorable ? recallValue(key) : undefined;
   if (known !== undefined) {
     for (const note of known.notes) host.progress.note(note);

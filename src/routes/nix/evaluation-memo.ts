@@ -26,6 +26,7 @@ export interface ValueKey {
   readonly settings: NixSettings;
   readonly apply?: string | undefined;
   readonly form: 'json' | 'raw' | 'nix';
+  readonly attributePaths?: readonly string[] | undefined;
 }
 
 /** What an evaluation depended on and what it gave. */
@@ -57,8 +58,17 @@ export function rememberValue(key: ValueKey, value: KnownValue): void {
   writeCacheFile(file, JSON.stringify(memo));
 }
 
-function memoFile({ host, installable, settings, apply, form }: ValueKey): string {
+function memoFile({ host, installable, settings, apply, form, attributePaths }: ValueKey): string {
   const { showTrace: _showTrace, offline: _offline, overrideInputs: _overrides, ...counted } = settings;
-  const words = [memoFormat, process.arch, host.cwd, installable, counted, apply ?? null, form];
+  const words = [
+    memoFormat,
+    process.arch,
+    host.cwd,
+    installable,
+    counted,
+    apply ?? null,
+    form,
+    ...(attributePaths ?? []),
+  ];
   return join(trimaranRoot(host), 'values', `${sha256Hex(Buffer.from(JSON.stringify(words)))}.json`);
 }

@@ -1,7 +1,7 @@
 // Which outputs of a flake are images, and what they are called: how a service's flake output is found by itself.
 import { fromByteString } from '../../foundation/byte-string.ts';
 import type { Host } from '../../foundation/host.ts';
-import { evaluateTargets } from './evaluate-targets.ts';
+import { evaluateNix } from './evaluate.ts';
 import type { NixSettings } from './settings.ts';
 
 export interface ImageOutput {
@@ -36,17 +36,13 @@ export async function listImageOutputs(request: {
   readonly directory: string;
   readonly settings: NixSettings;
 }): Promise<ImageOutput[]> {
-  const [found] = await evaluateTargets(
-    {
-      host: { ...request.host, cwd: request.directory },
-      installables: ['.'],
-      settings: request.settings,
-      action: { kind: 'value', apply: findImages, form: 'json' },
-      attributePaths: [''],
-      log: undefined,
-    },
-    async (_session, _installable, { result }) =>
-      result.kind === 'value' ? (JSON.parse(fromByteString(result.text)) as ImageOutput[]) : [],
-  );
-  return found ?? [];
+  const text = await evaluateNix({
+    host: { ...request.host, cwd: request.directory },
+    installable: '.',
+    settings: request.settings,
+    apply: findImages,
+    form: 'json',
+    attributePaths: [''],
+  });
+  return JSON.parse(fromByteString(text)) as ImageOutput[];
 }

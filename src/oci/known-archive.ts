@@ -1,0 +1,87 @@
+// Archives that were made here and read before. What is in one is kept with the state of its file: a build that finds
+// nothing changed need not read and hash all of its image again.
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeCacheFile } from '../foundation/atomic-file.ts';
+import { sha256Hex } from '../foundation/digest.ts';
+import { readArchive } from './archive-read.ts';
+import type { Sha256Digest } from './descriptor.ts';
+import { type Image, imageOfConfigBytes } from './image.ts';
+import type { Layer } from './layer.ts';
+
+/** Raised whenever what is kept changes its meaning. */
+const format = 1;
+
+interface KnownArchive {
+  /** What each file that is read from was like: the archive, and files of the cache. */
+  readonly states: Readonly<Record<string, string>>;
+  readonly images: readonly KnownImage[];
+}
+
+interface KnownImage {
+  /** The configuration's bytes, base64. */
+  readonly config: string;
+  readonly names: Image['names'];
+  readonly layers: readonly {
+    readonly diffId: Sha256Digest;
+    readonly file: string;
+    readonly offset: number;
+    readonly length: number;
+  }[];
+}
+
+/**
+ * The images of an archive that nobody else writes to, as `readArchive` gives them. `knownDirectory` is where it is kept
+ * what is in which. Throws as `readArchive`.
+ */
+export async function readOwnArchive(
+  file: string,
+  { cacheDirectory, knownDirectory }: { readonly cacheDirectory: string; readonly knownDirectory: string },
+): Promise<Image[]> {
+  const record = join(knownDirectory, `${sha256Hex(Buffer.from(`${format} ${file}`))}.json`);
+  const known = readKnown(record);
+  if (known !== undefined && Object.entries(known.states).every(([path, state]) => stateOf(path) === state)) {
+    return known.images.map(({ config, names, layers }) =>
+      imageOfConfigBytes(Buffer.from(config, 'base64'), { names, layers: layers.map(layerAt) }),
+    );
+  }
+  const state = stateOf(file);
+  const images = await readArchive(file, { cacheDirectory });
+  const described = images.map(describe);
+  if (state !== undefined && state === stateOf(file) && described.every((image) => image !== undefined)) {
+    const files = new Set([file, ...described.flatMap(({ layers }) => layers.map((layer) => layer.file))]);
+    const states = Object.fromEntries([...files].map((path) => [path, stateOf(path) ?? '']));
+    writeCacheFile(record, JSON.stringify({ states, images: described } satisfies KnownArchive));
+  }
+  return images;
+}
+
+function readKnown(record: string): KnownArchive | undefined {
+  try {
+    return JSON.parse(readFileSync(record, 'utf8')) as KnownArchive;
+  } catch {
+    // Never read before, or not wholly written down.
+    return undefined;
+  }
+}
+
+/** Changes whenever the file's bytes may have; undefined when it is not there. */
+function stateOf(file: string): string | undefined {
+  const found = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(' ');
+}
+
+function layerAt({ diffId, file, offset, length }: KnownImage['layers'][number]): Layer {
+  return { diffId, size: length, content: [{ kind: 'region', file, offset, length }] };
+}
+
+/** Undefined where a layer does not lie in one piece of a file. */
+function describe({ configBytes, names, layers }: Image): KnownImage | undefined {
+  const places = layers.map(({ diffId, content: [region, ...more] }) =>
+    region?.kind === 'region' && typeof region.file === 'string' && more.length === 0
+      ? { diffId, file: region.file, offset: region.offset, length: region.length }
+      : undefined,
+  );
+  if (!places.every((place) => place !== undefined)) return undefined;
+  return { config: configBytes.toString('base64'), names, layers: places };
+}
