@@ -134,6 +134,18 @@ describe.concurrent('a recipe that is wrong', () => {
     }),
   );
 
+  it('reads a file that git does not track', () =>
+    inProject(flakeText('name = import ./name.nix;'), async (project) => {
+      project.initGit();
+      project.write('name.nix', '"x"');
+      expectError(await project.build(), {
+        exitCode: 3,
+        code: 'nix/other',
+        text: /next: run `git add name\.nix`/,
+        place: /at flake\.nix:7:/,
+      });
+    }));
+
   it('lacks the output that is asked for', () =>
     inProject(flakeText(), async (project) => {
       expectError(await project.trimaran(['nix', 'build', '.#dokcer']), {

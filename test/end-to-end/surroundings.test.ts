@@ -25,6 +25,7 @@ beforeAll(async () => {
       `    tagged = pkgs.dockerTools.buildImage { name = "tagged"; tag = "v1"; copyToRoot = pkgs.bash; };
     stream = pkgs.dockerTools.streamLayeredImage { name = "stream"; contents = [ pkgs.bash ]; };
     hello = pkgs.hello;
+    made = let image = name: pkgs.dockerTools.buildImage { inherit name; copyToRoot = pkgs.bash; }; in image "made";
   };
 }
 `,
@@ -157,6 +158,13 @@ describe('a recipe of a compose file', () => {
       services.slice(0, 4),
     );
   });
+});
+
+it('compares an output that only evaluation finds', async () => {
+  project.write('recipes.yaml', 'services:\n  made: { image: made }\n');
+  const result = await project.trimaran(['compare', '-f', 'recipes.yaml', '--json', 'made']);
+  expect(result.exitCode, result.stdout).toBe(0);
+  expect(result.stdout).toContain('nix build .#made');
 });
 
 describe('options', () => {

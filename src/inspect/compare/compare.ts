@@ -1,11 +1,12 @@
 // Every recipe of a service side by side: how each says what it says, what it takes from outside, what comes of it.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import type { RecipeKind } from '../../compose/build-project.ts';
+import { type RecipeKind, selectRecipes } from '../../compose/build-project.ts';
 import type { ComposeProject } from '../../compose/load.ts';
 import type { Service } from '../../compose/service.ts';
 import { isTrimaranError, type Span, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
+import { defaultNixSettings } from '../../routes/nix/settings.ts';
 import { auditProject } from '../audit/audit.ts';
 import type { Finding, Input } from '../audit/finding.ts';
 import type { ImageNeeds } from '../convert/image-needs.ts';
@@ -163,10 +164,24 @@ async function usableKinds({ host, project }: CompareRequest, service: Service):
       if (!isTrimaranError(error)) throw error;
     }
     const named = service.recipes.has(kind);
-    const isOwn = kind === 'dockerfile' || named || (kind === 'nix' && needs !== undefined);
+    const isOwn =
+      kind === 'dockerfile' ||
+      named ||
+      (kind === 'nix' && (needs !== undefined || (await isMadeByFlake(host, project, service))));
     if (isOwn) usable.push({ kind, needs });
   }
   return usable;
+}
+
+/** Whether an output of the flake is the service's, where reading its text alone does not tell. */
+async function isMadeByFlake(host: Host, project: ComposeProject, { name }: Service): Promise<boolean> {
+  try {
+    const settings = defaultNixSettings;
+    return (await selectRecipes({ host, project, services: [name], kind: 'nix', settings })).length > 0;
+  } catch (error) {
+    if (isTrimaranError(error)) return false;
+    throw error;
+  }
 }
 
 function auditOf(project: ComposeProject): {

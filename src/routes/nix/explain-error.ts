@@ -1,6 +1,6 @@
 // Errors of evaluation as the person who wrote the flake wants them: places in their own files rather than in the
 // store's copies, few steps of the trace unless all are asked for, and always something to do next.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError, type RelatedSpan, type Span, TrimaranError } from '../../foundation/error.ts';
@@ -44,7 +44,7 @@ export function explainError(error: unknown, options: ExplainOptions): unknown {
     report: error.report === undefined ? undefined : withOwnFiles(error.report),
     span,
     related: options.showTrace ? steps : shortened(steps, theirs, span),
-    hint: error.hint ?? nextStep(error, span, options.showTrace),
+    hint: error.hint ?? untracked(error, options) ?? nextStep(error, span, options.showTrace),
     cause: error.cause,
     exitCode: error.exitCode,
   });
@@ -97,6 +97,18 @@ function isSamePlace(a: Span | undefined, b: Span): boolean {
 /** A flake reference without what locks it: `path:/project?lastModified=…&narHash=…` says no more to people. */
 function plain(message: string): string {
   return message.replace(/\?(?:lastModified|narHash|rev|revCount|dirtyRev)=[^'\s]*(?=')/g, '');
+}
+
+/** What to do where a flake reads a file that is there, and that the copy of its tree lacks. */
+function untracked(
+  { message }: TrimaranError,
+  { store, sourceDirectory }: ExplainOptions,
+): string | undefined {
+  const [, path] = /^path '([^']+)' does not exist/.exec(message) ?? [];
+  const [, file] = new RegExp(`^${store.storeDirectory}/[^/]+-source/(.+)$`).exec(path ?? '') ?? [];
+  if (file === undefined || sourceDirectory === undefined || !existsSync(join(sourceDirectory, file)))
+    return undefined;
+  return `run \`git add ${file}\`: of a Git repository only the files that Git tracks count`;
 }
 
 function nextStep(

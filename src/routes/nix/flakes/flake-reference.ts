@@ -179,7 +179,7 @@ function findFlake(
   options: ParseFlakeReferenceOptions & { readonly text: string; readonly urlProblem: string | undefined },
 ): string {
   const warn = options.warn ?? (() => {});
-  const hint = 'run `trimaran nix flake metadata PATH` with the folder that holds flake.nix';
+  const hint = 'go to the folder that holds flake.nix, or name it: `trimaran nix build PATH#NAME`';
   let path = start;
   let device: number;
   try {
