@@ -177,6 +177,13 @@ try {
     await compare(() => trimaran('nix', 'build', '.#docker'), node),
     '0.15 s',
   );
+  await trimaran('build', '--no-load');
+  await trimaran('build', '--no-load');
+  row(
+    'nothing changed, trimaran build of all services : node -e 0',
+    await compare(() => trimaran('build', '--no-load'), node),
+    '',
+  );
   let change = 0;
   const changed = () => {
     appendFileSync(join(example, 'server/areas/conf.py'), `# ${change++}\n`);

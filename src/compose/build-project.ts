@@ -84,7 +84,12 @@ export async function selectRecipes(
   const wanted = project.services.filter((service) =>
     services.length === 0 ? service.enabled : services.includes(service.name),
   );
-  const outputs = await flakeOutputs(request);
+  let known: Promise<readonly ImageOutput[]> | undefined;
+  // The flake is only asked where a service does not say which recipe it has.
+  const outputs = () => {
+    known ??= flakeOutputs(request);
+    return known;
+  };
   const selected: { service: Service; recipe: ServiceRecipe }[] = [];
   for (const service of wanted) {
     const recipe = await findRecipe(service, outputs, request);
@@ -141,7 +146,7 @@ async function flakeOutputs({
 
 async function findRecipe(
   service: Service,
-  outputs: readonly ImageOutput[],
+  outputs: () => Promise<readonly ImageOutput[]>,
   request: Pick<BuildProjectRequest, 'host' | 'project' | 'kind' | 'settings'>,
 ): Promise<ServiceRecipe | undefined> {
   const { project, kind } = request;
@@ -150,7 +155,7 @@ async function findRecipe(
     const command = service.recipes.get(candidate)?.value;
     if (command !== undefined) return { kind: candidate, command };
   }
-  const output = await ownOutput(service, outputs, request);
+  const output = await ownOutput(service, await outputs(), request);
   if (output !== undefined) return { kind: 'nix', command: `nix build .#${output.attributePath}` };
   if (service.build === undefined || (kind !== undefined && kind !== 'dockerfile')) return undefined;
   const context = relative(project.directory, service.build.context.value);
