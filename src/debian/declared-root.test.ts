@@ -364,6 +364,18 @@ EOF
       expect(at(tree, path), path).toBeUndefined();
   });
 
+  it('compiles the MIME types of all packages, where shared-mime-info is among them', () => {
+    const types = (name: string) =>
+      `<mime-info><mime-type type="a/${name}"><glob pattern="*.${name}"/></mime-type></mime-info>`;
+    const packages = 'usr/share/mime/packages';
+    const extra = { name: 'extra', entries: [testFile(`${packages}/extra.xml`, types('extra'))] };
+    const own = { name: 'own', entries: [testFile(`${packages}/freedesktop.org.xml`, types('own'))] };
+    const cache = text(declare(extra, own), 'usr/share/mime/mime.cache');
+    expect(cache).toContain('a/extra');
+    expect(cache).toContain('a/own');
+    expect(at(declare(extra), 'usr/share/mime/mime.cache')).toBeUndefined();
+  });
+
   it('does not depend on the order of packages', () => {
     const specs: Spec[] = [
       { name: 'a', postinst: 'adduser --system --group x' },
