@@ -38,6 +38,8 @@ export interface UrlInput extends InputBase {
   readonly by: 'add' | 'curl' | 'wget' | 'program';
   /** The download is handed to a shell or another interpreter. */
   readonly toShell: boolean;
+  /** What ADD wants it to be, hexadecimal. */
+  readonly sha256?: string;
   /** The name of the file that it becomes, where that can be told. */
   readonly file?: string;
   /** A later command runs that file. */
@@ -197,7 +199,7 @@ function instructionInputs(
           inputs.push(...sourceImages(resolved.sources, [instruction.from], 'copy'));
         break;
       case 'add':
-        inputs.push(...addInputs(resolved, instruction.checksum !== undefined));
+        inputs.push(...addInputs(resolved, instruction.checksum?.value));
         break;
       case 'run': {
         const places = instruction.mounts
@@ -272,7 +274,9 @@ function sourceImages(
   );
 }
 
-function addInputs(resolved: ResolvedInstruction, hasChecksum: boolean): DockerfileInput[] {
+function addInputs(resolved: ResolvedInstruction, wanted: string | undefined): DockerfileInput[] {
+  const hasChecksum = wanted !== undefined;
+  const [, sha256] = /^sha256:([0-9a-f]{64})$/.exec(wanted ?? '') ?? [];
   return resolved.values.slice(0, -1).flatMap(({ value, span }): DockerfileInput[] => {
     const remote = parseRemoteSource(value);
     if (remote === undefined) return [];
@@ -286,6 +290,7 @@ function addInputs(resolved: ResolvedInstruction, hasChecksum: boolean): Dockerf
           subject: `ADD ${remote.url}`,
           pinned: hasChecksum,
           toShell: false,
+          ...(sha256 === undefined ? {} : { sha256 }),
         },
       ];
     }

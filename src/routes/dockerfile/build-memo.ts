@@ -15,7 +15,7 @@ import { type LockFile, lockedCommit, lockedUrl, writeLockFile } from '../../set
 import { suiteOfImage } from './debian-suite.ts';
 
 /** Grows with every change of what a build does with the same inputs. */
-const memoFormat = 7;
+const memoFormat = 8;
 
 export interface MemoKeyParts {
   readonly text: string;

@@ -6,7 +6,7 @@ import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { parseTimestamp } from '../../debian/release.ts';
 import { sha256Hex } from '../../foundation/digest.ts';
 import { download } from '../../foundation/download.ts';
-import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, type Span, TrimaranError } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { Host } from '../../foundation/host.ts';
 import { findInputs } from '../../languages/dockerfile/inputs.ts';
@@ -36,6 +36,7 @@ import { restoreDownloads } from './download-address.ts';
 import { type BuilderKind, findBuilder, type ImageBuilder } from './engine-kinds.ts';
 import { type InlinePlace, relocateErrors } from './inline-place.ts';
 import { lowerHeredocs } from './lower-heredocs.ts';
+import { withMissingImage } from './missing-image.ts';
 import { normaliseImage } from './normalise.ts';
 import { type PackageProxy, type ProxyUse, startPackageProxy } from './package-proxy.ts';
 import { Places, pinForBuild, stagesForSteps } from './pin-dockerfile.ts';
@@ -213,7 +214,10 @@ async function buildFromText(request: DockerfileBuildRequest): Promise<Dockerfil
         archive,
       )
       .catch((error) => {
-        throw withProxyFailures(error, proxy.use);
+        throw withProxyFailures(
+          withMissingImage(error, { resolved, isKnown: (reference) => bases.has(reference) }),
+          proxy.use,
+        );
       });
     // Raw and normalised layers go with the scratch folder; the archive holds what counts.
     const layers = join(scratch, 'layers');
@@ -340,6 +344,11 @@ function sourceEpoch(host: Host, lock: LockFile): number {
   return Math.max(1, ...times.map((time) => Math.floor(time / 1000)));
 }
 
+/** An error of the world with the line that asked for it. */
+function placedAt(error: unknown, span: Span): unknown {
+  return isTrimaranError(error) && error.span === undefined ? error.with({ span }) : error;
+}
+
 interface Base {
   readonly name: string;
   readonly image: Image;
@@ -371,7 +380,7 @@ async function findBases(
       } catch (error) {
         // The engine may have it from a day with a network; its digest decides all the same.
         if (isTrimaranError(error, 'oci/registry-unreachable')) continue;
-        throw error;
+        throw placedAt(error, input.span);
       }
     } else if (isBaseName(input.reference)) {
       ({ image } = await buildBaseImage({ host, cacheDirectory, base: input.reference, architecture, lock }));
@@ -402,7 +411,7 @@ async function filesBase(files: FileTree, scratch: string): Promise<Base | undef
   return { name, image: createImage({ platform, layers: [layer], names: [name] }) };
 }
 
-/** Fetches what ADD takes from URLs that the lock fixes; gives the proxy's address of each. */
+/** Fetches what ADD takes from URLs that the lock or the Dockerfile fixes; gives the proxy's address of each. */
 async function serveUrls(
   { host, cacheDirectory }: DockerfileBuildRequest,
   options: { readonly resolved: ResolvedDockerfile; readonly lock: LockFile; readonly proxy: PackageProxy },
@@ -410,12 +419,14 @@ async function serveUrls(
   const served = new Map<string, string>();
   for (const input of findInputs(options.resolved)) {
     if (input.kind !== 'url' || input.by !== 'add' || input.url === undefined) continue;
-    const sha256 = lockedUrl(options.lock, input.url);
+    const sha256 = input.sha256 ?? lockedUrl(options.lock, input.url);
     if (sha256 === undefined || served.has(input.url)) continue;
     const target = join(cacheDirectory, 'fetch', 'urls', sha256);
     if (!existsSync(target) || sha256Hex(readFileSync(target)) !== sha256) {
       const digest = { algorithm: 'sha256', bytes: Buffer.from(sha256, 'hex') } as const;
-      await download({ host, urls: [input.url], target, digest });
+      await download({ host, urls: [input.url], target, digest }).catch((error) => {
+        throw placedAt(error, input.span);
+      });
     }
     served.set(input.url, options.proxy.serve(target, basename(new URL(input.url).pathname)));
   }

@@ -21,7 +21,7 @@ function contextSources(resolved: ResolvedDockerfile): Located[] {
   );
 }
 
-/** Throws `dockerfile/outside-context` and `dockerfile/bad-image`. */
+/** Throws `dockerfile/outside-context`, `dockerfile/bad-image` and `dockerfile/bad-checksum`. */
 export function checkDockerfile(resolved: ResolvedDockerfile): void {
   for (const { value, span } of contextSources(resolved)) {
     if (!/^\.\.(?:\/|$)/.test(posix.normalize(value))) continue;
@@ -32,6 +32,7 @@ export function checkDockerfile(resolved: ResolvedDockerfile): void {
       hint: 'move it below the folder that is built, or make the folder above it the context',
     });
   }
+  checkChecksums(resolved);
   for (const { reference, span } of imageNames(resolved)) {
     try {
       parseReference(reference);
@@ -43,8 +44,25 @@ export function checkDockerfile(resolved: ResolvedDockerfile): void {
   }
 }
 
+/** Checksums of ADD that no download could have. */
+function checkChecksums(resolved: ResolvedDockerfile): void {
+  for (const index of resolved.needed) {
+    for (const { instruction } of resolved.stages[index]!.instructions) {
+      if (instruction.kind !== 'add' || instruction.checksum === undefined) continue;
+      const { value, span } = instruction.checksum;
+      if (!/^sha256:(?![0-9a-f]{64}$)/.test(value) || value.includes('$')) continue;
+      throw new TrimaranError({
+        code: 'dockerfile/bad-checksum',
+        message: `\`${value}\` is not sha256: and 64 hexadecimal digits`,
+        span,
+        hint: 'leave it out and run `trimaran lock --write`, which looks it up',
+      });
+    }
+  }
+}
+
 /** Images of FROM and of COPY --from, expanded, with their places. */
-function imageNames(
+export function imageNames(
   resolved: ResolvedDockerfile,
 ): { readonly reference: string; readonly span: Located['span'] }[] {
   return resolved.needed.flatMap((index) => {
