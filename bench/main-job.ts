@@ -177,11 +177,11 @@ try {
     await compare(() => trimaran('nix', 'build', '.#docker'), node),
     '0.15 s',
   );
-  await trimaran('build', '--no-load');
-  await trimaran('build', '--no-load');
+  await trimaran('build', '--no-load', 'api');
+  await trimaran('build', '--no-load', 'api');
   row(
-    'nothing changed, trimaran build of all services : node -e 0',
-    await compare(() => trimaran('build', '--no-load'), node),
+    'nothing changed, trimaran build api : node -e 0',
+    await compare(() => trimaran('build', '--no-load', 'api'), node),
     '',
   );
   let change = 0;
