@@ -37,6 +37,7 @@ describe('a line below a pinned FROM', () => {
     ['ADD git://e.org/a/b.git /x', 'add-git-moving-ref'],
     ['ADD ssh://git@e.org/a/b.git /x', 'add-git-moving-ref'],
     ['RUN git clone https://e.org/r', 'git-moving-ref'],
+    ['RUN git clone file:///src /dst', 'git-moving-ref'],
     ['RUN git -c a=b clone -b main --depth=1 https://e.org/r', 'git-moving-ref'],
     ['RUN ["git","clone","https://e.org/r"]', 'git-moving-ref'],
     ['RUN sh -c "git clone https://e.org/r"', 'git-moving-ref'],
@@ -389,7 +390,6 @@ describe('a line below a pinned FROM', () => {
     'RUN git clone https://e.org/r && git -C r reset --hard 0123456789abcdef0123456789abcdef01234567',
     'RUN git clone https://e.org/r\nRUN cd r && git checkout 0123456789abcdef0123456789abcdef01234567',
     'RUN git clone /src /dst',
-    'RUN git clone file:///src /dst',
     'RUN git init r && cd r && git remote add origin https://e.org/r && git fetch --depth 1 origin 0123456789abcdef0123456789abcdef01234567 && git checkout FETCH_HEAD',
     'RUN echo git clone https://e.org/r',
     'RUN git clone --revision=0123456789abcdef0123456789abcdef01234567 https://e.org/r',
@@ -549,6 +549,8 @@ describe('a whole Dockerfile', () => {
     ['# syntax=docker/dockerfile:1\nFROM x@sha256:SHA256\n', 'syntax-tag(note)'],
     ['#syntax = docker/dockerfile\nFROM x@sha256:SHA256\n', 'syntax-tag(note)'],
     ['# syntax=docker/dockerfile:1\nFROM scratch\n', 'syntax-tag(note)'],
+    ['ARG V=x/\nFROM A:$V\n', 'image-invalid'],
+    ['FROM a:b:c\n', 'image-invalid'],
   ])('%s', (text, rules) => {
     expect(rulesOf(text)).toBe(rules);
   });
@@ -560,6 +562,8 @@ describe('a whole Dockerfile', () => {
     'FROM a@sha256:SHA256 AS b\nFROM B AS c\nCOPY --from=0 / /\nCOPY --from=B /x /y',
     'ARG I=python@sha256:SHA256\nFROM ${I}',
     '# syntax=docker/dockerfile:1@sha256:SHA256\nFROM x@sha256:SHA256\n',
+    'ARG V\nFROM a:${V}\n',
+    'FROM a:$V-alpine\n',
   ])('but not %s', (text) => {
     expect(rulesOf(text)).toBe('');
   });

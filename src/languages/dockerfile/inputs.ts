@@ -165,7 +165,9 @@ function stageInputs(stage: ResolvedStage, escapeMark: '\\' | '`'): DockerfileIn
   const inputs: DockerfileInput[] = [];
   if (stage.base.kind === 'image') {
     const { span } = stage.stage.from.image;
-    inputs.push(...imageInput({ value: stage.base.reference, span }, 'from', stage.platform));
+    const images = imageInput({ value: stage.base.reference, span }, 'from', stage.platform);
+    // What a build argument is to complete is nothing yet.
+    inputs.push(...images.filter(({ isInvalid }) => isInvalid !== true || stage.unset.length === 0));
   }
   return [...inputs, ...instructionInputs(stage.instructions, escapeMark)];
 }
