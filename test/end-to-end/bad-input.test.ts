@@ -452,6 +452,31 @@ describe.concurrent('an archive that is wrong', () => {
       { TRIMARAN_DEBIAN_MIRROR: 'http://mirror.example/debian' },
     ));
 
+  it('is not asked with --offline, which does no harm when all is here', async () => {
+    const archive = await serveArchive();
+    try {
+      await inProject(
+        flakeText(),
+        async (project) => {
+          const offline = ['nix', 'build', '--offline', '.#docker'];
+          expectError(await project.trimaran(offline), {
+            exitCode: 4,
+            code: 'download/offline',
+            text: /next: run the command again without --offline/,
+          });
+          expect(archive.archive.requests).toEqual([]);
+          expect(await project.build()).toMatchObject({ exitCode: 0 });
+          const asked = archive.archive.requests.length;
+          expect(await project.trimaran(offline)).toMatchObject({ exitCode: 0 });
+          expect(archive.archive.requests).toHaveLength(asked);
+        },
+        archive.env,
+      );
+    } finally {
+      await archive.close();
+    }
+  });
+
   it('has no longer what the lock names', () =>
     inProject(flakeText(), async (project) => {
       expect(await project.build()).toMatchObject({ exitCode: 0 });

@@ -1,5 +1,6 @@
 import type { StorePath } from '../../formats/store-path.ts';
 import type { ByteString } from '../../foundation/byte-string.ts';
+import { redactUrl } from '../../foundation/download.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
 import type { RealiseRequest } from '../../languages/nix/host.ts';
@@ -60,7 +61,8 @@ export class NixSession {
   /** Of the flakes that were sent, by id. */
   readonly #sources: NodeSources[] = [];
 
-  constructor({ host, settings, lock, log }: NixSessionOptions) {
+  constructor({ host: given, settings, lock, log }: NixSessionOptions) {
+    const host = settings.offline ? withoutNetwork(given) : given;
     this.host = host;
     this.#settings = settings;
     this.#lock = lock;
@@ -206,4 +208,18 @@ function releaseRequest(input: InputAttributes): ReleaseRequest {
     timestamp: stringAttribute(input, 'timestamp'),
     releaseSha256: stringAttribute(input, 'release'),
   };
+}
+
+/** The host of `--offline`: whatever is not here is refused by name. */
+function withoutNetwork(host: Host): Host {
+  const refuse: Host['fetch'] = async (request) => {
+    const url = redactUrl(request instanceof Request ? request.url : String(request));
+    throw new TrimaranError({
+      code: 'download/offline',
+      message: `${url} was not fetched before, and the network is not to be used`,
+      hint: 'run the command again without --offline',
+      exitCode: 4,
+    });
+  };
+  return { ...host, fetch: refuse, read: undefined };
 }
