@@ -37,7 +37,7 @@ describe('a line below a pinned FROM', () => {
     ['ADD git://e.org/a/b.git /x', 'add-git-moving-ref'],
     ['ADD ssh://git@e.org/a/b.git /x', 'add-git-moving-ref'],
     ['RUN git clone https://e.org/r', 'git-moving-ref'],
-    ['RUN git clone /src /dst', 'git-moving-ref'],
+    ['RUN git clone file:///src /dst', 'git-moving-ref'],
     ['RUN git -c a=b clone -b main --depth=1 https://e.org/r', 'git-moving-ref'],
     ['RUN ["git","clone","https://e.org/r"]', 'git-moving-ref'],
     ['RUN sh -c "git clone https://e.org/r"', 'git-moving-ref'],
