@@ -137,7 +137,9 @@ export class RegistrySession {
       if (response.status !== 400) return `http://${name}`;
     } catch (error) {
       const { cause = error } = error as { cause?: unknown };
-      if (systemErrorCode(cause) === 'ECONNREFUSED') throw unreachable(domain, error);
+      // Nobody is there, or somebody speaks plain HTTP, and nonsense.
+      if (['ECONNREFUSED', 'ERR_BAD_REDIRECT'].includes(systemErrorCode(cause) ?? ''))
+        throw unreachable(domain, error);
     }
     return `https://${name}`;
   }

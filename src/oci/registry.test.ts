@@ -219,6 +219,21 @@ describe('fetchImage', () => {
 });
 
 describe('redirects', () => {
+  it('are told where a registry on loopback only redirects', async () => {
+    const server = createServer((_, response) => response.writeHead(302, { location: '/v2/' }).end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const reference = parseReference(`127.0.0.1:${port}/a:1`);
+      await expect(fetchRemoteImage(open(), { reference, platform })).rejects.toThrowError(
+        code('oci/registry-redirect'),
+      );
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
   it.each(['file:///etc/passwd', '/v2/app/manifests/1'])('to %s end at once', async (location) => {
     const registry = await start();
     registry.inject({ path: /manifests/, status: 307, times: 99, headers: { location } });
