@@ -71,6 +71,17 @@ describe('resolve', () => {
     expect(namesOf(records, 'server')).toEqual(['lib', 'server', 'systemd']);
   });
 
+  it('brings what programs take for granted, where the archive has it', () => {
+    const records = [record('celery', { depends: 'lib' }), record('lib'), record('dash')];
+    const named = (some: PackageRecord[]) =>
+      resolve({
+        index: indexOfRecords(some, 'amd64'),
+        wanted: parseDependencies('celery', 'amd64'),
+      }).packages.map(({ name }) => name);
+    expect(named(records)).toEqual(['celery', 'dash', 'lib']);
+    expect(named(records.slice(0, 2))).toEqual(['celery', 'lib']);
+  });
+
   it('prefers the provider of higher priority', () => {
     const records = [
       record('a', { depends: 'awk' }),

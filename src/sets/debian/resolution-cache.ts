@@ -6,7 +6,7 @@ import { sha256Hex } from '../../foundation/digest.ts';
 import { systemErrorCode } from '../../foundation/error.ts';
 
 /** Raised whenever the resolver may answer otherwise. */
-const resolverFormat = 3;
+const resolverFormat = 4;
 
 export interface ResolutionCache {
   /** Names of the packages that these names resolved to, in order; undefined when that is not known. */
