@@ -293,6 +293,6 @@ describe.concurrent('surroundings that refuse', () => {
       }
       const full = await project.trimaran(long, { shell: 'exec "$@" > /dev/full' });
       expect(full.exitCode).toBe(4);
-      expect(full.stderr).toContain('[system/no-space]');
+      expect(full.stderr).toContain('[cli/output]');
     }));
 });
