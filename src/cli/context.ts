@@ -28,6 +28,13 @@ export function makeContext(
   };
 }
 
+/** Signals that end a command, and its exit code then. */
+export const endingSignals = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const;
+
 /** Prints an error as the context wants it and gives the exit code: the error's own, or 4 for a bug. */
 export function fail(context: CommandContext, thrown: unknown): number {
   const error = explainSystemError(thrown);
@@ -60,11 +67,7 @@ export function guardProcess(json: boolean): () => void {
   });
   // There is nobody left to tell.
   process.stderr.on('error', () => {});
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
+  for (const [signal, code] of endingSignals) {
     process.on(signal, () => {
       // A command with a handler of its own has something to stop first.
       if (process.listenerCount(signal) === 1) exit(code);

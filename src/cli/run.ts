@@ -10,7 +10,7 @@ import {
   TrimaranError,
   trimaranRoot,
 } from '../index.ts';
-import type { CommandContext } from './context.ts';
+import { type CommandContext, endingSignals } from './context.ts';
 
 export async function run(
   context: CommandContext,
@@ -37,11 +37,7 @@ export async function run(
   const where = ports.length === 0 ? '' : `, publishing ${ports.join(', ')}`;
   context.say(`running with ${container.runtime}${where}; Ctrl-C stops it`);
   let interrupted: number | undefined;
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
+  for (const [signal, code] of endingSignals) {
     // The second waits no longer: what still runs is killed as this process ends.
     process.on(signal, () => {
       if (interrupted !== undefined) process.exit(interrupted);

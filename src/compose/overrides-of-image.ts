@@ -1,13 +1,12 @@
 // The facts that the checks of compose's overrides ask for, read from a built image. What was asked of an image before is
 // kept, so that a build with nothing changed does not read all of its layers again.
-import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { writeCacheFile } from '../foundation/atomic-file.ts';
 import { fromByteString } from '../foundation/byte-string.ts';
 import type { TreeEntry } from '../foundation/file-tree.ts';
 import { digestHex } from '../oci/descriptor.ts';
 import type { Image } from '../oci/image.ts';
 import { mergeImage } from '../oci/layer-merge.ts';
+import { keepRecording, loadRecording } from '../sets/recording-file.ts';
 import { readContent } from '../store/disk-tree.ts';
 import { checkOverrides, type ImageFacts, type OverrideFinding } from './check-overrides.ts';
 import type { Service } from './service.ts';
@@ -35,7 +34,7 @@ export async function checkServiceImage(
   knownDirectory: string,
 ): Promise<OverrideFinding[]> {
   const file = join(knownDirectory, `${digestHex(image.configDigest)}-facts-${factsFormat}.json`);
-  const known = readKnown(file);
+  const known = loadRecording<KnownFacts>(file);
   if (known !== undefined) {
     const { users, kinds, empty } = known;
     let isMissing = false;
@@ -66,17 +65,8 @@ export async function checkServiceImage(
       return empty[path];
     },
   });
-  writeCacheFile(file, JSON.stringify({ users: facts.users ?? null, kinds, empty } satisfies KnownFacts));
+  keepRecording(file, { users: facts.users ?? null, kinds, empty } satisfies KnownFacts);
   return findings;
-}
-
-function readKnown(file: string): KnownFacts | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as KnownFacts;
-  } catch {
-    // Never asked before, or not wholly written down.
-    return undefined;
-  }
 }
 
 function factsOfConfig({ config: { config = {} } }: Image): Omit<ImageFacts, 'kindOf' | 'isEmpty' | 'users'> {

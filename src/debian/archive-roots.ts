@@ -4,7 +4,6 @@ import { formatTimestamp, parseTimestamp } from './release.ts';
 /** Where Debian keeps every past state of its archive. */
 export const debianSnapshot = 'https://snapshot.debian.org/archive/debian';
 
-const hour = 3_600_000;
 /** A release (`bookworm`), and the suites that add to it: `bookworm-updates`, `bookworm-security`, `bookworm-backports` … */
 const additionShape = /^(.+?)-(?:updates|security|backports(?:-sloppy)?|proposed-updates)$/;
 
@@ -22,6 +21,7 @@ export function archiveOfSuite(root: string, suite: string): string | undefined 
   return /\/debian$/.test(root) ? `${root}-security` : undefined;
 }
 
+const hour = 3_600_000;
 /** The service takes a new state in some hours after it was made, in milliseconds. */
 export const snapshotDelays = [0, 6 * hour, 24 * hour];
 

@@ -1,4 +1,4 @@
-// Recordings of evaluations, kept as one JSON file each. Light on purpose: this is on the way of every build.
+// What earlier runs came to, evaluations and others, kept as one JSON file each. Light on purpose: this is on the way of every build.
 import { readFileSync, rmSync } from 'node:fs';
 import { writeCacheFile } from '../foundation/atomic-file.ts';
 import { systemErrorCode } from '../foundation/error.ts';

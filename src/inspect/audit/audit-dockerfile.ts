@@ -208,14 +208,13 @@ function isLocked(input: DockerfileInput, options: JudgeOptions & { readonly loc
       if (input.manager === 'pip') return lock.pip.get(lockName)?.has(input.requirement) ?? false;
       if (input.manager !== 'apt') return false;
       // Without the other suites that apt looks into, the locked one does not decide.
-      if (
-        !additionsAt(resolved, { span: input.span, text, images: lock.images }).every((name) =>
+      return (
+        [...lock.debian.values()].some((suite) =>
+          [...suite.architectures.values()].some((used) => used.packages.has(input.name)),
+        ) &&
+        additionsAt(resolved, { span: input.span, text, images: lock.images }).every((name) =>
           lock.debian.has(name),
         )
-      )
-        return false;
-      return [...lock.debian.values()].some((suite) =>
-        [...suite.architectures.values()].some((used) => used.packages.has(input.name)),
       );
     default:
       return false;

@@ -33,7 +33,6 @@ export function readPackageCommand(
   if (name === 'npm' || name === 'pnpm' || name === 'yarn' || name === 'bun') return readNpm(line);
   if (name === 'corepack') return readCorepack(line);
   if (name === 'npx' || name === 'bunx') return readNpx({ ...line, args }, name);
-  if (name === 'uvx') return readUvx(line);
   if (name === 'gem') return readGem(line);
   if (name === 'bundle' || name === 'bundler') return readBundle(line);
   if (name === 'go') return readGo(line);
@@ -44,16 +43,7 @@ export function readPackageCommand(
   return readOtherManager(line);
 }
 
-/** `uvx ruff` and `npx cowsay` run one package, of the version that they find. */
-function readUvx(line: CommandLine): DockerfileInput[] {
-  const { operands } = sortArguments(line.args, /^(?:-p|--(?:from|with|python|index|index-url))$/);
-  const [tool] = operands;
-  if (tool === undefined) return [];
-  const [name = '', version] = tool.text.split('@', 2);
-  const pinned = version !== undefined && /^\d/.test(version);
-  return [packageInput('pip', tool, { line, name, version, pinned, command: 'uvx' })];
-}
-
+/** `npx cowsay` runs one package, of the version that it finds. */
 function readNpx(line: CommandLine, command: string): DockerfileInput[] {
   const { operands, options, values } = sortArguments(line.args, /^(?:-p|--package|-c|--call)$/);
   // What the project has installed is run from there.

@@ -1,13 +1,13 @@
 // Archives that were made here and read before. What is in one is kept with the state of its file: a build that finds
 // nothing changed need not read and hash all of its image again.
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeCacheFile } from '../foundation/atomic-file.ts';
 import { sha256Hex } from '../foundation/digest.ts';
-import { readArchive } from './archive-read.ts';
-import type { Sha256Digest } from './descriptor.ts';
-import { type Image, imageOfConfigBytes } from './image.ts';
-import type { Layer } from './layer.ts';
+import { readArchive } from '../oci/archive-read.ts';
+import type { Sha256Digest } from '../oci/descriptor.ts';
+import { type Image, imageOfConfigBytes } from '../oci/image.ts';
+import type { Layer } from '../oci/layer.ts';
+import { keepRecording, loadRecording } from './recording-file.ts';
 
 /** Raised whenever what is kept changes its meaning. */
 const format = 1;
@@ -39,7 +39,7 @@ export async function readOwnArchive(
   { cacheDirectory, knownDirectory }: { readonly cacheDirectory: string; readonly knownDirectory: string },
 ): Promise<Image[]> {
   const record = join(knownDirectory, `${sha256Hex(Buffer.from(`${format} ${file}`))}.json`);
-  const known = readKnown(record);
+  const known = loadRecording<KnownArchive>(record);
   if (known !== undefined && Object.entries(known.states).every(([path, state]) => stateOf(path) === state)) {
     return known.images.map(({ config, names, layers }) =>
       imageOfConfigBytes(Buffer.from(config, 'base64'), { names, layers: layers.map(layerAt) }),
@@ -51,18 +51,9 @@ export async function readOwnArchive(
   if (state !== undefined && state === stateOf(file) && described.every((image) => image !== undefined)) {
     const files = new Set([file, ...described.flatMap(({ layers }) => layers.map((layer) => layer.file))]);
     const states = Object.fromEntries([...files].map((path) => [path, stateOf(path) ?? '']));
-    writeCacheFile(record, JSON.stringify({ states, images: described } satisfies KnownArchive));
+    keepRecording(record, { states, images: described } satisfies KnownArchive);
   }
   return images;
-}
-
-function readKnown(record: string): KnownArchive | undefined {
-  try {
-    return JSON.parse(readFileSync(record, 'utf8')) as KnownArchive;
-  } catch {
-    // Never read before, or not wholly written down.
-    return undefined;
-  }
 }
 
 /** Changes whenever the file's bytes may have; undefined when it is not there. */

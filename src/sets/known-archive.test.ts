@@ -2,11 +2,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeArchive } from './archive-write.ts';
-import { exampleImage, exampleTree } from './example-image.ts';
-import { renameImage } from './image.ts';
+import { writeArchive } from '../oci/archive-write.ts';
+import { exampleImage, exampleTree } from '../oci/example-image.ts';
+import { renameImage } from '../oci/image.ts';
+import { openLayer } from '../oci/layer.ts';
 import { readOwnArchive } from './known-archive.ts';
-import { openLayer } from './layer.ts';
 
 let folder: string;
 beforeEach(() => {
