@@ -94,5 +94,6 @@ export { showDerivations } from './routes/nix/show-derivations.ts';
 export { type BaseImage, type BaseRequest, buildBaseImage } from './sets/base/base-image.ts';
 export { trimaranRoot, usableRoot } from './sets/cache-root.ts';
 export { readLockFile } from './sets/debian/prepared-release.ts';
+export { knownArchives } from './sets/known-archive.ts';
 export { linkResult } from './sets/link-result.ts';
 export { findProjectLock } from './sets/project-lock.ts';

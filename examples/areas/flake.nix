@@ -17,6 +17,11 @@
           "--port" "80"
         ];
         WorkingDir = ./server;
+        # The server's folder is in the store, where Python need not write.
+        Env = [
+          "PATH=/bin"
+          "PYTHONDONTWRITEBYTECODE=1"
+        ];
         ExposedPorts = {
           "80/tcp" = {};
         };

@@ -1,5 +1,4 @@
 // `trimaran build`: the project's images, loaded into the engine when there is one.
-import { join } from 'node:path';
 import {
   type BuilderKind,
   builderKinds,
@@ -9,6 +8,7 @@ import {
   connectEngine,
   defaultNixSettings,
   isTrimaranError,
+  knownArchives,
   loadImages,
   type RecipeKind,
   TrimaranError,
@@ -43,7 +43,7 @@ export async function run(
     builder: builderKind(options.engine as string | undefined),
     cold: options.cache === false,
   });
-  const known = join(trimaranRoot(host), 'archives');
+  const known = knownArchives(trimaranRoot(host));
   for (const item of built) {
     for (const finding of await checkServiceImage(item.service, item.image, known)) {
       const { file, line, column } = finding.span;

@@ -16,7 +16,7 @@ import { evaluateNix } from '../routes/nix/evaluate.ts';
 import { type ImageOutput, listImageOutputs } from '../routes/nix/image-outputs.ts';
 import type { NixSettings } from '../routes/nix/settings.ts';
 import { trimaranRoot } from '../sets/cache-root.ts';
-import { readOwnArchive } from '../sets/known-archive.ts';
+import { knownArchives, readOwnArchive } from '../sets/known-archive.ts';
 import { findProjectLock } from '../sets/project-lock.ts';
 import { hostPlatform } from './host-platform.ts';
 import type { ComposeProject } from './load.ts';
@@ -266,7 +266,7 @@ async function readBuiltImage(
     const root = trimaranRoot(host);
     const [image] = await readOwnArchive(archive, {
       cacheDirectory: join(root, 'layers'),
-      knownDirectory: join(root, 'archives'),
+      knownDirectory: knownArchives(root),
     });
     if (image !== undefined) return image;
   } catch (error) {

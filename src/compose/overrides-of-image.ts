@@ -1,11 +1,11 @@
 // The facts that the checks of compose's overrides ask for, read from a built image. What was asked of an image before is
-// kept, so that a build with nothing changed does not read all of its layers again.
+// kept, so that a build with nothing changed does not look into its layers again.
 import { join, posix } from 'node:path';
-import { fromByteString } from '../foundation/byte-string.ts';
-import type { TreeEntry } from '../foundation/file-tree.ts';
+import { fromByteString, toByteString } from '../foundation/byte-string.ts';
 import { digestHex } from '../oci/descriptor.ts';
 import type { Image } from '../oci/image.ts';
-import { mergeImage } from '../oci/layer-merge.ts';
+import { lookInto, type MergedEntry } from '../oci/layer-merge.ts';
+import { readKnownLayer } from '../sets/known-layer.ts';
 import { keepRecording, loadRecording } from '../sets/recording-file.ts';
 import { readContent } from '../store/disk-tree.ts';
 import { checkOverrides, type ImageFacts, type OverrideFinding } from './check-overrides.ts';
@@ -50,7 +50,7 @@ export async function checkServiceImage(
     });
     if (!isMissing) return findings;
   }
-  const facts = await factsOfImage(image);
+  const facts = await factsOfImage(image, knownDirectory);
   const kinds: KnownFacts['kinds'] = { ...known?.kinds };
   const empty: KnownFacts['empty'] = { ...known?.empty };
   const findings = checkOverrides(service, {
@@ -79,22 +79,19 @@ function factsOfConfig({ config: { config = {} } }: Image): Omit<ImageFacts, 'ki
   };
 }
 
-async function factsOfImage(image: Image): Promise<ImageFacts & Required<Pick<ImageFacts, 'isEmpty'>>> {
-  const { tree } = await mergeImage(image);
-  const entries = new Map<string, TreeEntry>();
-  const parents = new Set<string>(['']);
-  for (const entry of tree) {
-    const path = fromByteString(entry.path);
-    entries.set(path, entry);
-    parents.add(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '');
-  }
-  const find = (path: string) => resolveLinks(entries, path);
-  const passwd = find('/etc/passwd');
+async function factsOfImage(
+  image: Image,
+  knownDirectory: string,
+): Promise<ImageFacts & Required<Pick<ImageFacts, 'isEmpty'>>> {
+  const layers = await Promise.all(image.layers.map((layer) => readKnownLayer(layer, knownDirectory)));
+  const lookUp = lookInto(layers);
+  const find = (path: string) => resolveLinks((at) => lookUp(toByteString(at)), path);
+  const passwd = find('/etc/passwd')?.entry;
   return {
     ...factsOfConfig(image),
-    ...(passwd?.entry?.kind === 'file'
+    ...(passwd?.kind === 'file'
       ? {
-          users: readContent(passwd.entry.content)
+          users: readContent(passwd.content)
             .toString('utf8')
             .split('\n')
             .map((line) => line.split(':')[0]!),
@@ -103,21 +100,21 @@ async function factsOfImage(image: Image): Promise<ImageFacts & Required<Pick<Im
     kindOf: (path) => {
       const found = find(path);
       if (found === undefined) return undefined;
-      if (found.entry === undefined || found.entry.kind === 'directory') return 'directory';
+      if (found.entry.kind === 'directory') return 'directory';
       return found.entry.kind === 'file' || found.entry.kind === 'hardlink' ? 'file' : 'other';
     },
     isEmpty: (path) => {
       const found = find(path);
-      return found === undefined || !parents.has(found.path);
+      return found?.children === undefined || found.children.size === 0;
     },
   };
 }
 
-/** The entry at an absolute path, links followed; `entry` is undefined for the root. Undefined when there is none. */
+/** What is at an absolute path, links followed; undefined when there is nothing. */
 function resolveLinks(
-  entries: ReadonlyMap<string, TreeEntry>,
+  lookUp: (path: string) => MergedEntry | undefined,
   path: string,
-): { readonly path: string; readonly entry: TreeEntry | undefined } | undefined {
+): MergedEntry | undefined {
   let rest = posix
     .normalize(path)
     .split('/')
@@ -131,7 +128,7 @@ function resolveLinks(
       continue;
     }
     const next = at === '' ? name : `${at}/${name}`;
-    const entry = entries.get(next);
+    const entry = lookUp(next)?.entry;
     if (entry === undefined) return undefined;
     if (entry.kind !== 'symlink') {
       at = next;
@@ -142,5 +139,5 @@ function resolveLinks(
     if (target.startsWith('/')) at = '';
     rest = [...target.split('/').filter((part) => part !== '' && part !== '.'), ...rest];
   }
-  return { path: at, entry: entries.get(at) };
+  return lookUp(at);
 }

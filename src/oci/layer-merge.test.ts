@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FileTree, TreeEntry } from '../foundation/file-tree.ts';
 import { exampleImage, exampleTree } from './example-image.ts';
-import { mergeEntries, mergeImage } from './layer-merge.ts';
+import { lookInto, mergeEntries, mergeImage } from './layer-merge.ts';
 import { layerEntries } from './layer-tree.ts';
 import { layerOfTree } from './layer-write.ts';
 import { diffTrees } from './tree-diff.ts';
@@ -127,5 +127,22 @@ describe('diffTrees', () => {
     const xattrs = new Map([['user.a', Buffer.from('1')]]);
     const [change] = await diffTrees([entry], [{ ...entry, mode: 0o600, uid: 5, mtime: 9, xattrs }]);
     expect(change).toMatchObject({ fields: ['mode', 'owner', 'mtime', 'xattrs'] });
+  });
+});
+
+describe('lookInto', () => {
+  it('finds what the merged tree has, and nothing else', () => {
+    const layers = [
+      exampleTree({ 'a/b': '1', 'a/c': '2', 'd/e': '3', f: '4', g: '-> f' }),
+      exampleTree({ '.wh.d': '', 'a/.wh.c': '', 'a/h': '=> f', f: '5' }),
+    ];
+    const lookUp = lookInto(layers);
+    const { tree } = mergeEntries(layers);
+    expect(tree.map(({ path }) => lookUp(path)?.entry.kind === undefined)).not.toContain(true);
+    for (const path of ['d', 'd/e', 'a/c', 'f/x', 'nothing']) expect(lookUp(path)).toBeUndefined();
+    expect(lookUp('')?.children?.size).toBe(3);
+    expect([...lookUp('a')!.children!.keys()].sort()).toEqual(['b', 'h']);
+    expect(lookUp('a/h')?.entry.kind).toBe('file');
+    expect(lookUp('g')?.entry).toMatchObject({ kind: 'symlink', target: 'f' });
   });
 });

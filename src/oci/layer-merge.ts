@@ -12,7 +12,15 @@ export interface MergedTree {
   readonly layerOf: ReadonlyMap<ByteString, number>;
 }
 
-interface Node {
+/** One place of a merged tree. */
+export interface MergedEntry {
+  /** As the topmost layer has it; a name of a file that has several is a file, whichever was first. */
+  readonly entry: TreeEntry;
+  /** What a directory holds, by name. */
+  readonly children: ReadonlyMap<ByteString, unknown> | undefined;
+}
+
+interface Node extends MergedEntry {
   entry: TreeEntry;
   layer: number;
   /** One value for all names of a file; undefined while it has only one. */
@@ -47,7 +55,7 @@ class Merger {
     for (const { path } of entries) {
       const name = nameOf(path);
       if (!name.startsWith(whiteoutPrefix)) continue;
-      const parent = this.#find(parentOf(path));
+      const parent = this.find(parentOf(path));
       if (name === opaqueMarker) parent?.children?.clear();
       else if (!name.startsWith('.wh..wh.')) parent?.children?.delete(name.slice(whiteoutPrefix.length));
     }
@@ -56,7 +64,7 @@ class Merger {
     }
   }
 
-  #find(path: ByteString): Node | undefined {
+  find(path: ByteString): Node | undefined {
     let node: Node | undefined = this.root;
     if (path === '') return node;
     for (const name of path.split('/')) {
@@ -102,7 +110,7 @@ class Merger {
       siblings.set(name, { entry, layer: this.#layer, links: undefined, children: undefined });
       return;
     }
-    const target = this.#find(entry.target);
+    const target = this.find(entry.target);
     if (target === undefined || target.children !== undefined || target === old) {
       // A link to nothing, to a directory or to itself: keep what the tar says, so that it can be seen.
       siblings.set(name, { entry, layer: this.#layer, links: undefined, children: undefined });
@@ -160,6 +168,18 @@ export function mergeEntries(layers: readonly (readonly TreeEntry[])[]): MergedT
   const merger = new Merger();
   for (const entries of layers) merger.apply(entries);
   return merger.result();
+}
+
+/**
+ * How to look up single paths, without a slash at either end, in layers that are applied as {@link mergeEntries} does: for
+ * those who want to know of a few. `''` is the root.
+ */
+export function lookInto(
+  layers: readonly (readonly TreeEntry[])[],
+): (path: ByteString) => MergedEntry | undefined {
+  const merger = new Merger();
+  for (const entries of layers) merger.apply(entries);
+  return (path) => merger.find(path);
 }
 
 /** The file system of an image. Throws as `layerEntries`. */

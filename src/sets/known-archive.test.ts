@@ -2,11 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { StorePath } from '../formats/store-path.ts';
 import { writeArchive } from '../oci/archive-write.ts';
 import { exampleImage, exampleTree } from '../oci/example-image.ts';
 import { renameImage } from '../oci/image.ts';
 import { openLayer } from '../oci/layer.ts';
-import { readOwnArchive } from './known-archive.ts';
+import { knownArchives, readOwnArchive, writeOwnArchive } from './known-archive.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -56,6 +57,22 @@ describe('readOwnArchive', () => {
     expect(second.config).not.toBe(first.config);
     writeFileSync(record(), '{');
     expect(await read(file)).toEqual(second);
+  });
+
+  it('does not hash again what the store wrote', async () => {
+    const image = await exampleImage([exampleTree({ 'etc/what': 'content'.repeat(100) })]);
+    const path = '/nix/store/00000000000000000000000000000000-image' as StorePath;
+    const file = join(folder, path);
+    await writeOwnArchive(image, { output: { path, plain: file }, cacheRoot: folder });
+    const bytes = readFileSync(file);
+    bytes.write('different', bytes.indexOf('content'));
+    const asked = { cacheDirectory: join(folder, 'layers'), knownDirectory: knownArchives(folder) };
+    const other = join(folder, 'other.tar');
+    writeFileSync(other, bytes);
+    await expect(readOwnArchive(other, asked)).rejects.toMatchObject({ code: 'oci/diff-id-mismatch' });
+    writeFileSync(file, bytes);
+    const [known] = await readOwnArchive(file, asked);
+    expect(known!.configDigest).toBe(image.configDigest);
   });
 
   it('throws as readArchive for what is none', async () => {

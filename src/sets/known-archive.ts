@@ -1,12 +1,14 @@
-// Archives that were made here and read before. What is in one is kept with the state of its file: a build that finds
-// nothing changed need not read and hash all of its image again.
+// Archives that were made here. What is in one that was read before is kept with the state of its file, and which layers
+// one of the store was written with: a build then need not read and hash all of its image again.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256Hex } from '../foundation/digest.ts';
 import { readArchive } from '../oci/archive-read.ts';
+import { writeArchive } from '../oci/archive-write.ts';
 import type { Sha256Digest } from '../oci/descriptor.ts';
 import { type Image, imageOfConfigBytes } from '../oci/image.ts';
 import type { Layer } from '../oci/layer.ts';
+import type { BuildOutput } from '../store/builder.ts';
 import { keepRecording, loadRecording } from './recording-file.ts';
 
 /** Raised whenever what is kept changes its meaning. */
@@ -30,6 +32,31 @@ interface KnownImage {
   }[];
 }
 
+/** Where a cache keeps what is in which archive. */
+export function knownArchives(cacheRoot: string): string {
+  return join(cacheRoot, 'archives');
+}
+
+/**
+ * Writes an image's archive as an output of the store whose root is `cacheRoot`. {@link readOwnArchive} takes the layers
+ * for what they were written as: like all that the store holds, they were checked when they were made.
+ */
+export async function writeOwnArchive(
+  image: Image,
+  { output, cacheRoot }: { readonly output: Pick<BuildOutput, 'path' | 'plain'>; readonly cacheRoot: string },
+  options: Parameters<typeof writeArchive>[2] = {},
+): Promise<void> {
+  await writeArchive([image], output.plain, options);
+  keepRecording(
+    layersRecord(knownArchives(cacheRoot), join(cacheRoot, output.path)),
+    image.layers.map(({ diffId }) => diffId),
+  );
+}
+
+function layersRecord(knownDirectory: string, file: string): string {
+  return join(knownDirectory, `${sha256Hex(Buffer.from(`${format} ${file}`))}-layers.json`);
+}
+
 /**
  * The images of an archive that nobody else writes to, as `readArchive` gives them. `knownDirectory` is where it is kept
  * what is in which. Throws as `readArchive`.
@@ -46,7 +73,8 @@ export async function readOwnArchive(
     );
   }
   const state = stateOf(file);
-  const images = await readArchive(file, { cacheDirectory });
+  const knownLayers = new Set(loadRecording<Sha256Digest[]>(layersRecord(knownDirectory, file)));
+  const images = await readArchive(file, { cacheDirectory, knownLayers });
   const described = images.map(describe);
   if (state !== undefined && state === stateOf(file) && described.every((image) => image !== undefined)) {
     const files = new Set([file, ...described.flatMap(({ layers }) => layers.map((layer) => layer.file))]);

@@ -23,7 +23,7 @@ import { pullImage } from '../../oci/registry-pull.ts';
 import { openRegistries } from '../../oci/registry-settings.ts';
 import { buildBaseImage } from '../../sets/base/base-image.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
-import { readOwnArchive } from '../../sets/known-archive.ts';
+import { knownArchives, readOwnArchive } from '../../sets/known-archive.ts';
 import { emptyLockFile, type LockedRequirement, type LockFile, lockedUrl } from '../../sets/lock-file.ts';
 import { readContent, removeDiskTree } from '../../store/disk-tree.ts';
 import { StagingArea } from '../../store/stage.ts';
@@ -260,7 +260,7 @@ async function buildFromText(request: DockerfileBuildRequest): Promise<Dockerfil
 function openArchive(cacheDirectory: string, archive: string): Promise<Image[]> {
   return readOwnArchive(archive, {
     cacheDirectory: join(cacheDirectory, 'layers'),
-    knownDirectory: join(cacheDirectory, 'archives'),
+    knownDirectory: knownArchives(cacheDirectory),
   });
 }
 

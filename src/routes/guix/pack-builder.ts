@@ -5,11 +5,11 @@ import { type ByteString, toByteString } from '../../foundation/byte-string.ts';
 import { TrimaranError } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { ArchiveDraft } from '../../oci/archive-draft.ts';
-import { writeArchive } from '../../oci/archive-write.ts';
 import type { ContainerConfig, Image } from '../../oci/image.ts';
 import { declaredRootOf } from '../../sets/debian/declared-root.ts';
 import { assembleImage } from '../../sets/image/assemble-image.ts';
 import { collectImageContents, type ImageContents, rootFolder } from '../../sets/image/image-contents.ts';
+import { writeOwnArchive } from '../../sets/known-archive.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import { checkEntryPoint } from './entry-point.ts';
 import type { PackAttributes } from './pack-derivation.ts';
@@ -24,10 +24,14 @@ export async function buildPack(context: BuildContext, draft?: ArchiveDraft): Pr
   const { compression } = attributes;
   if (attributes.format === 'tarball') await writeTarball(image, output.plain);
   else
-    await writeArchive([image], output.plain, {
-      compression: compression === 'gzip' ? 'gzip' : 'none',
-      draft: compression === 'none' ? draft : undefined,
-    });
+    await writeOwnArchive(
+      image,
+      { output, cacheRoot: context.store.root },
+      {
+        compression: compression === 'gzip' ? 'gzip' : 'none',
+        draft: compression === 'none' ? draft : undefined,
+      },
+    );
   const isDone = compression === 'none' || (compression === 'gzip' && attributes.format === 'docker');
   if (!isDone) await compressFile({ file: output.plain, compression, host: context.host });
   // The archive holds what it needs; nothing outside is referred to.

@@ -6,11 +6,11 @@ import { TrimaranError } from '../../foundation/error.ts';
 import type { FileTree, TreeEntry } from '../../foundation/file-tree.ts';
 import type { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { readArchive } from '../../oci/archive-read.ts';
-import { writeArchive } from '../../oci/archive-write.ts';
 import type { ContainerConfig, Image } from '../../oci/image.ts';
 import { writeFamiliarReference } from '../../oci/reference.ts';
 import type { BuildContext } from '../../store/builder.ts';
 import { declaredRootOf } from '../debian/declared-root.ts';
+import { writeOwnArchive } from '../known-archive.ts';
 import { assembleImage } from './assemble-image.ts';
 import { checkConfig } from './check-config.ts';
 import { runImageCommands } from './image-commands.ts';
@@ -86,7 +86,7 @@ export async function buildImageArchive(
     gid: attributes.gid,
     mtime: secondsOf(attributes.mtime),
   });
-  await writeArchive([image], output.plain, { draft });
+  await writeOwnArchive(image, { output, cacheRoot: store.root }, { draft });
   // The archive holds what it needs; nothing outside is referred to.
   output.declareReferences([]);
 }
