@@ -93,6 +93,7 @@ export { defaultNixSettings, type NixSettings } from './routes/nix/settings.ts';
 export { showDerivations } from './routes/nix/show-derivations.ts';
 export { type BaseImage, type BaseRequest, buildBaseImage } from './sets/base/base-image.ts';
 export { trimaranRoot, usableRoot } from './sets/cache-root.ts';
+export { cleanCache } from './sets/clean-cache.ts';
 export { readLockFile } from './sets/debian/prepared-release.ts';
 export { knownArchives } from './sets/known-archive.ts';
 export { linkResult } from './sets/link-result.ts';

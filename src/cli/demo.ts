@@ -36,7 +36,7 @@ export async function run(context: CommandContext): Promise<number> {
   const images = engine !== undefined && compose !== undefined ? ['.#docker', '.#db'] : ['.#docker'];
   step(context, `trimaran nix build ${images.join(' ')}`);
   const results = await buildNix({ host, installables: images, settings: defaultNixSettings });
-  linkResults(results, example, 'result');
+  linkResults(results, host, 'result');
   const archives = results.map((result) => result.outputs.get('out')!.physicalPath);
   for (const archive of archives) {
     const image = await openImage(host, archive);

@@ -9,6 +9,7 @@ import {
   linkResult,
   refuseOptions,
   TrimaranError,
+  trimaranRoot,
 } from '../index.ts';
 import type { CommandContext } from './context.ts';
 
@@ -69,7 +70,10 @@ export async function buildAndPrint(
   else {
     for (const result of results) for (const output of result.outputs) context.print(output.physicalPath);
     if (options.root !== undefined) {
-      linkResult(resolve(context.host.cwd, options.root as string), results[0]!.outputs[0]!.physicalPath);
+      linkResult(resolve(context.host.cwd, options.root as string), {
+        target: results[0]!.outputs[0]!.physicalPath,
+        root: trimaranRoot(context.host),
+      });
     }
   }
   return 0;

@@ -299,6 +299,11 @@ const commands: Readonly<Record<string, () => void>> = {
       .option('--runtime <name>', 'docker, podman, crun, runc or unshare (default: the first there is)')
       .option('--rm', 'accepted; containers are always removed');
   },
+  gc() {
+    command(program, 'gc', 'delete what the cache has not needed for long', () => import('./gc.ts'))
+      .option('--unused-for <duration>', 'hours, days or weeks: 12h, 30d, 4w', '14d')
+      .option('--dry-run', 'only say what would go');
+  },
   doctor() {
     command(
       program,

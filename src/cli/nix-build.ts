@@ -19,7 +19,7 @@ export async function run(
     showLogs: options.printBuildLogs === true,
   });
   if (options.dryRun !== true && options.link !== false) {
-    linkResults(results, context.host.cwd, options.outLink as string);
+    linkResults(results, context.host, options.outLink as string);
   }
   if (context.json) {
     context.print(

@@ -1,14 +1,28 @@
 // The link that a build leaves beside the recipe, pointing to what it made.
-import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, type Stats, symlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { temporaryNameFor } from '../foundation/atomic-file.ts';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  symlinkSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { temporaryNameFor, writeCacheFile } from '../foundation/atomic-file.ts';
+import { sha256Hex } from '../foundation/digest.ts';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
 
 /**
- * Makes a symbolic link to a result, or points one that is there at it. Throws `result/link-exists` when something else
+ * Makes a symbolic link to a result, or points one that is there at it, and notes it in the cache whose root is `root`. Throws `result/link-exists` when something else
  * than a link is in the way, `result/link-not-writable`.
  */
-export function linkResult(link: string, target: string): void {
+export function linkResult(
+  link: string,
+  { target, root }: { readonly target: string; readonly root: string },
+): void {
+  noteRoot(root, link);
   const existing = lookAt(link);
   if (existing !== undefined && !existing.isSymbolicLink()) {
     throw new TrimaranError({
@@ -55,4 +69,14 @@ function lookAt(path: string): Stats | undefined {
     if (systemErrorCode(error) === undefined) throw error;
     return undefined;
   }
+}
+
+/** Where a cache notes the links that lead into it: a file each, which holds the link's path. What they lead to is not garbage. */
+export function rootsFolder(root: string): string {
+  return join(root, 'roots');
+}
+
+function noteRoot(root: string, link: string): void {
+  const file = join(rootsFolder(root), sha256Hex(Buffer.from(link)));
+  if (!existsSync(file)) writeCacheFile(file, link);
 }

@@ -22,6 +22,7 @@ import { canonicaliseMetadata, sealTop } from './canonical-metadata.ts';
 import { moveOnDisk, removeDiskTree, writeDiskTree } from './disk-tree.ts';
 import { FileLocks } from './file-lock.ts';
 import { canGiveFilesAway } from './file-owners.ts';
+import { noteUse } from './last-use.ts';
 import { readObjectInfo, type StoreObjectInfo, writeObjectInfo } from './object-info.ts';
 import { StagingArea } from './stage.ts';
 import { readTreeIndex, writeTreeIndex } from './tree-index.ts';
@@ -118,8 +119,10 @@ export class ObjectFiles {
   find(path: StorePath): StoreObjectInfo | undefined {
     let info = this.#known.get(path);
     if (info === undefined) {
-      info = readObjectInfo(this.#infoPlace(this.#base(path)));
+      const file = this.#infoPlace(this.#base(path));
+      info = readObjectInfo(file);
       if (info === undefined) return undefined;
+      noteUse(file);
       this.#known.set(path, info);
     }
     return info;

@@ -1,6 +1,7 @@
 // What the store knows of one valid object: a small JSON file in `<root>/info/`. The file is the registration: it
 // is written, atomically, after the object is whole and in its place, and removed before the object is.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { StorePath } from '../formats/store-path.ts';
 import { systemErrorCode } from '../foundation/error.ts';
 
@@ -20,6 +21,11 @@ export interface StoreObjectInfo {
   readonly narSize?: number | undefined;
   /** SHA-256 of a packed object's tar in hexadecimal; absent until somebody asked (`LocalStore.packedFile`). */
   readonly tarSha256?: string | undefined;
+}
+
+/** Where the record of an object lies below a store's physical root. */
+export function objectInfoFile(root: string, path: StorePath): string {
+  return join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`);
 }
 
 /** The record in a file, or undefined when there is none or the machine lost power while it was written. */

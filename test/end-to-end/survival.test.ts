@@ -1,7 +1,16 @@
 // What a build must survive: being killed, interrupted, run twice at once, a full disk, folders that cannot be written,
 // a reader that goes away. Afterwards the same command gives the same bytes.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeDiskTree } from '../../src/store/disk-tree.ts';
@@ -241,6 +250,39 @@ describe.concurrent('a build', () => {
       expect(project.resultHash()).toBe(wanted);
     }));
 });
+
+it('deletes what is not needed, and makes it again alike', () =>
+  inProject(async (project) => {
+    const age = () => {
+      for (const folder of ['info', 'layers', 'layers/by-ingredients', 'archives', 'builds', 'values']) {
+        const files = join(project.cache, 'trimaran', folder);
+        for (const name of existsSync(files) ? readdirSync(files) : [])
+          utimesSync(join(files, name), 1e6, 1e6);
+      }
+    };
+    const collect = async () => {
+      age();
+      const { exitCode, stdout, stderr } = await project.trimaran(['gc', '--unused-for', '1d', '--json']);
+      expect(exitCode, stderr).toBe(0);
+      return (JSON.parse(stdout) as { readonly objects: { readonly count: number } }).objects.count;
+    };
+    const objects = () => readdirSync(join(project.cache, 'trimaran/info')).length;
+    expect((await project.build()).exitCode).toBe(0);
+    await collect();
+    // The link holds the image and what it is built from.
+    expect(project.resultHash()).toBe(wanted);
+    const kept = objects();
+    expect(kept).toBeGreaterThan(3);
+    expect((await project.build()).exitCode).toBe(0);
+    expect(project.resultHash()).toBe(wanted);
+    await collect();
+    expect(objects()).toBe(kept);
+    rmSync(project.file('result'));
+    expect(await collect()).toBe(kept);
+    expect(objects()).toBe(0);
+    expect((await project.build()).exitCode).toBe(0);
+    expect(project.resultHash()).toBe(wanted);
+  }));
 
 describe.concurrent('surroundings that refuse', () => {
   it.skipIf(!isRoot)('a project that cannot be written to', () =>

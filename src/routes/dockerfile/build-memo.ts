@@ -12,6 +12,7 @@ import type { ResolvedDockerfile } from '../../languages/dockerfile/resolve.ts';
 import { digestOfContents } from '../../oci/content-stream.ts';
 import { isBaseName } from '../../sets/base/base-name.ts';
 import { type LockFile, lockedCommit, lockedUrl, writeLockFile } from '../../sets/lock-file.ts';
+import { noteUse } from '../../store/last-use.ts';
 import { suiteOfImage } from './debian-suite.ts';
 
 /** Grows with every change of what a build does with the same inputs. */
@@ -78,7 +79,9 @@ function memoFile(cacheDirectory: string, key: string): string {
 export function readMemo(cacheDirectory: string, key: string): BuildMemo | undefined {
   try {
     const memo = JSON.parse(readFileSync(memoFile(cacheDirectory, key), 'utf8')) as BuildMemo;
-    return typeof memo.archive === 'string' && existsSync(memo.archive) ? memo : undefined;
+    if (typeof memo.archive !== 'string' || !existsSync(memo.archive)) return undefined;
+    noteUse(memoFile(cacheDirectory, key));
+    return memo;
   } catch {
     // Not there, or not readable: it is built again.
     return undefined;

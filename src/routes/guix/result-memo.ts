@@ -6,6 +6,8 @@ import { sha256Hex } from '../../foundation/digest.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
 import { sourceState, stateOf } from '../../sets/source-state.ts';
+import { noteUse } from '../../store/last-use.ts';
+import { objectInfoFile } from '../../store/object-info.ts';
 import type { GuixBuildRequest, GuixBuildResult } from './build.ts';
 import type { GuixRecording, ReadState } from './evaluation-request.ts';
 
@@ -28,10 +30,12 @@ export function recallResult(request: GuixBuildRequest): readonly GuixBuildResul
     const memo = JSON.parse(readFileSync(memoFile(request), 'utf8')) as Memo;
     const root = trimaranRoot(request.host);
     const isThere = ({ path, physicalPath }: GuixBuildResult['outputs'][number]) =>
-      existsSync(join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`)) &&
-      existsSync(physicalPath);
+      existsSync(objectInfoFile(root, path)) && existsSync(physicalPath);
     if (!memo.results.every((result) => result.outputs.every(isThere))) return undefined;
-    return isUnchanged(memo.read, request.host.env) ? memo.results : undefined;
+    if (!isUnchanged(memo.read, request.host.env)) return undefined;
+    for (const { path } of memo.results.flatMap(({ outputs }) => outputs))
+      noteUse(objectInfoFile(root, path));
+    return memo.results;
   } catch {
     // No memo, or a file that it names is gone: the request is carried out as if for the first time.
     return undefined;

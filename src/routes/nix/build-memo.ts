@@ -9,6 +9,8 @@ import type { Host } from '../../foundation/host.ts';
 import { trimaranRoot } from '../../sets/cache-root.ts';
 import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
 import { type Lstat, sourceState } from '../../sets/source-state.ts';
+import { noteUse } from '../../store/last-use.ts';
+import { objectInfoFile } from '../../store/object-info.ts';
 import type { NixBuildResult } from './build.ts';
 import type { Built } from './build-installable.ts';
 import type { Dependences } from './observed-run.ts';
@@ -53,8 +55,7 @@ export function recallBuild(
   }
   const root = trimaranRoot(key.host);
   const isThere = ({ path, physicalPath }: { path: StorePath; physicalPath: string }) =>
-    existsSync(join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`)) &&
-    existsSync(physicalPath);
+    existsSync(objectInfoFile(root, path)) && existsSync(physicalPath);
   if (!memo.outputs.every(([, output]) => isThere(output))) return undefined;
   try {
     if (sourceState(memo.source, memo.files, lstat) !== memo.state) return undefined;
@@ -62,6 +63,7 @@ export function recallBuild(
     return undefined;
   }
   const { drvPath, notes, outputs } = memo;
+  for (const [, { path }] of outputs) noteUse(objectInfoFile(root, path));
   return { result: { installable: key.installable, drvPath, outputs: new Map(outputs) }, notes };
 }
 

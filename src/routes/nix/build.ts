@@ -2,6 +2,7 @@
 import { isAbsolute, join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import type { Host } from '../../foundation/host.ts';
+import { trimaranRoot } from '../../sets/cache-root.ts';
 import { linkResult } from '../../sets/link-result.ts';
 import { lstatOnce } from '../../sets/source-state.ts';
 import { isMemorable, recallBuild, recallRecording, rememberBuild } from './build-memo.ts';
@@ -76,13 +77,18 @@ async function buildOne(request: NixBuildRequest, installable: string): Promise<
  * Makes the `result` links that Nix makes: `result` for the first, `result-1` … for others, `-NAME` for outputs but `out`.
  * Throws `result/link-exists` when something else than a link is in the way.
  */
-export function linkResults(results: readonly NixBuildResult[], directory: string, outLink: string): void {
-  const base = isAbsolute(outLink) ? outLink : join(directory, outLink);
+export function linkResults(
+  results: readonly NixBuildResult[],
+  host: Pick<Host, 'env' | 'cwd'>,
+  outLink: string,
+): void {
+  const base = isAbsolute(outLink) ? outLink : join(host.cwd, outLink);
+  const root = trimaranRoot(host);
   results.forEach((result, index) => {
     const numbered = index === 0 ? base : `${base}-${index}`;
     for (const [name, output] of result.outputs) {
       if (output.physicalPath === '') continue;
-      linkResult(name === 'out' ? numbered : `${numbered}-${name}`, output.physicalPath);
+      linkResult(name === 'out' ? numbered : `${numbered}-${name}`, { target: output.physicalPath, root });
     }
   });
 }

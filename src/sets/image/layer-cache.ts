@@ -9,6 +9,7 @@ import { parseSha256Digest, type Sha256Digest } from '../../oci/descriptor.ts';
 import type { Layer } from '../../oci/layer.ts';
 import { layerFile } from '../../oci/layer-file.ts';
 import { writeLayer } from '../../oci/layer-write.ts';
+import { noteUse } from '../../store/last-use.ts';
 
 /** Raised whenever the same ingredients would make other bytes. */
 const cacheFormat = 1;
@@ -33,6 +34,7 @@ export async function cachedLayer(options: CachedLayerOptions): Promise<Layer> {
     const file = layerFile(options.directory, known);
     const size = sizeOf(file);
     if (size !== undefined) {
+      noteUse(join(keys, key));
       return { diffId: known, size, content: [{ kind: 'region', file, offset: 0, length: size }], ...notes };
     }
   }
