@@ -60,7 +60,8 @@ export function collectGarbage({ root, roots, usedSince, dryRun = false }: Colle
     count++;
     const storeDirectory = path.slice(0, path.lastIndexOf('/'));
     const base = path.slice(storeDirectory.length + 1);
-    for (const place of [path.slice(1), `packed/${base}.tar`, `packed/${base}.index`, `unpacked/${base}`])
+    const packed = [`packed/${base}.tar`, `packed/${base}.index`];
+    for (const place of [path.slice(1), ...packed, `unpacked/${base}`, `unpacked-with-owners/${base}`])
       bytes += totalSize(join(root, place));
     if (dryRun) continue;
     let store = stores.get(storeDirectory);

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -267,6 +268,29 @@ describe('packed objects', () => {
     expect(reopened().materialise(output)).toBe(place);
     expect(statSync(place).ctimeMs).toBe(ctimeMs);
   });
+
+  it.runIf(process.geteuid?.() === 0)(
+    'gives root files with their owners, whoever unpacked them before',
+    () => {
+      const content = text('data');
+      packed(output, [{ kind: 'file', path: 'data', mode: 0o644, uid: 105, gid: 106, mtime: 1, content }]);
+      const ownerOfData = () => {
+        const { uid, gid } = statSync(join(reopened().materialise(output), 'data'));
+        return [uid, gid];
+      };
+      chownSync(folder, 65_534, 65_534);
+      execFileSync('chown', ['-R', '65534:65534', store.root]);
+      process.setegid!(65_534);
+      process.seteuid!(65_534);
+      try {
+        expect(ownerOfData()).toEqual([65_534, 65_534]);
+      } finally {
+        process.seteuid!(0);
+        process.setegid!(0);
+      }
+      expect(ownerOfData()).toEqual([105, 106]);
+    },
+  );
 
   it('know their hash as a layer', () => {
     packed(output, entries);

@@ -4,7 +4,8 @@
 //   <root>/nix/store/<base>    plain: a file, symlink or folder with canonical permissions, as Nix keeps it
 //   <root>/packed/<base>.tar   packed: one canonical tar, with <base>.index beside it for quick reading
 //   <root>/info/<base>.json    the registration; without it nothing else counts
-//   <root>/unpacked/<base>     a packed object's files, made when somebody needs them on disk
+//   <root>/unpacked/<base>     a packed object's files, made when somebody needs them on disk; with the owners that only
+//                              root can give in unpacked-with-owners
 //   <root>/staging/, locks/    work under way, named by process
 //
 // Data is not flushed to disk when an object is registered: after a power cut a tar that is too short is noticed by its

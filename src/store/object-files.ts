@@ -115,6 +115,11 @@ export class ObjectFiles {
     return join(this.#root, 'packed', `${base}.index`);
   }
 
+  /** One place with the files' owners, which only root can give them, and one without. */
+  #unpackedPlace(base: string, owners: 'apply' | 'ignore'): string {
+    return join(this.#root, owners === 'apply' ? 'unpacked-with-owners' : 'unpacked', base);
+  }
+
   /** Positive answers are kept: nothing but `remove` makes a path invalid. */
   find(path: StorePath): StoreObjectInfo | undefined {
     let info = this.#known.get(path);
@@ -171,10 +176,10 @@ export class ObjectFiles {
 
   /** See {@link LocalStore.materialise}; for packed objects. */
   unpack(path: StorePath): string {
-    const target = join(this.#root, 'unpacked', this.#base(path));
+    const owners = canGiveFilesAway() ? 'apply' : 'ignore';
+    const target = this.#unpackedPlace(this.#base(path), owners);
     if (existsSync(target)) return target;
     const temporary = this.#staging.freshPath();
-    const owners = canGiveFilesAway() ? 'apply' : 'ignore';
     try {
       writeDiskTree({ tree: this.packedTree(path), path: temporary, owners });
       mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
@@ -295,7 +300,8 @@ export class ObjectFiles {
       this.#plainPlace(base),
       this.#indexPlace(base),
       this.#tarPlace(base),
-      join(this.#root, 'unpacked', base),
+      this.#unpackedPlace(base, 'ignore'),
+      this.#unpackedPlace(base, 'apply'),
     ];
     for (const place of places) {
       if (lstatSync(place, { throwIfNoEntry: false }) === undefined) continue;
