@@ -27,16 +27,15 @@ import { certificateBytes, layOutCertificates } from './certificates.ts';
 import { declareConfiguration } from './configuration-files.ts';
 import { writeJavaKeystore } from './java-keystore.ts';
 import { declareLibraryIndex } from './library-index.ts';
-import { writeMimeCache } from './mime-cache.ts';
-import { readMimePackages } from './mime-packages.ts';
 import { mergedDirectories, packageTime } from './package-tree.ts';
 import { declarePam } from './pam-configuration.ts';
 import { applyCommand, applyTmpfiles, RootDraft } from './root-draft.ts';
 import { readScript, type ScriptCommand } from './script-reader.ts';
+import { declareTriggeredFiles } from './triggered-files.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
 
 /** For keys of what is kept: raised whenever the same packages give another tree. */
-export const declaredRootFormat = 9;
+export const declaredRootFormat = 10;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */
@@ -82,7 +81,11 @@ export function declareRoot(options: DeclareRootOptions): FileTree {
   linkServerPrograms(draft);
   if (options.managed !== true) linkSystemPrograms(draft);
   declareCertificates(draft);
-  declareMimeTypes(draft);
+  declareTriggeredFiles({
+    draft,
+    versions: new Map(packages.map((owner) => [nameOf(owner), owner.control.fields.version ?? ''])),
+    textOf: (entry) => readContent(entry).toString('utf8'),
+  });
   declarePam(draft, (path) => textAt(draft, path));
   declareSmallFiles(draft, options);
   const library = packages.find((owner) => nameOf(owner) === 'libc-bin')?.control.fields;
@@ -259,18 +262,6 @@ function declareCertificates(draft: RootDraft): void {
   draft.putFile('etc/ssl/certs/ca-certificates.crt', bundle);
   // The package openssl, which few images need, has OpenSSL's directory; the library looks for certificates there.
   if (draft.get('usr/lib/ssl/certs') === undefined) draft.putLink('usr/lib/ssl/certs', '/etc/ssl/certs');
-}
-
-/** What the trigger of shared-mime-info makes of its own and other packages' types; GIO and gdk-pixbuf know no file without. */
-function declareMimeTypes(draft: RootDraft): void {
-  const folder = 'usr/share/mime';
-  const own = `${folder}/packages/freedesktop.org.xml`;
-  if (draft.get(own)?.kind !== 'file' || draft.get(`${folder}/mime.cache`) !== undefined) return;
-  const others = draft
-    .inside(`${folder}/packages`)
-    .filter(({ kind, path }) => kind === 'file' && path.endsWith('.xml') && path !== own);
-  const texts = [draft.get(own)!, ...others].map((entry) => readContent(entry).toString('utf8'));
-  draft.putFile(`${folder}/mime.cache`, writeMimeCache(readMimePackages(texts).values()));
 }
 
 /** Name services: accounts from files, hosts from /etc/hosts and then DNS. */

@@ -1,5 +1,6 @@
 // The shared MIME database's source, https://specifications.freedesktop.org/shared-mime-info-spec: what the XML files below
 // /usr/share/mime/packages say of types. Leaves out comments, treemagic and what a reader needs no cache for.
+import { readXml, type XmlElement } from './xml-elements.ts';
 
 export interface MimeGlob {
   readonly pattern: string;
@@ -29,15 +30,6 @@ export interface MimeType {
   genericIcon?: string;
 }
 
-interface Element {
-  readonly name: string;
-  readonly attributes: ReadonlyMap<string, string>;
-  readonly children: Element[];
-}
-
-/** Elements deeper than this are none of this format. */
-const maximumDepth = 100;
-
 /** The types that files define, in the order of the files, by name. What is no such file adds nothing. */
 export function readMimePackages(texts: readonly string[]): Map<string, MimeType> {
   const types = new Map<string, MimeType>();
@@ -57,7 +49,7 @@ function emptyType(type: string): MimeType {
   return { type, globs: [], magic: [], aliases: [], parents: [], namespaces: [] };
 }
 
-function readTypeElement(type: MimeType, { name, attributes, children }: Element): void {
+function readTypeElement(type: MimeType, { name, attributes, children }: XmlElement): void {
   const get = (key: string) => attributes.get(key) ?? '';
   switch (name) {
     case 'glob': {
@@ -98,7 +90,7 @@ function readTypeElement(type: MimeType, { name, attributes, children }: Element
   }
 }
 
-function readMatchlet({ name, attributes, children }: Element): Matchlet[] {
+function readMatchlet({ name, attributes, children }: XmlElement): Matchlet[] {
   if (name !== 'match') return [];
   const kind = attributes.get('type') ?? '';
   const value = readValue(kind, attributes.get('value') ?? '');
@@ -170,41 +162,4 @@ function readEscapes(text: string): Buffer {
     else parts.push(Buffer.from(named[escaped] ?? escaped));
   }
   return Buffer.concat(parts);
-}
-
-/** The outermost element of a document, without its text; undefined where there is none. */
-function readXml(text: string): Element | undefined {
-  const root: Element = { name: '', attributes: new Map(), children: [] };
-  const open = [root];
-  const pattern =
-    /<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>|<\?[\s\S]*?\?>|<!DOCTYPE[^[>]*(?:\[[\s\S]*?\]\s*)?>|<(\/?)([^\s/>!?]+)((?:[^>"']|"[^"]*"|'[^']*')*)>/g;
-  for (const [, slash, name, rest = ''] of text.matchAll(pattern)) {
-    if (name === undefined) continue;
-    if (slash === '/') {
-      if (open.length > 1) open.pop();
-      continue;
-    }
-    const attributes = new Map(
-      [...rest.matchAll(/([^\s=/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)].map(
-        ([, key, double, single]) => [key!, withoutEntities(double ?? single ?? '')] as const,
-      ),
-    );
-    const element: Element = { name: name.replace(/^.*:/, ''), attributes, children: [] };
-    open.at(-1)!.children.push(element);
-    if (!rest.endsWith('/') && open.length < maximumDepth) open.push(element);
-  }
-  return root.children[0];
-}
-
-const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
-
-function withoutEntities(text: string): string {
-  return text.replace(
-    /&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|([a-z]+));/g,
-    (whole, hexadecimal, decimal, name) => {
-      if (name !== undefined) return entities[name] ?? whole;
-      const point = hexadecimal === undefined ? Number(decimal) : Number.parseInt(hexadecimal, 16);
-      return point > 0x10ffff ? whole : String.fromCodePoint(point);
-    },
-  );
 }
