@@ -17,6 +17,12 @@ const answers: Readonly<Record<string, readonly string[] | undefined>> = {
     '"ani" ""',
     '"RIFF    ACON" "    xxxx    " 100',
   ],
+  'libpixbufloader-avif.so': [
+    '"avif" 5 "gdk-pixbuf" "AV1 Image File Format" "BSD"',
+    '"image/avif" ""',
+    '"avif" ""',
+    '"    ftypavif" "zzz         " 100',
+  ],
   'libpixbufloader-bmp.so': [
     '"bmp" 5 "gdk-pixbuf" "BMP" "LGPL"',
     '"image/bmp" "image/x-bmp" "image/x-MS-bmp" ""',
