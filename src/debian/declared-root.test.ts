@@ -376,6 +376,43 @@ EOF
     expect(at(declare(extra), 'usr/share/mime/mime.cache')).toBeUndefined();
   });
 
+  it('makes folders of owners that are written against their options, or named after the machine', () => {
+    const tree = declare({
+      name: 'a',
+      postinst: `adduser --system --group a
+install -d -oa -gadm -m2750 /var/log/a
+dir=/var/lib/a/$(uname -n)
+install -o a -g a -d $dir
+echo "see http://$(uname -n)/a" > /etc/a.conf`,
+    });
+    expect(at(tree, 'var/log/a')).toMatchObject({ mode: 0o2750, uid: 101, gid: 4 });
+    expect(at(tree, 'var/lib/a')).toMatchObject({ kind: 'directory', uid: 101 });
+    expect(at(tree, 'etc/a.conf')).toBeUndefined();
+  });
+
+  it('makes what scripts ask the package itself or debconf for', () => {
+    const tree = declare(
+      { name: 'squid', entries: [testDirectory('var/log/squid'), testDirectory('var/spool/squid')] },
+      { name: 'cups', entries: [testFile('usr/lib/cups/backend-available/socket')] },
+    );
+    expect(at(tree, 'var/log/squid')).toMatchObject({ uid: 13, gid: 13 });
+    expect(at(tree, 'usr/lib/cups/backend/socket')).toMatchObject({ target: '../backend-available/socket' });
+    expect(at(tree, 'usr/lib/cups/backend/lpd')).toBeUndefined();
+  });
+
+  it('lists certificates for the script that makes the bundle again, where that can run', () => {
+    const certificates = [
+      testFile('usr/share/ca-certificates/mozilla/b.crt', 'B'),
+      testFile('usr/share/ca-certificates/mozilla/a.crt', 'A'),
+      testFile('usr/sbin/update-ca-certificates'),
+    ];
+    const entries = [...certificates, testFile('usr/bin/openssl')];
+    expect(text(declare({ name: 'ca', entries }), 'etc/ca-certificates.conf')).toBe(
+      'mozilla/a.crt\nmozilla/b.crt\n',
+    );
+    expect(at(declare({ name: 'ca', entries: certificates }), 'etc/ca-certificates.conf')).toBeUndefined();
+  });
+
   it('does not depend on the order of packages', () => {
     const specs: Spec[] = [
       { name: 'a', postinst: 'adduser --system --group x' },

@@ -24,6 +24,7 @@ import {
 } from './accounts.ts';
 import { type Alternative, chooseAlternatives, readAlternative } from './alternatives.ts';
 import { certificateBytes, layOutCertificates } from './certificates.ts';
+import { declareComputedResults } from './computed-results.ts';
 import { declareConfiguration } from './configuration-files.ts';
 import { writeJavaKeystore } from './java-keystore.ts';
 import { declareLibraryIndex } from './library-index.ts';
@@ -76,6 +77,7 @@ export function declareRoot(options: DeclareRootOptions): FileTree {
   // Files first, since scripts make them before they say whose they are.
   declareConfiguration({ draft, commands, ids, textAt: (path) => textAt(draft, path) });
   for (const command of commands) applyCommand(draft, command, ids);
+  declareComputedResults(draft, packages.map(nameOf), ids);
   for (const text of configurationTexts(draft, 'usr/lib/tmpfiles.d/')) applyTmpfiles(draft, text, ids);
   declareAlternatives(draft, commands);
   linkServerPrograms(draft);
@@ -83,6 +85,7 @@ export function declareRoot(options: DeclareRootOptions): FileTree {
   declareCertificates(draft);
   declareTriggeredFiles({
     draft,
+    commands,
     versions: new Map(packages.map((owner) => [nameOf(owner), owner.control.fields.version ?? ''])),
     textOf: (entry) => readContent(entry).toString('utf8'),
   });
@@ -260,6 +263,15 @@ function declareCertificates(draft: RootDraft): void {
   }
   for (const [name, target] of links) draft.putLink(`etc/ssl/certs/${name}`, target);
   draft.putFile('etc/ssl/certs/ca-certificates.crt', bundle);
+  // The script that makes the bundle again takes out what its list does not have. It runs openssl, which few images have.
+  const hasOpenssl = draft.get('usr/bin/openssl') !== undefined;
+  if (hasOpenssl && draft.get('usr/sbin/update-ca-certificates') !== undefined) {
+    const folder = 'usr/share/ca-certificates/';
+    const listed = files.flatMap(({ path }) => (path.startsWith(folder) ? [path.slice(folder.length)] : []));
+    const list = 'etc/ca-certificates.conf';
+    if (draft.get(list) === undefined) draft.putFile(list, `${listed.sort().join('\n')}\n`);
+    draft.makeDirectory('/usr/local/share/ca-certificates', {});
+  }
   // The package openssl, which few images need, has OpenSSL's directory; the library looks for certificates there.
   if (draft.get('usr/lib/ssl/certs') === undefined) draft.putLink('usr/lib/ssl/certs', '/etc/ssl/certs');
 }

@@ -499,6 +499,11 @@ function readSubstitution(script: string, start: number, quoted: boolean): { par
       end: start + 1 + truename[0].length,
     };
   }
+  // A folder that bears the machine's name cannot be there before the machine is: the one around it stands for it.
+  const ofMachine = /^\((?:uname -n|hostname)\)/.exec(rest);
+  if (ofMachine !== null && /[\s="']\/[\w/.-]*(?<=\/)$/.test(script.slice(Math.max(0, start - 100), start))) {
+    return { part: { kind: 'text', text: '.', quoted }, end: start + 1 + ofMachine[0].length };
+  }
   if (rest.startsWith('(') || rest.startsWith('{')) {
     return { part: unknown, end: endOfBracket(script, start + 1) };
   }

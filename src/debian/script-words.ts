@@ -20,7 +20,11 @@ export function readDirectoryWords(words: readonly string[], ids: AccountIds) {
     const word = words[i]!;
     const [option, inline] = word.startsWith('--') ? word.split(/=(.*)/s) : [word, undefined];
     const value = () => inline ?? words[++i] ?? '';
-    if (option === '--mode' || /^-[a-zA-Z]*m$/.test(word)) {
+    // What an option is about may be written against it.
+    if (/^-o./.test(word)) uid = ids.uid(word.slice(2));
+    else if (/^-g./.test(word)) gid = ids.gid(word.slice(2));
+    else if (/^-m[0-7]/.test(word)) mode = isMode(word.slice(2)) ? Number.parseInt(word.slice(2), 8) : mode;
+    else if (option === '--mode' || /^-[a-zA-Z]*m$/.test(word)) {
       const text = value();
       if (isMode(text)) mode = Number.parseInt(text, 8);
       if (/^-[a-zA-Z]*d/.test(word)) isDirectory = true;

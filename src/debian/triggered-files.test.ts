@@ -11,7 +11,7 @@ function declared(versions: Readonly<Record<string, string>>, ...entries: TreeEn
     entry.kind === 'file' && entry.content.kind === 'bytes'
       ? Buffer.from(entry.content.bytes).toString()
       : '';
-  declareTriggeredFiles({ draft, versions: new Map(Object.entries(versions)), textOf });
+  declareTriggeredFiles({ draft, commands: [], versions: new Map(Object.entries(versions)), textOf });
   return new Map(
     draft.changes().flatMap((entry) => (entry.kind === 'file' ? [[entry.path, textOf(entry)]] : [])),
   );

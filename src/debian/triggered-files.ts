@@ -1,14 +1,18 @@
 // What triggers compile from the files of many packages, which programs read at run time: MIME types, schemas of GSettings, loaders
-// of gdk-pixbuf, catalogs of XML. Leaves out what only saves time: caches of icons, fonts and GIO's modules.
+// of gdk-pixbuf, catalogs of XML and SGML. Leaves out what only saves time: caches of icons, fonts and GIO's modules.
 import type { TreeEntry } from '../foundation/file-tree.ts';
 import { writeMimeCache } from './mime-cache.ts';
 import { readMimePackages } from './mime-packages.ts';
 import { writePixbufLoaders } from './pixbuf-loaders.ts';
 import type { RootDraft } from './root-draft.ts';
+import type { ScriptCommand } from './script-reader.ts';
 import { compileSettings } from './settings-schemas.ts';
+import { declareSgmlCatalog, declareXmlCatalogs } from './xml-catalogs.ts';
 
 export interface TriggeredFiles {
   readonly draft: RootDraft;
+  /** Those of all packages' scripts. */
+  readonly commands: readonly ScriptCommand[];
   /** By package, its version. */
   readonly versions: ReadonlyMap<string, string>;
   /** The text of a file, which is an entry of the draft. */
@@ -20,6 +24,8 @@ export function declareTriggeredFiles(options: TriggeredFiles): void {
   declareMimeTypes(options);
   declareSettings(options);
   declarePixbufLoaders(options);
+  declareXmlCatalogs(options.draft, options.commands);
+  declareSgmlCatalog(options.draft);
 }
 
 /** What the trigger of shared-mime-info makes of its own and other packages' types; GIO and gdk-pixbuf know no file without. */
