@@ -37,6 +37,20 @@ export async function scanReferences(tree: FileTree, candidates: Iterable<StoreP
   };
 }
 
+/** Those of the candidates whose hash parts occur in any of these pieces, sorted. Pieces do not continue each other. */
+export function referencesIn(
+  pieces: Iterable<Buffer>,
+  candidates: Iterable<StorePath>,
+): readonly StorePath[] {
+  const scanner = new ReferenceScanner(candidates);
+  for (const piece of pieces) {
+    scanner.update(piece);
+    scanner.update(separator);
+  }
+  return scanner.found();
+}
+const separator = Buffer.alloc(hashLength);
+
 /** Looks for hash parts in a stream of chunks, across their borders too. */
 class ReferenceScanner {
   readonly #wanted = new Map<string, StorePath>();

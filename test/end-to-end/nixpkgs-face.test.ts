@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDirectory, testFile } from '../../src/debian/test-archive.ts';
 import { readArchive } from '../../src/oci/archive-read.ts';
 import type { Image } from '../../src/oci/image.ts';
 import { mergeImage } from '../../src/oci/layer-merge.ts';
@@ -24,6 +25,12 @@ beforeAll(async () => {
     { name: 'python3', version: '3.11.2-1', fields: { Depends: 'python3-minimal' } },
     { name: 'nodejs', version: '18.20.4+dfsg-1' },
     { name: 'passwd' },
+    {
+      name: 'greeter',
+      files: [testDirectory('usr'), testDirectory('usr/share'), testFile('usr/share/greeting', 'hi\n')],
+    },
+    { name: 'fd-find' },
+    { name: 'fonts-dejavu' },
     ...['gcc', 'g++', 'make', 'libc6-dev', 'libc6', 'libgcc-s1', 'libstdc++6', 'zlib1g'].map((name) => ({
       name,
     })),
@@ -262,10 +269,55 @@ describe.concurrent('files and commands', () => {
         groupadd -r -g 100 users
         groupadd staff
         useradd -u 2 -g bin bin
+        useradd -r nobody -g nogroup -d /dev/null
+        ln -s \${pkgs.hello}/bin/hello /usr/bin/hello
+        ln -s \${pkgs.goodbye}/bin/goodbye /usr/bin/hello
+        \${pkgs.coreutils}/bin/mkdir /tmp
         stat -c '%n %a' /tmp /var/lib /made > /modes
       '';`),
     );
     expect(text('modes')).toBe('/tmp 1777\n/var/lib 711\n/made 711\n');
+    expect(text('usr/bin/hello')).toMatch(/^-> \/nix\/store\/.*-goodbye-1\.0-1\/bin\/goodbye$/);
+    expect(text('etc/passwd')).toMatch(/^nobody:.*:\/dev\/null:/m);
+  });
+
+  it.each(['extraCommands', 'fakeRootCommands'])(
+    'lets %s use any package, and brings what they leave words of',
+    async (commands) => {
+      const { text, entries } = await built(
+        flakeOf(`pkgs.dockerTools.buildLayeredImage { name = "x"; contents = [ pkgs.hello ]; ${commands} = ''
+          \${pkgs.libhello}/bin/nosuch || [ $? = 127 ]
+          cat \${pkgs.greeter}/share/greeting > said
+          mkdir etc
+          ln -s \${pkgs.goodbye}/bin/goodbye bin/bye
+          ln -s \${pkgs.hello}/bin/hello bin/hello
+          mkdir -p usr/lib; ln -s /lib/libhello.so.2 usr/lib/libhello.so.2
+          echo \${pkgs.writeText "named" "n"} > named
+          ln -s round1 round2; ln -s round2 round1
+        ''; }`),
+      );
+      expect(text('said')).toBe('hi\n');
+      expect(text('usr/bin/bye')).toMatch(/^-> \/nix\/store\/.*-goodbye-1\.0-1\/bin\/goodbye$/);
+      expect(text('usr/bin/goodbye')).toBe('#!/bin/sh\n');
+      // What lies at its place already would have become a link to itself.
+      expect(text('usr/bin/hello')).toBe('#!/bin/sh\n');
+      expect(entries.get('usr/lib/libhello.so.2')?.kind).toBe('file');
+      expect(text(text('named')!.slice(1, -1))).toBe('n');
+      expect(text(text('usr/bin/bye')!.split('/').slice(1, 4).join('/'))).toBe('-> /');
+      expect(entries.has('usr/share/greeting')).toBe(false);
+      expect(entries.has('round1')).toBe(false);
+    },
+  );
+
+  it('has the interpreter as python, the compiler’s libraries, fonts and programs by nixpkgs’ names', async () => {
+    const { text } = await built(
+      imageOf(`copyToRoot = pkgs.buildEnv { name = "r"; paths = [ pkgs.fd pkgs.fd ] ++ pkgs.python3.linkedPaths ++ (pkgs.python3.withPackages (p: [ ])).linkedPaths; };
+        config.Env = [ "LD_LIBRARY_PATH=\${pkgs.lib.makeLibraryPath [ pkgs.stdenv.cc.cc.lib pkgs.gcc.cc ]}" "FONTCONFIG_FILE=\${pkgs.makeFontsConf { fontDirectories = [ pkgs.dejavu_fonts ./fonts ]; }}" ];`),
+      { 'fonts/a.ttf': '' },
+    );
+    const stored = (path: string) => text(text(path)!.replace(/^-> \//, ''));
+    expect(stored('usr/bin/python')).toBe('-> /usr/bin/python3');
+    expect(stored('usr/bin/fd')).toBe('-> /usr/bin/fdfind');
   });
 
   it('keeps no books of the sandbox in an image, and says what a folder of commands takes the place of', async () => {

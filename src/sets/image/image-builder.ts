@@ -3,20 +3,23 @@
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { TrimaranError } from '../../foundation/error.ts';
-import type { FileTree, TreeEntry } from '../../foundation/file-tree.ts';
+import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { readArchive } from '../../oci/archive-read.ts';
 import type { ContainerConfig, Image } from '../../oci/image.ts';
 import { writeFamiliarReference } from '../../oci/reference.ts';
 import type { BuildContext } from '../../store/builder.ts';
+import { referencesIn } from '../../store/reference-scan.ts';
 import { declaredRootOf } from '../debian/declared-root.ts';
 import { writeOwnArchive } from '../known-archive.ts';
 import { assembleImage } from './assemble-image.ts';
 import { checkConfig } from './check-config.ts';
+import { textsOf, withoutLoops } from './commands-outcome.ts';
 import { runImageCommands } from './image-commands.ts';
 import {
   collectImageContents,
   type ImageContents,
+  type ImageContentsOptions,
   mergeIntoUsr,
   withoutRootLinks,
 } from './image-contents.ts';
@@ -58,21 +61,18 @@ export async function buildImageArchive(
   const output = context.outputs.get('out')!;
   checkConfig(attributes.config);
   const created = momentOf(context, attributes.created);
-  const collected = collectImageContents({
+  const wanted = {
     store,
     contents: attributes.contents,
     references: pathsIn(JSON.stringify(attributes.config), context.inputs),
     includeStorePaths: attributes.includeStorePaths,
-  });
-  const rootTree = await withCommands(context, attributes, collected);
+  };
+  const contents = await withCommands(context, attributes, wanted);
   const base = await baseImage(context, attributes);
   const image = await assembleImage({
     store,
     layerDirectory: join(store.root, 'layers'),
-    contents: {
-      ...collected,
-      rootTree: ownedBy(attributes, rootTree),
-    },
+    contents: { ...contents, rootTree: ownedBy(attributes, contents.rootTree) },
     base,
     declareRoot: (packages) => declaredRootOf(store, packages),
     config: withEnvOf(base, attributes.config),
@@ -91,17 +91,29 @@ export async function buildImageArchive(
   output.declareReferences([]);
 }
 
-/** The files at the root after the recipe's commands have gone over them. */
+/** What an image holds after the recipe's commands have gone over its root, with the store paths that they left words of. */
 async function withCommands(
   context: BuildContext,
   attributes: ImageAttributes,
-  { rootTree, packages }: ImageContents,
-): Promise<FileTree> {
+  wanted: ImageContentsOptions,
+): Promise<ImageContents> {
+  const collected = collectImageContents(wanted);
   const { tools, extraCommands = '', rootCommands = '', rootCommandsChroot = false } = attributes;
-  if (tools === undefined) return rootTree;
+  if (tools === undefined) return collected;
   const commands = { tools, extraCommands, rootCommands, rootCommandsChroot };
-  const tree = await runImageCommands(context, commands, { tree: withoutRootLinks(rootTree), packages });
-  return packages.length === 0 ? tree : mergeIntoUsr(tree);
+  const tree = await runImageCommands(context, commands, {
+    tree: withoutRootLinks(collected.rootTree),
+    packages: collected.packages,
+  });
+  const { store } = context;
+  const candidates = store.closure(context.inputs).filter((path) => path !== tools);
+  const references = [...wanted.references, ...referencesIn(textsOf(tree), candidates)];
+  const all = collectImageContents({ ...wanted, references });
+  // What the commands took away stays away; what they refer to comes with its own files at the root.
+  const known = new Set([...collected.rootTree, ...tree].map((entry) => entry.path));
+  const rootTree = fileTree([...tree, ...all.rootTree.filter((entry) => !known.has(entry.path))]);
+  if (all.packages.length === 0) return { ...all, rootTree };
+  return { ...all, rootTree: withoutLoops(mergeIntoUsr(rootTree), collected.rootTree, store) };
 }
 
 /** What belongs to nobody in particular gets the owner that the recipe wants; the folders of packages stay root's. */

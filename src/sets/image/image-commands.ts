@@ -13,8 +13,9 @@ import { writeDiskTree } from '../../store/disk-tree.ts';
 import { canGiveFilesAway } from '../../store/file-owners.ts';
 import { captureTree, ownerRange, runInSandbox, type SandboxMount } from '../../store/sandbox.ts';
 import { declaredRootFolder, packagesIn } from '../sandbox-root.ts';
-import { type EnvironmentPackage, readEnvironment } from './environment.ts';
+import type { EnvironmentPackage } from './environment.ts';
 import { rootFolder } from './image-contents.ts';
+import { lenientCommands } from './lenient-commands.ts';
 
 export interface ImageCommands {
   /** Runs as an ordinary user in the folder of the image's own files. */
@@ -39,82 +40,27 @@ export async function runImageCommands(
   commands: ImageCommands,
   image: { readonly tree: FileTree; readonly packages: readonly EnvironmentPackage[] },
 ): Promise<FileTree> {
+  const { tools, extraCommands, rootCommands, rootCommandsChroot } = commands;
+  const { packages } = image;
   let { tree } = image;
-  if (commands.extraCommands !== '') {
-    tree = await runInFolder(context, {
-      tools: commands.tools,
-      script: commands.extraCommands,
-      identity: 'builder',
-      tree,
-    });
-  }
-  if (commands.rootCommands === '') return tree;
-  return commands.rootCommandsChroot
-    ? runInImage(context, {
-        tools: commands.tools,
-        script: accountCommands + commands.rootCommands,
-        packages: image.packages,
-        tree,
-      })
-    : runInFolder(context, { tools: commands.tools, script: commands.rootCommands, identity: 'root', tree });
+  if (extraCommands !== '')
+    tree = await runInFolder(context, { tools, script: extraCommands, packages, tree, identity: 'builder' });
+  if (rootCommands === '') return tree;
+  return rootCommandsChroot
+    ? runInImage(context, { tools, script: rootCommands, packages, tree })
+    : runInFolder(context, { tools, script: rootCommands, packages, tree, identity: 'root' });
 }
-
-/**
- * Recipes make the users and folders that an image of nixpkgs lacks; here a package or the root itself has made them
- * already. That is no failure, unless the recipe wants another number.
- */
-const accountCommands = `
-_wanted_number() {
-  local short=$1 long=$2 wanted=
-  shift 2
-  while [ $# -gt 0 ]; do
-    case $1 in
-      "-$short" | "--$long") wanted=\${2-} ;;
-      "--$long="*) wanted=\${1#*=} ;;
-      "-$short"[0-9]*) wanted=\${1#"-$short"} ;;
-      -[a-zA-Z]*"$short") wanted=\${2-} ;;
-    esac
-    shift
-  done
-  echo "$wanted"
-}
-_has_account() {
-  local file=$1 kind=$2 name=$3 wanted=$4 line number
-  line=$(grep -s "^$name:" "$file") || return 1
-  number=$(echo "$line" | cut -d: -f3)
-  if [ -n "$wanted" ] && [ "$wanted" != "$number" ]; then return 1; fi
-  echo "the $kind $name, number $number, is there already" >&2
-}
-groupadd() {
-  _has_account /etc/group group "\${!#}" "$(_wanted_number g gid "$@")" || command groupadd "$@"
-}
-useradd() {
-  _has_account /etc/passwd user "\${!#}" "$(_wanted_number u uid "$@")" || command useradd "$@"
-}
-mkdir() {
-  local word previous= mode= parents= present=
-  local folders=()
-  for word in "$@"; do
-    case $previous in -m | --mode) mode=$word previous=; continue ;; esac
-    case $word in
-      -p | --parents | -[a-z]*p | -p[a-z]*) parents=yes ;;
-      --mode=*) mode=\${word#*=} ;;
-      -m[0-7]*) mode=\${word#-m} ;;
-      -*) previous=$word ;;
-      *) folders+=("$word"); if [ -d "$word" ]; then present=yes; fi ;;
-    esac
-  done
-  if [ -n "$parents" ] || [ -z "$present" ]; then command mkdir "$@"; return; fi
-  command mkdir -p "\${folders[@]}"
-  if [ -n "$mode" ]; then chmod "$mode" "\${folders[@]}"; fi
-}
-`;
 
 interface Run {
   readonly tools: StorePath;
   readonly script: string;
+  /** Packages of the image. */
+  readonly packages: readonly EnvironmentPackage[];
   readonly tree: FileTree;
 }
+
+/** Folders that packages have, so that recipes write into them without making them first. */
+const foldersOfPackages = ['bin', 'etc', 'lib', 'share'];
 
 async function runInFolder(
   context: BuildContext,
@@ -123,40 +69,40 @@ async function runInFolder(
   const { store } = context;
   const place = await mkdtemp(join(context.folder, 'commands-'));
   const folder = join(place, 'image');
-  writeTree(run.tree, folder);
+  const present = new Set(run.tree.map((entry) => entry.path));
+  const lent = run.packages.length === 0 ? [] : foldersOfPackages.filter((path) => !present.has(path));
+  writeTree(fileTree([...run.tree, ...lent.map(rootFolder)]), folder);
   const inside = { kind: 'bind', source: folder, target: folderInside, writable: true } as const;
-  const tools = packagesIn(store, store.closure([run.tools]));
   await runScript(context, {
     place,
-    packages: tools,
-    mounts: [...storeMounts(context), inside],
-    script: run.script,
+    packages: packagesIn(store, store.closure([run.tools, ...pathsNamed(context, run.script)])),
+    mounts: [...storeMounts(context, []), inside],
+    script: lenientCommands(run.script, { root: 'folder' }),
     identity: run.identity,
     workingFolder: folderInside,
     upper: join(place, 'upper'),
   });
-  return captured(context, folder, join(place, 'image.tar'));
+  const tree = await captured(context, folder, join(place, 'image.tar'));
+  const inUse = new Set(tree.map((entry) => entry.path.slice(0, Math.max(0, entry.path.indexOf('/')))));
+  return tree.filter(
+    (entry) => !lent.includes(entry.path) || entry.kind !== 'directory' || inUse.has(entry.path),
+  );
 }
 
-async function runInImage(
-  context: BuildContext,
-  run: Run & { readonly packages: readonly EnvironmentPackage[] },
-): Promise<FileTree> {
+async function runInImage(context: BuildContext, run: Run): Promise<FileTree> {
   const { store } = context;
   const place = await mkdtemp(join(context.folder, 'commands-'));
   const upper = join(place, 'upper');
   writeTree(run.tree, upper);
   // An image borrows the tools while it is made; they do not become part of it.
-  const own = [...packagesIn(store, store.closure([run.tools])), ...run.packages];
+  const borrowed = store.closure([run.tools, ...pathsNamed(context, run.script)]);
+  const own = [...packagesIn(store, borrowed), ...run.packages];
   const packages = [...new Map(own.map((item) => [item.name, item])).values()];
   await runScript(context, {
     place,
     packages,
-    // The image has links in place of its environments.
-    mounts: storeMounts(context).filter(
-      ({ target }) => readEnvironment(store, target as StorePath) === undefined,
-    ),
-    script: run.script,
+    mounts: storeMounts(context, run.tree),
+    script: lenientCommands(run.script, { root: 'image' }),
     identity: 'root',
     workingFolder: '/',
     upper,
@@ -221,11 +167,21 @@ async function runScript(
   }
 }
 
-/** Ordinary store paths among the inputs, where the commands may read them. */
-function storeMounts(context: BuildContext): SandboxMount[] {
+/** Store paths that a script names. */
+function pathsNamed({ inputs }: BuildContext, script: string): StorePath[] {
+  return inputs.filter((path) => script.includes(path));
+}
+
+/**
+ * Ordinary store paths among the inputs, where the commands may read them. An image, `tree`, has links in place of its
+ * environments.
+ */
+function storeMounts(context: BuildContext, tree: FileTree): SandboxMount[] {
   const { store } = context;
+  const present = new Set(tree.map((entry) => entry.path));
   return store
     .closure(context.inputs)
+    .filter((path) => !present.has(path.slice(1)))
     .filter((path) => store.info(path).form === 'plain' && store.tree(path)[0]?.kind !== 'symlink')
     .map((path) => ({ kind: 'bind', source: store.physicalPath(path), target: path }));
 }

@@ -6,6 +6,8 @@ let
   package = name: names: debianEnvironment {
     inherit name;
     packages = lib.toList names;
+    paths = lib.optional (links ? ${name}) (linkFarm "${name}-programs"
+      (lib.mapAttrsToList (program: path: { name = "bin/${program}"; inherit path; }) links.${name}));
     passthru = {
       pname = name;
       inherit (debian.record (lib.head (lib.toList names))) version;
@@ -16,8 +18,20 @@ let
     };
   };
 
+  # Programs that nixpkgs calls otherwise than Debian, and where they lie.
+  links = {
+    apacheHttpd.httpd = "/usr/sbin/apache2";
+    bat.bat = "/usr/bin/batcat";
+    fd.fd = "/usr/bin/fdfind";
+    yarn.yarn = "/usr/bin/yarnpkg";
+  };
+
   # Where the program is not called like the package.
   programs = {
+    typescript = "tsc";
+    uglify-js = "uglifyjs";
+    wireshark-cli = "tshark";
+    xxHash = "xxhsum";
     bashInteractive = "bash";
     bashNonInteractive = "bash";
     gnused = "sed";
@@ -25,7 +39,7 @@ let
     gnutar = "tar";
     gnumake = "make";
     gnupatch = "patch";
-    apacheHttpd = "apache2";
+    apacheHttpd = "httpd";
     docker-client = "docker";
     imagemagick7 = "convert";
     iputils = "ping";
@@ -38,18 +52,31 @@ let
     openssh = "ssh";
     sqlite-interactive = "sqlite3";
     sqlite = "sqlite3";
-    yarn = "yarnpkg";
     gitMinimal = "git";
     curlMinimal = "curl";
     bind = "named";
     dig = "dig";
-    fd = "fdfind";
     util-linuxMinimal = "mount";
     poppler_utils = "pdftotext";
   };
 
   renamed = {
+    ctags = "universal-ctags";
+    flock = "util-linux";
+    getent = "libc-bin";
+    ipython = "ipython3";
+    mime-types = "media-types";
+    mktemp = "coreutils";
+    nagios = "nagios4";
+    polkit = "polkitd";
+    procps-ng = "procps";
+    typescript = "node-typescript";
+    uglify-js = "uglifyjs";
+    wireshark-cli = "tshark";
+    xorgserver = "xserver-xorg-core";
+    xxHash = "xxhash";
     bashInteractive = "bash";
+    bat = "bat";
     avahi = [ "avahi-daemon" "avahi-utils" ];
     bashInteractiveFHS = "bash";
     bashNonInteractive = "bash";
@@ -199,6 +226,21 @@ let
   # Libraries, by the package that has their headers: recipes name them as inputs and in search paths. What programs need
   # of them are the packages of the library itself; `stdenv` takes the headers where they are inputs.
   libraries = {
+    atk = "libatk1.0-dev";
+    blas = "libblas-dev";
+    c-ares = "libc-ares-dev";
+    eigen = "libeigen3-dev";
+    enchant = "libenchant-2-dev";
+    hdf5 = "libhdf5-dev";
+    hiredis = "libhiredis-dev";
+    lapack = "liblapack-dev";
+    libaio = "libaio-dev";
+    libmemcached = "libmemcached-dev";
+    libvirt = "libvirt-dev";
+    libxcb = "libxcb1-dev";
+    nettle = "nettle-dev";
+    nss_latest = "libnss3-dev";
+    spdlog = "libspdlog-dev";
     alsa-lib = "libasound2-dev";
     apr = "libapr1-dev";
     audit = "libaudit-dev";
@@ -334,6 +376,8 @@ let
 
   # What would build from source, or belongs to another kind of system.
   refused = lib.mapAttrs (name: instead: lib.refuse "${name}: the Debian package set installs packages and does not have this; ${instead}") {
+    mysql = "use pkgs.mariadb, or pkgs.mariadb-client for the client alone";
+    mysql80 = "use pkgs.mariadb, or pkgs.mariadb-client for the client alone";
     buildGoModule = "build with stdenv.mkDerivation and nativeBuildInputs = [ pkgs.go ] from vendored sources";
     buildGoPackage = "build with stdenv.mkDerivation and nativeBuildInputs = [ pkgs.go ] from vendored sources";
     rustPlatform = "build with stdenv.mkDerivation and nativeBuildInputs = [ pkgs.cargo ] from vendored sources";

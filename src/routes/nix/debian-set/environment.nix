@@ -94,7 +94,7 @@ let
       contents = {
         inherit name;
         packages = lib.unique (lib.concatMap packagesOf flat);
-        paths = lib.concatMap pathsOf flat;
+        paths = lib.unique (lib.concatMap pathsOf flat);
         pythonByteCode = lib.any wantsByteCode flat;
         pathsToLink = given.pathsToLink or [ "/" ];
         ignoreCollisions = given.ignoreCollisions or false;

@@ -1,5 +1,5 @@
 # python3, python3Packages and withPackages over Debian's Python packages.
-{ lib, debian, debianEnvironment }:
+{ lib, debian, debianEnvironment, linkFarm }:
 let
   record = debian.record "python3";
 
@@ -35,6 +35,9 @@ let
 
   refuse = function: _: lib.refuse "python3Packages.${function}: the Debian package set installs Python packages and does not build them; copy the application with stdenv.mkDerivation and run it with python3.withPackages";
 
+  # nixpkgs' name for the interpreter, which Debian leaves to a package of its own.
+  paths = [ (linkFarm "python" [{ name = "bin/python"; path = "/usr/bin/python3"; }]) ];
+
   withPackages = choose: withByteCode { } choose;
 
   withByteCode = { pythonByteCode ? true }: choose:
@@ -42,14 +45,20 @@ let
     in debianEnvironment {
       name = "python3-${lib.storeName record.version}-env";
       packages = [ "python3" ] ++ lib.concatMap (value: value.debianPackages) chosen;
-      inherit pythonByteCode;
-      passthru = { pname = "python3"; inherit (record) version; meta.mainProgram = "python3"; };
+      inherit pythonByteCode paths;
+      passthru = {
+        pname = "python3";
+        inherit (record) version;
+        inherit (python3) pythonVersion interpreter executable sitePackages pkgs;
+        meta.mainProgram = "python3";
+      };
     };
 
   python3 = debianEnvironment {
     name = "python3-${lib.storeName record.version}";
     packages = [ "python3" ];
     pythonByteCode = true;
+    inherit paths;
     passthru = {
       pname = "python3";
       inherit (record) version;

@@ -62,7 +62,7 @@ let
     ripgrep = "rg";
   };
 
-  python = import ./python.nix { inherit lib debian debianEnvironment; };
+  python = import ./python.nix { inherit lib debian debianEnvironment; inherit (trivial) linkFarm; };
   postgresql = import ./postgresql.nix { inherit lib debian debianEnvironment; };
   php = import ./php.nix {
     inherit lib debian debianEnvironment;
@@ -125,8 +125,11 @@ let
       writeText writeTextFile writeTextDir writeScript writeScriptBin writeShellScript writeShellScriptBin writeShellApplication
       runCommand runCommandLocal runCommandCC runCommandNoCC runCommandNoCCLocal runCommandWith linkFarm linkFarmFromDrvs
       emptyDirectory emptyFile concatText concatTextFile concatScript runtimeShell runtimeShellPackage closureInfo formats
-      writers replaceVars replaceVarsWith substituteAll substitute applyPatches srcOnly;
+      makeFontsConf writers replaceVars replaceVarsWith substituteAll substitute applyPatches srcOnly;
     inherit (standard) stdenv stdenvNoCC;
+    gcc = standard.cc;
+    gcc-unwrapped = standard.cc.cc;
+    libgcc = standard.cc.cc.lib;
     inherit (standard.stdenv) hostPlatform buildPlatform targetPlatform;
     inherit (python) python3 python3Packages python;
     pythonPackages = python.python3Packages;

@@ -79,6 +79,24 @@ let
     in
     made;
 
+  # The compiler as a package, and the libraries of what it compiles, which recipes put into search paths.
+  compiler = debianEnvironment {
+    name = "gcc-${lib.storeName (debian.record "gcc").version}";
+    packages = [ "gcc" "g++" "libc6-dev" ];
+    passthru = { pname = "gcc"; inherit (debian.record "gcc") version; isGNU = true; isClang = false; meta.mainProgram = "gcc"; };
+  };
+  compilerLibraries = debianEnvironment {
+    name = "gcc-lib-${lib.storeName (debian.record "libstdc++6").version}";
+    packages = [ "libc6" "libgcc-s1" "libstdc++6" ];
+    passthru = { pname = "gcc-lib"; inherit (debian.record "libstdc++6") version; };
+  };
+  cc = compiler // {
+    cc = compiler // { lib = compilerLibraries; };
+    lib = compilerLibraries;
+    libc = compilerLibraries;
+    targetPrefix = "";
+  };
+
   standard = packages: {
     inherit system;
     name = "stdenv";
@@ -90,12 +108,12 @@ let
     isx86_64 = platform.isx86_64;
     isAarch64 = platform.isAarch64;
     shell = trivial.runtimeShell;
-    cc.isGNU = true;
-    cc.isClang = false;
+    inherit cc;
     mkDerivation = make packages;
   };
 in
 {
+  inherit cc;
   stdenv = standard compilers;
   stdenvNoCC = standard [ ];
   # The packages of the libraries that a package with headers is for.

@@ -147,6 +147,19 @@ rec {
       passthru = arguments.passthru or { };
     };
 
+  # A configuration of fontconfig: packages have their fonts in one folder, whose root is the whole image.
+  makeFontsConf = { fontconfig ? null, fontDirectories, includes ? [ ], impureFontDirectories ? [ ] }: writeText "fonts.conf" ''
+    <?xml version="1.0"?>
+    <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+    <fontconfig>
+      <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+    ${lib.concatMapStrings (file: "  <include ignore_missing=\"yes\">${file}</include>\n") includes
+    + lib.concatMapStrings (fonts: "  <dir>${fonts}${lib.optionalString (fonts ? debianPackages) "/share/fonts"}</dir>\n") (lib.toList fontDirectories)
+    + lib.concatMapStrings (folder: "  <dir>${folder}</dir>\n") impureFontDirectories}  <cachedir>/var/cache/fontconfig</cachedir>
+      <cachedir prefix="xdg">fontconfig</cachedir>
+    </fontconfig>
+  '';
+
   concatText = name: files: runCommand name { inherit files; } "cat $files > $out";
   concatTextFile = { name, files, executable ? false, destination ? "", checkPhase ? "", meta ? { } }: runCommand name { inherit files; } ''
     target=$out${destination}
