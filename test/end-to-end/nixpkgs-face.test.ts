@@ -409,6 +409,26 @@ describe.concurrent('files and commands', () => {
   );
 });
 
+describe.concurrent('arguments that belong elsewhere', () => {
+  it.each([
+    ['buildImage', 'entrypoint = [ "hello" ];', 'write config.Entrypoint'],
+    ['buildImage', 'fakeRootCommands = "";', 'write runAsRoot, or use buildLayeredImage'],
+    ['buildLayeredImage', 'copyToRoot = [ ];', 'write contents here, or use buildImage'],
+    [
+      'streamLayeredImage',
+      'runAsRoot = "";',
+      'write fakeRootCommands with enableFakechroot = true here, or use buildImage',
+    ],
+  ])('%s says so: %s', (name, argument, hint) =>
+    inProject(flakeOf(`pkgs.dockerTools.${name} { name = "x"; ${argument} }`), async (project) => {
+      const result = await project.build();
+      expect(result.exitCode, result.stderr).toBe(3);
+      expect(result.stderr).toMatch(/\[nix\/argument\]\n {2}at flake\.nix:7:/);
+      expect(result.stderr).toContain(`next: ${hint}\n`);
+    }),
+  );
+});
+
 describe.concurrent('environments', () => {
   it('are gone over by postBuild: wrappers take the place of programs, what is made lies beside them', async () => {
     const { text } = await built(

@@ -136,6 +136,8 @@ interface Refusal {
   /** The name that is wrong, and those that would be right; none when the name is right and missing. */
   readonly name: string;
   readonly names: readonly string[];
+  /** What to do instead, where that is no matter of names. */
+  readonly hint?: string;
   /** As `unsafeGetAttrPos` gives it. */
   readonly position: Position | null;
 }
@@ -146,11 +148,16 @@ interface Position {
   readonly column: number;
 }
 
-function refusal({ code, message, name, names, position }: Refusal): TrimaranError {
+function refusal({ code, message, name, names, hint, position }: Refusal): TrimaranError {
   return new TrimaranError({
     code,
     message: fromByteString(message),
-    hint: names.length === 0 ? `add '${name}'` : nearestOf(name, names),
+    hint:
+      hint === undefined
+        ? names.length === 0
+          ? `add '${name}'`
+          : nearestOf(name, names)
+        : fromByteString(hint),
     ...(position === null ? {} : { span: { ...position, file: fromByteString(position.file) } }),
   });
 }

@@ -32,6 +32,18 @@ describe('the config of an image', () => {
     expect(() => checkConfig({ WorkDir: '/' })).toThrow(/no `WorkDir`/);
   });
 
+  it.each([
+    ['Expose', 'did you mean ExposedPorts?'],
+    ['Command', 'did you mean Cmd?'],
+    ['environment', 'did you mean Env?'],
+    ['Entrypiont', 'did you mean Entrypoint?'],
+    ['restart', /^it has Hostname, /],
+  ])('says what %s may have meant', (name, hint) => {
+    expect(() => checkConfig({ [name]: [] })).toThrow(
+      expect.objectContaining({ hint: typeof hint === 'string' ? hint : expect.stringMatching(hint) }),
+    );
+  });
+
   it('refuses wrong types', () => {
     for (const config of [
       { Cmd: 'a' },

@@ -74,19 +74,39 @@ function checkKeys(
       throw new TrimaranError({
         code: 'image/unknown-config',
         message: `an image’s ${place} has no \`${name}\``,
-        hint: didYouMean(name, Object.keys(allowed)) ?? `it has ${Object.keys(allowed).join(', ')}`,
+        hint: meant(name, Object.keys(allowed)) ?? `it has ${Object.keys(allowed).join(', ')}`,
       });
     }
     if (value !== null && !hasShape(value, shape)) {
       throw new TrimaranError({
         code: 'image/bad-config',
         message: `${place}.${name} is ${JSON.stringify(value)}, where ${descriptions[shape]} is needed`,
-        hint: `write ${descriptions[shape]}`,
+        hint:
+          shape === 'texts' && typeof value === 'string'
+            ? `write [ ${JSON.stringify(value)} ], a word each`
+            : `write ${descriptions[shape]}`,
       });
     }
     if (shape === 'health' && value !== null)
       checkKeys(value as Readonly<Record<string, unknown>>, healthKeys, `${place}.${name}`);
   }
+}
+
+/** The keys that a name may stand for: the nearest, else those that it shortens or spells out (`Expose`, `Command`). */
+function meant(name: string, keys: readonly string[]): string | undefined {
+  const isWithin = (short: string, long: string) => {
+    let at = 0;
+    for (const letter of long) if (letter === short[at]) at++;
+    return at === short.length && short[0] === long[0];
+  };
+  const wanted = name.toLowerCase();
+  const related = keys.filter((key) => {
+    const known = key.toLowerCase();
+    return wanted.length > 2 && (isWithin(wanted, known) || isWithin(known, wanted));
+  });
+  return (
+    didYouMean(name, keys) ?? (related.length === 0 ? undefined : `did you mean ${related.join(' or ')}?`)
+  );
 }
 
 function hasShape(value: unknown, shape: Shape): boolean {

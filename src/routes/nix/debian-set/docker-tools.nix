@@ -54,6 +54,38 @@ let
     runAsRoot = { isRight = lib.isString; words = "shell text"; };
   };
 
+  # What belongs elsewhere in a recipe, and where.
+  configKeys = [ "Cmd" "Entrypoint" "Env" "ExposedPorts" "Healthcheck" "Labels" "StopSignal" "User" "Volumes" "WorkingDir" ];
+  elsewhere = {
+    buildImage = {
+      fakeRootCommands = "write runAsRoot, or use buildLayeredImage";
+      enableFakechroot = "leave it out: runAsRoot has the image as its root";
+      maxLayers = "use buildLayeredImage";
+    };
+    layered = {
+      copyToRoot = "write contents here, or use buildImage";
+      runAsRoot = "write fakeRootCommands with enableFakechroot = true here, or use buildImage";
+      fromImageName = "it takes the first image of fromImage";
+      fromImageTag = "it takes the first image of fromImage";
+    };
+  };
+  placed = function: places: arguments:
+    let
+      keyOf = name: lib.filter (key: lib.toLower key == lib.toLower name) configKeys;
+      where = name: places.${name} or (if keyOf name == [ ] then null else "write config.${lib.head (keyOf name)}");
+      wrong = lib.filter (name: where name != null) (lib.attrNames arguments);
+      name = lib.head wrong;
+    in
+    if wrong == [ ] then arguments
+    else builtins.trimaranRefuse {
+      code = "nix/argument";
+      inherit name;
+      names = [ ];
+      message = "${function} has no argument '${name}'";
+      hint = where name;
+      position = builtins.unsafeGetAttrPos name arguments;
+    };
+
   # What an image is to hold, as store paths.
   storePathOf = argument: path:
     let text = if lib.isStringLike path then "${path}" else null; in
@@ -87,7 +119,7 @@ let
           required = [ "name" ];
           allowed = [ "name" "tag" "fromImage" "contents" "config" "architecture" "created" "mtime" "uid" "gid" "uname" "gname" "maxLayers" "extraCommands" "fakeRootCommands" "enableFakechroot" "includeStorePaths" "includeNixDB" "compressor" "passthru" "meta" ];
         }
-        (lib.checkValues function rules given);
+        (lib.checkValues function rules (placed function elsewhere.layered given));
     in
     common // {
       inherit (arguments) name;
@@ -104,7 +136,7 @@ rec {
           required = [ "name" ];
           allowed = [ "name" "tag" "fromImage" "fromImageName" "fromImageTag" "copyToRoot" "contents" "keepContentsDirlinks" "config" "created" "runAsRoot" "extraCommands" "uid" "gid" "architecture" "diskSize" "buildVMMemorySize" "includeNixDB" "compressor" "passthru" "meta" ];
         }
-        (lib.checkValues "buildImage" rules given);
+        (lib.checkValues "buildImage" rules (placed "buildImage" elsewhere.buildImage given));
     in
     if arguments.copyToRoot or null != null && arguments.contents or null != null
     then throw "buildImage: give either 'copyToRoot' or its older name 'contents', not both"
