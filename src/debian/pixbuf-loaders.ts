@@ -1,6 +1,15 @@
 // gdk-pixbuf's loaders.cache, which names the modules that read kinds of images beyond those in the library. The tool that
 // writes it, gdk-pixbuf-query-loaders(1), loads each module and asks; what the modules of Debian answer is recorded here, alike
-// in gdk-pixbuf 2.42.2 to 2.42.12. Modules that are not among them are left out.
+// from bullseye to trixie (gdk-pixbuf 2.42.2 to 2.42.12). Modules that are not among them are left out.
+
+/** What both names of librsvg's module answer. */
+const scalable = [
+  '"svg" 6 "gdk-pixbuf" "Scalable Vector Graphics" "LGPL"',
+  '"image/svg+xml" "image/svg" "image/svg-xml" "image/vnd.adobe.svg+xml" "text/xml-svg" "image/svg+xml-compressed" ""',
+  '"svg" "svgz" "svg.gz" ""',
+  '" <svg" "*    " 100',
+  '" <!DOCTYPE svg" "*             " 100',
+];
 
 /** What a module answers, line by line, in the words of the file. */
 const answers: Readonly<Record<string, readonly string[] | undefined>> = {
@@ -54,6 +63,25 @@ const answers: Readonly<Record<string, readonly string[] | undefined>> = {
     String.raw`"  \001   " "zz znz" 100`,
     String.raw`"  \002   " "zz znz" 100`,
   ],
+  'libpixbufloader-jpeg.so': [
+    '"jpeg" 5 "gdk-pixbuf" "JPEG" "LGPL"',
+    '"image/jpeg" ""',
+    '"jpeg" "jpe" "jpg" ""',
+    String.raw`"\377\330" "" 100`,
+  ],
+  'libpixbufloader-jxl.so': [
+    '"jxl" 5 "gdk-pixbuf" "JPEG XL image" "BSD-3"',
+    '"image/jxl" ""',
+    '"jxl" ""',
+    String.raw`"\377\n" "  " 100`,
+    String.raw`"...\fJXL \r\n\207\n" "zzz         " 100`,
+  ],
+  'libpixbufloader-png.so': [
+    '"png" 5 "gdk-pixbuf" "PNG" "LGPL"',
+    '"image/png" ""',
+    '"png" ""',
+    String.raw`"\211PNG\r\n\032\n" "" 100`,
+  ],
   'libpixbufloader-pnm.so': [
     '"pnm" 4 "gdk-pixbuf" "PNM/PBM/PGM/PPM" "LGPL"',
     '"image/x-portable-anymap" "image/x-portable-bitmap" "image/x-portable-graymap" "image/x-portable-pixmap" ""',
@@ -72,13 +100,9 @@ const answers: Readonly<Record<string, readonly string[] | undefined>> = {
     '"abcdidsc" "xxxx    " 100',
     '"abcdidat" "xxxx    " 100',
   ],
-  'libpixbufloader-svg.so': [
-    '"svg" 6 "gdk-pixbuf" "Scalable Vector Graphics" "LGPL"',
-    '"image/svg+xml" "image/svg" "image/svg-xml" "image/vnd.adobe.svg+xml" "text/xml-svg" "image/svg+xml-compressed" ""',
-    '"svg" "svgz" "svg.gz" ""',
-    '" <svg" "*    " 100',
-    '" <!DOCTYPE svg" "*             " 100',
-  ],
+  'libpixbufloader-svg.so': scalable,
+  // Its name since librsvg 2.60.
+  'libpixbufloader_svg.so': scalable,
   'libpixbufloader-tga.so': [
     '"tga" 4 "gdk-pixbuf" "Targa" "LGPL"',
     '"image/x-tga" ""',

@@ -27,7 +27,7 @@ export function isVariantType(text: string): boolean {
 }
 
 /** Past the type that starts at a position; undefined where none does. */
-export function typeEnd(text: string, start: number, depth = 0): number | undefined {
+function typeEnd(text: string, start: number, depth = 0): number | undefined {
   const letter = text[start];
   if (letter === undefined || depth > maximumDepth) return undefined;
   if ('bynqiuxthdsogv'.includes(letter)) return start + 1;
