@@ -155,6 +155,40 @@ describe.concurrent('lib', () => {
       },
     ));
 
+  it('has what recipes use of it now and then, and refuses the module system by name', () =>
+    inProject(
+      flakeOf(
+        'null',
+        `v = let lib = pkgs.lib.extend (final: prev: { mine = final.forEach [ 1 ] (x: prev.add x 1); }); in {
+          a = [ lib.mine (lib.getAttrs [ "a" ] { a = 1; b = 2; }) (lib.path.append ./. "a/b" == ./a/b) (lib.path.subpath.join [ "a" "./b/" "c" ]) ];
+          b = lib.cli.toGNUCommandLineShell { } { verbose = true; quiet = false; x = [ 1 "a b" ]; name = "n"; nope = null; };
+          c = [ (lib.toposort (a: b: a < b) [ 3 1 2 ]) (lib.toBaseDigits 2 6) (lib.fromHexString "0xfF") (lib.toIntBase10 "007") ];
+          d = [ (lib.escapeURL "a b/?~") (lib.versions.pad 3 "1.2") (lib.cmakeBool "A" true) (lib.enableFeature false "x") ];
+          e = [ (lib.findFirstIndex (x: x == 2) null [ 1 2 ]) (lib.uniqueStrings [ "b" "a" "b" ]) (lib.overrideExisting { a = 1; } { a = 2; b = 3; }) ];
+          f = map baseNameOf (lib.filesystem.listFilesRecursive ./folder);
+        };
+        w = pkgs.lib.mkIf true { };`,
+      ),
+      async (project) => {
+        mkdirSync(project.file('folder/deep'), { recursive: true });
+        project.write('folder/deep/x', '');
+        project.write('folder/y', '');
+        const json = await project.trimaran(['nix', 'eval', '--json', '.#v']);
+        expect(json.exitCode, json.stderr).toBe(0);
+        expect(JSON.parse(json.stdout)).toEqual({
+          a: [[2], { a: 1 }, true, './a/b/c'],
+          b: "--name n --verbose -x 1 -x 'a b'",
+          c: [{ result: [1, 2, 3] }, [1, 1, 0], 255, 7],
+          d: ['a%20b%2F%3F~', '1.2.0', '-DA:BOOL=TRUE', '--disable-x'],
+          e: [1, ['a', 'b'], { a: 2 }],
+          f: ['x', 'y'],
+        });
+        const refused = await project.trimaran(['nix', 'eval', '.#w']);
+        expect(refused.exitCode).toBe(3);
+        expect(refused.stderr).toContain('lib.mkIf: the Debian package set has no module system');
+      },
+    ));
+
   it('gives compilers the headers of libraries, and programs the libraries alone', () =>
     inProject(
       flakeOf(

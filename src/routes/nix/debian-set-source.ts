@@ -13,6 +13,7 @@ import filesNix from './debian-set/files.nix';
 import flakeNix from './debian-set/flake.nix';
 import generatorsNix from './debian-set/generators.nix';
 import libNix from './debian-set/lib.nix';
+import libMoreNix from './debian-set/lib-more.nix';
 import modulesNix from './debian-set/modules.nix';
 import phpNix from './debian-set/php.nix';
 import postgresqlNix from './debian-set/postgresql.nix';
@@ -32,6 +33,7 @@ const files: Readonly<Record<string, string>> = {
   'flake.nix': flakeNix,
   'generators.nix': generatorsNix,
   'lib.nix': libNix,
+  'lib-more.nix': libMoreNix,
   'modules.nix': modulesNix,
   'php.nix': phpNix,
   'postgresql.nix': postgresqlNix,

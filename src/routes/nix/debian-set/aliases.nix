@@ -80,6 +80,10 @@ let
     avahi = [ "avahi-daemon" "avahi-utils" ];
     bashInteractiveFHS = "bash";
     bashNonInteractive = "bash";
+    bash_5 = "bash";
+    busybox-sandbox-shell = "busybox-static";
+    nodejs_latest = "nodejs";
+    shellcheck-minimal = "shellcheck";
     apacheHttpd = "apache2";
     bind = "bind9";
     bintools = "binutils";
@@ -376,6 +380,15 @@ let
 
   # What would build from source, or belongs to another kind of system.
   refused = lib.mapAttrs (name: instead: lib.refuse "${name}: the Debian package set installs packages and does not have this; ${instead}") {
+    dotnet-sdk = "build outside and copy what comes out with stdenv.mkDerivation";
+    dotnet-runtime = "build outside, self-contained, and copy what comes out with stdenv.mkDerivation";
+    dotnetCorePackages = "build outside, self-contained, and copy what comes out with stdenv.mkDerivation";
+    nix-gitignore = "a flake in a Git repository has only what Git tracks; choose files with lib.fileset";
+    nodePackages_latest = "Debian has many as node-NAME";
+    pkgsCross = "take nixpkgs.legacyPackages.aarch64-linux for the other architecture";
+    pnpm = "build outside and copy node_modules with stdenv.mkDerivation";
+    writeClosure = "which store paths a path needs is known only after it is built; images have them anyway";
+    writeReferencesToFile = "which store paths a path needs is known only after it is built; images have them anyway";
     mysql = "use pkgs.mariadb, or pkgs.mariadb-client for the client alone";
     mysql80 = "use pkgs.mariadb, or pkgs.mariadb-client for the client alone";
     buildGoModule = "build with stdenv.mkDerivation and nativeBuildInputs = [ pkgs.go ] from vendored sources";

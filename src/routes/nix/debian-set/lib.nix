@@ -1,8 +1,11 @@
 # The part of nixpkgs' lib that flakes for container images use, with the same names and meanings.
 let
   # The parts that nixpkgs also names one by one: `lib.strings`, `lib.lists` and so on.
-  parts = lib // { inherit (files) fileset sources; };
+  parts = lib // more // { inherit (files) fileset sources; };
   files = import ./files.nix lib;
+  more = import ./lib-more.nix lib;
+  # `lib.extend` has an overlay see the whole, and what was before.
+  extendable = base: base // { extend = overlay: extendable (lib.fix (self: base // overlay self base)); };
 
   inherit (builtins)
     attrNames attrValues concatLists concatMap concatStringsSep elem elemAt filter foldl' functionArgs genList hasAttr head
@@ -332,7 +335,7 @@ let
       else arguments;
   };
 in
-lib // {
+extendable (removeAttrs parts [ "paths" ] // {
   strings = parts;
   lists = parts;
   attrsets = parts;
@@ -341,7 +344,7 @@ lib // {
   fixedPoints = parts;
   customisation = parts;
   asserts = parts;
-  path = parts;
+  path = parts // more.paths;
   filesystem = parts;
   derivations = parts;
-}
+})

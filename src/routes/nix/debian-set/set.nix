@@ -24,6 +24,11 @@ let
     pkgs = final;
     buildPackages = final;
     pkgsBuildBuild = final;
+    pkgsBuildHost = final;
+    pkgsBuildTarget = final;
+    pkgsHostHost = final;
+    pkgsHostTarget = final;
+    targetPackages = final;
     inherit overlays;
   }));
 
@@ -137,6 +142,9 @@ let
     makeBinaryWrapper = hook "make-wrapper";
     makeShellWrapper = hook "make-wrapper";
     installShellFiles = hook "install-shell-files";
+    # Programs of Debian find their libraries where they are.
+    autoPatchelfHook = hook "auto-patchelf";
+    inherit (lib) hiPrio lowPrio makeOverridable recurseIntoAttrs;
     path = ./.;
     # Where a flake wants to know what it got.
     debianSuite = debian.suite;
