@@ -343,6 +343,16 @@ describe.concurrent('files and commands', () => {
     },
   );
 
+  it('keeps links into store paths that an image is to leave out', async () => {
+    const { text, entries } = await built(
+      flakeOf(
+        `pkgs.dockerTools.buildLayeredImage { name = "x"; contents = [ pkgs.hello ]; includeStorePaths = false; extraCommands = "ln -s \${pkgs.hello}/bin/hello hi"; }`,
+      ),
+    );
+    expect(text('hi')).toMatch(/^-> \/nix\/store\/.*\/bin\/hello$/);
+    expect(entries.has('nix/store')).toBe(false);
+  });
+
   it('has the interpreter as python, the compiler’s libraries, fonts and programs by nixpkgs’ names', async () => {
     const { text } = await built(
       imageOf(`copyToRoot = pkgs.buildEnv { name = "r"; paths = [ pkgs.fd pkgs.fd ] ++ pkgs.python3.linkedPaths ++ (pkgs.python3.withPackages (p: [ ])).linkedPaths; };
@@ -505,6 +515,20 @@ describe.concurrent('environments', () => {
     );
     expect(text('usr/share/app/built')).toBe('hi 2\npost\n');
     expect(text('usr/bin/main')).toBe('two\n');
+  });
+
+  it('give compilers and linkers the words of NIX_CFLAGS_COMPILE and NIX_LDFLAGS', async () => {
+    const { text } = await built(
+      imageOf(`copyToRoot = pkgs.stdenvNoCC.mkDerivation {
+        name = "flags"; dontUnpack = true;
+        NIX_CFLAGS_COMPILE = "-DA=1 -O2"; NIX_LDFLAGS = "-lx -L/y -rpath /z";
+        nativeBuildInputs = [ (pkgs.writeShellScriptBin "gcc" ''echo "$*"'') ];
+        buildPhase = "gcc 'a b.c' -o a > linked; gcc -c a.c > compiled";
+        installPhase = "install -Dm644 -t $out/srv linked compiled";
+      };`),
+    );
+    expect(text('srv/linked')).toBe('a b.c -o a -DA=1 -O2 -lx -L/y -Wl,-rpath -Wl,/z\n');
+    expect(text('srv/compiled')).toBe('-c a.c -DA=1 -O2\n');
   });
 
   it('see overlays, and callPackage fills in what they bring', async () => {

@@ -1,9 +1,9 @@
 // What a recipe's commands leave at the root of an image, as it lies over packages: the store paths that it names, and links
 // that would lead to themselves there, because a package's store path stands for the root.
 
-import type { StorePath } from '../../formats/store-path.ts';
 import { type ByteString, byteStringToBuffer } from '../../foundation/byte-string.ts';
-import type { FileTree } from '../../foundation/file-tree.ts';
+import { isTrimaranError } from '../../foundation/error.ts';
+import type { FileTree, TreeEntry } from '../../foundation/file-tree.ts';
 import { readContent } from '../../store/disk-tree.ts';
 import type { LocalStore } from '../../store/local-store.ts';
 
@@ -51,7 +51,7 @@ export function withoutLoops(tree: FileTree, before: FileTree, store: LocalStore
       /^([^/]+)\/(.+)$/.exec(path.startsWith(storeStart) ? path.slice(storeStart.length) : '') ?? [];
     if (name === undefined) return undefined;
     if (links.get(`${storeStart}${name}`) === '/') return rest;
-    const entry = store.lstat(`${store.storeDirectory}/${name}/${rest}` as StorePath);
+    const entry = entryIn(store, `${store.storeDirectory}/${name}/${rest}`);
     return entry?.kind === 'symlink' ? resolved(path, entry.target) : undefined;
   };
   const isLoop = (start: ByteString) => {
@@ -69,6 +69,16 @@ export function withoutLoops(tree: FileTree, before: FileTree, store: LocalStore
     const found = earlier.get(entry.path);
     return found === undefined ? [] : [found];
   });
+}
+
+/** An entry of the store; undefined where a path leads out of it, or names what it does not have. */
+function entryIn(store: LocalStore, path: ByteString): TreeEntry | undefined {
+  try {
+    return store.lstat(path);
+  } catch (error) {
+    if (isTrimaranError(error) && error.code.startsWith('store/')) return undefined;
+    throw error;
+  }
 }
 
 /** Where a link leads, as a path without a slash in front. */

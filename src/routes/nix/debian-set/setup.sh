@@ -296,6 +296,28 @@ fixupPhase() {
 
 distPhase() { :; }
 
+# Compilers that add what NIX_CFLAGS_COMPILE and NIX_LDFLAGS say, as nixpkgs' do; the latter are words for the linker.
+wrapCompilers() {
+  [ -n "${NIX_CFLAGS_COMPILE-}${NIX_LDFLAGS-}" ] || return 0
+  local name word program folder=$NIX_BUILD_TOP/.compilers link=
+  for word in ${NIX_LDFLAGS-}; do
+    case $word in -l* | -L*) link+=" $word" ;; *) link+=" -Wl,$word" ;; esac
+  done
+  mkdir -p "$folder"
+  for name in gcc cc c++ g++; do
+    program=$(command -v "$name") || continue
+    cat >"$folder/$name" <<EOF
+#!/bin/bash
+for word in "\$@"; do
+  case \$word in -c | -S | -E | -M | -MM | -fsyntax-only) exec $program "\$@" ${NIX_CFLAGS_COMPILE-} ;; esac
+done
+exec $program "\$@" ${NIX_CFLAGS_COMPILE-} $link
+EOF
+    chmod +x "$folder/$name"
+  done
+  export PATH=$folder:$PATH
+}
+
 # Programs that were compiled need their libraries wherever they go.
 keepRuntime() {
   [ -n "${debianRuntime-}" ] || return 0
@@ -338,6 +360,7 @@ installCheckPhase() {
 genericBuild() {
   # What nixpkgs' derivations may ask for by name.
   local phase
+  wrapCompilers
   for phase in ${phases:-${prePhases-} unpackPhase patchPhase ${preConfigurePhases-} configurePhase ${preBuildPhases-} buildPhase checkPhase ${preInstallPhases-} installPhase ${preFixupPhases-} fixupPhase installCheckPhase ${postPhases-}}; do
     runPhase "$phase"
   done
