@@ -126,14 +126,19 @@ const systemErrors: Readonly<Record<string, readonly [code: string, hint: string
   ELOOP: ['system/link-loop', 'take away the symbolic link that leads to itself'],
   EMFILE: ['system/too-many-files', 'raise the limit on open files (`ulimit -n`)'],
   ENFILE: ['system/too-many-files', 'end other programs that have many files open'],
-  ENOMEM: ['system/no-memory', 'end other programs, or run the command on a larger machine'],
+  ENOMEM: ['system/no-memory', 'end other programs, raise the limit (`ulimit -v`), or take a larger machine'],
+  EAGAIN: ['system/too-many-processes', 'end other programs, or raise the limit on processes (`ulimit -u`)'],
 };
 
 /** What the system refused, said for people; whatever else it is comes back as it is. */
 function explainSystemError(error: unknown): unknown {
   if (isTrimaranError(error) || !(error instanceof Error)) return error;
-  // Errors from other threads have lost all but their message.
-  const [, name, rest] = /^([A-Z]{4,}): (.*)/s.exec(error.message) ?? [];
+  // Errors from other threads have lost all but their message; these are Node's own about threads and memory.
+  const said = error.message
+    .replace(/^Worker initialization failure: (E[A-Z]+)$/, '$1: no further thread can be started')
+    .replace(/^WebAssembly\.\w+\(\): Out of memory.*/s, 'ENOMEM: there is no more memory to be had')
+    .replace(/^spawn \S+ (?=(E[A-Z]+)$)/, '$1: no program can be started, ');
+  const [, name, rest] = /^([A-Z]{4,}): (.*)/s.exec(said) ?? [];
   const known = systemErrors[name ?? ''];
   if (known === undefined) return error;
   const [code, hint, own = hint] = known;

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { revokeKey } from 'openpgp';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isTrimaranError } from '../foundation/error.ts';
 import { findMirrors, findSnapshot, openArchive } from './archive.ts';
@@ -97,6 +98,10 @@ describe('openArchive', () => {
     const pinned = open(archive, { keys: short.publicKey, host: later, timestamp: '20260202T000000Z' });
     expect((await pinned).release.suite).toBe('testing');
     expect(await codeOf(open(archive, { keys: 'nonsense' }))).toBe('debian/bad-keys');
+    const lost = await makeTestKey();
+    const { publicKey } = await revokeKey({ key: lost.privateKey, format: 'armored' });
+    const revoked = await makeTestArchive({ packages, key: lost });
+    expect(await codeOf(open(revoked, { keys: publicKey }))).toBe('debian/revoked-key');
   });
 
   it('refuses a release past its time, unless it is pinned', async () => {

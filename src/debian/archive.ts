@@ -169,7 +169,11 @@ async function findRelease(options: ArchiveOptions): Promise<Release> {
   const expected = options.expectedReleaseSha256;
   if (expected !== undefined) {
     const text = await readIfThere(keptAs(expected));
-    if (text !== undefined) return parseRelease(text, expected);
+    if (text !== undefined) {
+      const release = parseRelease(text, expected);
+      if (!isOfSuite(release, options.suite)) throw otherSuite(release, options.suite);
+      return release;
+    }
   }
   if (expected === undefined && pinned !== undefined && pinned > now + 86_400_000) {
     throw new TrimaranError({
@@ -194,13 +198,13 @@ async function findRelease(options: ArchiveOptions): Promise<Release> {
       let text = await readIfThere(keptAs(sha256));
       if (text === undefined) {
         text = await verifyRelease({ inRelease: bytes, keys, at: pinned ?? now, now, origin });
-        const release = parseRelease(text, sha256);
-        checkSuiteName(release, options.suite, origin);
+        checkSuiteName(parseRelease(text, sha256), options.suite, origin);
         await writeFileAtomically(keptAs(sha256), text).catch((error: unknown) => {
           throw explainNoSpace(error, 'keep the release file');
         });
       }
       const release = parseRelease(text, sha256);
+      checkSuiteName(release, options.suite, origin);
       if (pinned === undefined && expected === undefined) checkValidUntil(release, now);
       // What a mirror has today was already there on a past day when it was made before that day.
       if (expected === undefined && root.current && pinned !== undefined) {
@@ -222,9 +226,22 @@ async function findRelease(options: ArchiveOptions): Promise<Release> {
   throw summarise(options, failures);
 }
 
+function isOfSuite(release: Release, suite: string): boolean {
+  return release.suite === suite || release.codename === suite || suite.includes('/');
+}
+
+/** A lock in which somebody changed the suite alone. */
+function otherSuite(release: Release, suite: string): TrimaranError {
+  return new TrimaranError({
+    code: 'lock/mismatch',
+    message: `the release that is locked for debian:${suite} is one of ${release.codename} (${release.suite})`,
+    hint: 'restore flake.lock and trimaran.lock from version control, or run `trimaran lock --update` to lock the present release',
+  });
+}
+
 /** A release file that answers for another suite is a trick, or a badly set up mirror. */
 function checkSuiteName(release: Release, suite: string, origin: string): void {
-  if (release.suite === suite || release.codename === suite || suite.includes('/')) return;
+  if (isOfSuite(release, suite)) return;
   throw new TrimaranError({
     code: 'debian/bad-release',
     message: `${origin} is the release file of ${release.codename} (${release.suite}), not of ${suite}`,

@@ -26,7 +26,13 @@ export function parseControl(text: string, file: string): Stanza[] {
   const lines = text.split('\n');
   const fail = (index: number, message: string): never => {
     const span: Span = { file, line: index + 1, column: 1 };
-    throw new TrimaranError({ code: 'debian/bad-control', message: `${message} in ${file}`, span });
+    throw new TrimaranError({
+      code: 'debian/bad-control',
+      message: `${message} in ${file}`,
+      span,
+      hint: 'the package or index is damaged; try another mirror: set TRIMARAN_DEBIAN_MIRROR',
+      exitCode: 4,
+    });
   };
   for (let index = 0; index <= lines.length; index++) {
     const line = lines[index]?.replace(/\r$/, '') ?? '';

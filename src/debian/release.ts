@@ -135,7 +135,7 @@ export interface VerifyOptions {
  * does, one good signature of a known key suffices, signatures of unknown keys are passed over, and a wrong
  * signature of a known key spoils the file.
  *
- * Rejects with `debian/bad-signature`, `debian/unknown-key`, `debian/expired-key` or `debian/bad-keys`.
+ * Rejects with `debian/bad-signature`, `debian/unknown-key`, `debian/expired-key`, `debian/revoked-key` or `debian/bad-keys`.
  */
 export async function verifyRelease(options: VerifyOptions): Promise<string> {
   // 200 ms to load, so only when there is something to verify.
@@ -176,6 +176,15 @@ export async function verifyRelease(options: VerifyOptions): Promise<string> {
       if (result === undefined) throw new Error('the signature cannot be found');
       await result.verified;
     } catch (error) {
+      if (await owner.isRevoked()) {
+        throw new TrimaranError({
+          code: 'debian/revoked-key',
+          message: `${options.origin} cannot be trusted: its key ${name} was revoked`,
+          hint: 'name a file with the archive’s present keys in TRIMARAN_DEBIAN_KEYS, or try another mirror: set TRIMARAN_DEBIAN_MIRROR',
+          cause: error,
+          exitCode: 4,
+        });
+      }
       throw badSignature(options, `the signature of key ${name} is wrong`, error);
     }
     if (madeAt.getTime() > options.now + 86_400_000) {

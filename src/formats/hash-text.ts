@@ -56,6 +56,7 @@ export function parseHash(
       message: isHashLength(rest.length, algorithm)
         ? `hash '${fromByteString(text)}' has an invalid character`
         : `hash '${fromByteString(text)}' has wrong length for hash algorithm '${algorithm}'`,
+      hint: `write the whole hash, as \`trimaran nix hash file --type ${algorithm} FILE\` prints it`,
     });
   }
   return { algorithm, bytes };

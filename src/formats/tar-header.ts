@@ -10,6 +10,12 @@ export const blockSize = 512;
 /** Bytes of a long name or of pax records; more is taken for damage or an attack. */
 const extensionLimit = 8 * 1024 * 1024;
 
+/** Owners have 32 bits. */
+const maximumOwner = 0xffffffff;
+/** Bytes of one name and of a whole path, a slash at its end included, that Linux takes (`limits.h`). */
+const longestName = 255;
+const longestPath = 4096;
+
 /** How an archive is read. */
 export interface TarReadOptions {
   /** What to call the archive in errors; `tar archive` unless given. */
@@ -159,6 +165,8 @@ export class TarHeaderReader {
       gid: pax.gid ?? globals.gid ?? this.#number(116, 8),
       mtime: pax.mtime ?? globals.mtime ?? this.#signedNumber(136, 12),
     };
+    if (common.uid > maximumOwner || common.gid > maximumOwner)
+      throw this.malformed(`has an owner above ${maximumOwner}`);
     const xattrs = pax.xattrs ?? globals.xattrs;
     const base = xattrs === undefined ? common : { ...common, xattrs };
     const linkName = () => pax.linkpath ?? this.#longLink ?? globals.linkpath ?? this.#text(157, 100);
@@ -169,6 +177,7 @@ export class TarHeaderReader {
         break;
       case 0x32:
         entry = { kind: 'symlink', ...base, target: linkName() };
+        if (entry.target === '') throw this.malformed('has a symbolic link without a target');
         break;
       case 0x33:
       case 0x34:
@@ -290,6 +299,8 @@ export class TarHeaderReader {
 
   /** `name` as a path below the root: no `.` components, no slashes at either end. */
   #relativePath(name: ByteString, entryName: ByteString): ByteString {
+    if (name.length > longestName && isTooLong(name))
+      throw this.malformed(`has a name of ${name.length} bytes, longer than file systems take`);
     if (isPlainPath(name)) return name;
     const unsafe = (what: string) =>
       new TrimaranError({
@@ -410,4 +421,8 @@ function isPlainPath(name: ByteString): boolean {
 
 function percentDecoded(text: string): ByteString {
   return text.replace(/%([0-9a-fA-F]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+function isTooLong(path: ByteString): boolean {
+  return path.length > longestPath || path.split('/').some((name) => name.length > longestName);
 }

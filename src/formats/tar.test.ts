@@ -286,6 +286,24 @@ describe('tar', () => {
     expect(entry?.path).toBe('etc/passwd');
   });
 
+  it('refuses what no Linux could unpack', () => {
+    const long = (length: number) => `${'n'.repeat(255)}/`.repeat(16).slice(0, length);
+    const folder = (path: string): TreeEntry => ({ kind: 'directory', path, mode: 0o755, ...owner });
+    const links = (target: string): TreeEntry => ({
+      kind: 'symlink',
+      path: 'a',
+      mode: 0o777,
+      ...owner,
+      target,
+    });
+    const refused = expect.objectContaining({ code: 'tar/malformed' });
+    for (const entry of [folder('n'.repeat(256)), folder(`${long(4096)}n`), links('')])
+      expect(() => readTar(encoded([entry]))).toThrow(refused);
+    expect(() => readTar(encoded([{ ...folder('a'), uid: 2 ** 32 }]))).toThrow(refused);
+    for (const entry of [folder(long(4095)), { ...folder('a'), uid: 2 ** 32 - 1 }])
+      expect(readTar(encoded([entry]))).toHaveLength(1);
+  });
+
   it('refuses damage by name', async () => {
     const archive = encoded([
       { kind: 'file', path: 'a', mode: 0o644, ...owner, content: bytes('x'.repeat(600)) },

@@ -169,8 +169,8 @@ async function attemptDownload(url: string, options: DownloadOptions): Promise<D
     await rename(mine, options.target);
     return result;
   } catch (error) {
-    // Only a broken connection leaves bytes worth continuing.
-    keep = isTrimaranError(error, 'download/unreachable');
+    // Only a broken connection leaves bytes worth continuing, and only where the whole length is known.
+    keep = options.size !== undefined && isTrimaranError(error, 'download/unreachable');
     // The old part may be what was wrong; it is gone now, so one more try from the start tells.
     if (resumed && isTrimaranError(error, 'download/mismatch')) return await attemptDownload(url, options);
     throw error;
@@ -308,7 +308,9 @@ function tooLarge(shown: string, limit: number, exact: boolean): TrimaranError {
   return new TrimaranError({
     code: exact ? 'download/mismatch' : 'download/too-large',
     message: `${shown} gives more than ${exact ? 'the expected' : 'the allowed'} ${limit} bytes`,
-    hint: exact ? 'the file was changed on its way or at its source; try another mirror' : undefined,
+    hint: exact
+      ? 'the file was changed on its way or at its source; try another mirror'
+      : 'check the address: something else than the file wanted may be there',
     exitCode: 4,
   });
 }
@@ -327,7 +329,10 @@ function reasonOf(cause: unknown): string {
   if (cause instanceof Error && cause.name === 'AbortError') return 'the connection went silent';
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
   const code = systemErrorCode(inner);
-  if (code === undefined) return inner instanceof Error ? inner.message : String(inner);
+  if (code === undefined)
+    return (inner instanceof Error ? inner.message : String(inner)) || 'no answer to use came';
+  if (code.startsWith('HPE_')) return `what answers there does not speak HTTP (${code})`;
+  if (code.startsWith('Z_')) return `what came is not compressed as its headers say (${code})`;
   const words = reasons[code];
   return words === undefined ? code : `${words} (${code})`;
 }
@@ -342,4 +347,6 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the host does not answer',
   UND_ERR_CONNECT_TIMEOUT: 'the host does not answer',
   UND_ERR_SOCKET: 'the connection was cut',
+  UND_ERR_HEADERS_OVERFLOW: 'what answers there sends headers without end',
+  ERR_INVALID_URL: 'it leads on to an address that is none',
 };

@@ -327,6 +327,7 @@ function badPath(path: ByteString, storeDirectory: string): TrimaranError {
   return new TrimaranError({
     code: 'store/bad-path',
     message: `\`${fromByteString(path)}\` is not a path in ${storeDirectory}`,
+    hint: `name a package or a file of the project; paths of the store begin with ${storeDirectory}/`,
   });
 }
 

@@ -36,6 +36,11 @@ beforeAll(async () => {
 });
 afterAll(() => served?.close());
 
+/** An environment with these arguments besides its name, as an image's contents. */
+function environment(given: string): string {
+  return flakeText(`name = "x"; copyToRoot = pkgs.buildEnv { name = "r"; ${given} };`);
+}
+
 /** What every error has; `place` is a place in a file of the project. */
 function expectError(
   result: CommandResult,
@@ -143,6 +148,81 @@ describe.concurrent('a recipe that is wrong', () => {
         code: 'nix/other',
         text: /next: run `git add name\.nix`/,
         place: /at flake\.nix:7:/,
+      });
+    }));
+
+  it.each([
+    ['a flake', '[ ]', 'flake/bad-flake', /at flake\.nix:1:1/],
+    ['outputs', '{\n  outputs = { self }: [ ];\n}', 'nix/type', /at flake\.nix:2:3/],
+    [
+      'the system of this machine',
+      flakeText('name = "x";').replace('x86_64-linux', '${builtins.currentSystem}'),
+      'nix/eval',
+      /next: write the system itself/,
+    ],
+    [
+      'a package set',
+      flakeText('name = "x";').replace('legacyPackages', 'packages'),
+      'nix/eval',
+      /next: .*legacyPackages/,
+    ],
+    [
+      'a folder that is not there',
+      flakeText('name = "x"; copyToRoot = ./gone;'),
+      'nix/eval',
+      /path '.*\/project\/gone' does not exist/,
+    ],
+    ['a name with a tag', flakeText('name = "a:b";'), 'nix/argument', /name is "a:b"[\s\S]*at flake\.nix:7:/],
+    [
+      'a tag of 129 letters',
+      flakeText(`name = "a"; tag = "${'x'.repeat(129)}";`),
+      'nix/argument',
+      /tag is "x+"/,
+    ],
+    [
+      'a base by its name',
+      flakeText('name = "a"; fromImage = "debian:bookworm";'),
+      'nix/throw',
+      /give an image/,
+    ],
+    [
+      'a base that is no archive',
+      flakeText('name = "a"; fromImage = ./flake.nix;'),
+      'image/no-such-base',
+      /next: give what buildImage/,
+    ],
+    [
+      'a string for packages',
+      environment('paths = "hello";'),
+      'nix/argument',
+      /paths is "hello"[\s\S]*at flake\.nix:7:/,
+    ],
+    [
+      'a string for folders',
+      environment('paths = [ ]; pathsToLink = "/bin";'),
+      'nix/argument',
+      /such as \[ "\/bin" \]/,
+    ],
+    [
+      'a list as text',
+      '{ outputs = { self }: { docker = "a" + [ (1 + 1) ]; }; }',
+      'nix/type',
+      /\[ «thunk» \]/,
+    ],
+  ])('has a wrong value: %s', (_what, flake, code, text) =>
+    inProject(flake, async (project) => expectError(await project.build(), { exitCode: 3, code, text })),
+  );
+
+  it('lies in a repository, and there is no git', () =>
+    inProject(flakeText(), async (project) => {
+      project.initGit();
+      const bin = join(project.root, 'bin');
+      mkdirSync(bin);
+      symlinkSync('/usr/bin/sh', join(bin, 'sh'));
+      expectError(await project.build({ env: { PATH: bin } }), {
+        exitCode: 4,
+        code: 'flake/no-git',
+        text: /next: install it/,
       });
     }));
 
@@ -270,6 +350,14 @@ describe.concurrent('locks', () => {
       'lock/merge-conflict',
       3,
     ],
+    [
+      'trimaran.lock',
+      'other needs',
+      (t: string) => t.replace('depends: libhello', 'depends: x'),
+      'lock/mismatch',
+      3,
+    ],
+    ['flake.lock', 'another suite', (t: string) => t.replace('"bookworm"', '"trixie"'), 'lock/mismatch', 3],
     ['trimaran.lock', 'everything twice', (t: string) => t + t.slice(t.indexOf('\n')), 'lock/syntax', 3],
   ] as const)('%s with %s is refused and left alone', (file, _what, edit, code, exitCode) =>
     inProject(flakeText(), async (project) => {

@@ -23,6 +23,7 @@ export type NixErrorKind =
   | 'abort'
   | 'infinite-recursion'
   | 'stack-overflow'
+  | 'too-large'
   | 'restricted-path'
   | 'import-from-derivation'
   | 'unsupported'
@@ -96,14 +97,20 @@ export function isCatchable(error: unknown): error is NixError {
   return error instanceof NixError && (error.kind === 'throw' || error.kind === 'assertion');
 }
 
-/** Whatever was thrown, as a NixError: a RangeError is a stack overflow, a host's error keeps its text. */
+/** Whatever was thrown, as a NixError: a RangeError is a stack overflow or too large a value, a host's error keeps its text. */
 export function toNixError(thrown: unknown): NixError {
   if (thrown instanceof NixError) return thrown;
   if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
     return new NixError('stack-overflow', 'stack overflow (possible infinite recursion)');
   }
+  // V8's limits: half a gigabyte of text, a few hundred million elements.
+  const tooLarge = thrown instanceof RangeError && /^Invalid (string|array) length$/.exec(thrown.message);
+  if (tooLarge) {
+    const what = tooLarge[1] === 'string' ? 'string' : 'list';
+    return new NixError('too-large', `a ${what} grew longer than ${what}s can be here`);
+  }
   if (!(thrown instanceof TrimaranError)) throw thrown;
-  const error = new NixError('other', thrown.message, { cause: thrown });
+  const error = new NixError('other', toByteString(thrown.message), { cause: thrown });
   // What else the host says about it, but for places, which are not the evaluator's.
   for (const { message, span } of thrown.related) {
     if (span === undefined) error.addTrace(0, toByteString(message));

@@ -97,6 +97,8 @@ describe('createEvaluator', () => {
     ['(x: x x) (x: x x)', 'nix/stack-overflow'],
     ['builtins.fromJSON "{"', 'nix/eval'],
     ['builtins.fromTOML "a = "', 'nix/eval'],
+    ['let f = n: s: if n == 0 then s else f (n - 1) (s + s); in f 40 "xxxxxxxx"', 'nix/too-large'],
+    ['builtins.genList (x: x) 3000000000', 'nix/eval'],
     [
       '(derivation { name = "x"; builder = "b"; system = "s"; __contentAddressed = true; }).outPath',
       'nix/unsupported',

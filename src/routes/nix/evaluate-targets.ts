@@ -106,7 +106,10 @@ export async function localSource(host: Host, installable: string): Promise<Loca
   if (directory === undefined) return undefined;
   const flakeDirectory = join(directory, subdir);
   if (input.type === 'path') return { directory, tracked: undefined, flakeDirectory };
-  const listed = await host.run({ command: 'git', args: ['-C', directory, 'ls-files', '-z'] });
+  // Without git, or where it fails, fetching the flake says so.
+  const command = host.which('git');
+  if (command === undefined) return undefined;
+  const listed = await host.run({ command, args: ['-C', directory, 'ls-files', '-z'] });
   if (listed.exitCode !== 0) return undefined;
   const tracked = listed.stdout
     .toString('utf8')

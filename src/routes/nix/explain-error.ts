@@ -27,8 +27,12 @@ export function explainError(error: unknown, options: ExplainOptions): unknown {
     files.set(span.file, file);
     return file === span.file ? span : { ...span, file };
   };
+  // What lies in the copy of the tree, there or not, is named as the tree has it.
   const withOwnFiles = (text: string) =>
-    [...files].reduce((shown, [copy, file]) => shown.replaceAll(copy, file), text);
+    [...files].reduce((shown, [copy, file]) => {
+      const root = copy === file ? undefined : /^.*?-source\//.exec(copy)?.[0];
+      return root === undefined ? shown : shown.replaceAll(root, `${options.sourceDirectory}/`);
+    }, text);
   // A trace may have thousands of steps of which all but some look alike.
   const steps = error.related.map(({ message, span }) =>
     span === undefined ? { message: plain(message) } : { message, span: own(span) },
@@ -37,14 +41,20 @@ export function explainError(error: unknown, options: ExplainOptions): unknown {
   const place = found === undefined ? undefined : own(found);
   const theirs = distinct(steps.filter(({ span }) => span !== undefined && !isInternal(span)));
   const span =
-    place !== undefined && isInternal(place) && !options.showTrace ? (theirs[0]?.span ?? place) : place;
+    place !== undefined && isInternal(place) && !options.showTrace
+      ? (theirs[0]?.span ?? outputsPlace(options) ?? place)
+      : place;
   return new TrimaranError({
     code: error.code,
     message: withOwnFiles(error.message),
     report: error.report === undefined ? undefined : withOwnFiles(error.report),
     span,
     related: options.showTrace ? steps : shortened(steps, theirs, span),
-    hint: error.hint ?? untracked(error, options) ?? nextStep(error, span, options.showTrace),
+    hint:
+      error.hint ??
+      untracked(error, options) ??
+      knownMistake(error) ??
+      nextStep(error, span, options.showTrace),
     cause: error.cause,
     exitCode: error.exitCode,
   });
@@ -69,6 +79,16 @@ function ownFile(file: string, { store, sourceDirectory }: ExplainOptions): stri
 /** Places in what comes with Trimaran: the Debian set and the evaluator's own files. */
 function isInternal({ file }: Span): boolean {
   return file.startsWith('«') || /^\/nix\/store\/[^/]+-debian-set\//.test(file);
+}
+
+/** Where a flake's outputs are, for what is wrong with them as a whole. */
+function outputsPlace({ sourceDirectory, definition }: ExplainOptions): Span | undefined {
+  if (definition !== undefined || sourceDirectory === undefined) return definition;
+  const file = join(sourceDirectory, 'flake.nix');
+  if (!existsSync(file)) return undefined;
+  const before = /^.*?\boutputs\b(?=\s*=)/s.exec(readFileSync(file, 'utf8'))?.[0].split('\n');
+  if (before === undefined) return undefined;
+  return { file, line: before.length, column: before.at(-1)!.length - 'outputs'.length + 1 };
 }
 
 function distinct(steps: readonly RelatedSpan[]): RelatedSpan[] {
@@ -109,6 +129,17 @@ function untracked(
   if (file === undefined || sourceDirectory === undefined || !existsSync(join(sourceDirectory, file)))
     return undefined;
   return `run \`git add ${file}\`: of a Git repository only the files that Git tracks count`;
+}
+
+/** What to do about mistakes that many make once. */
+function knownMistake({ message }: TrimaranError): string | undefined {
+  const [, name] = /^attribute '([^']+)' missing$/.exec(message) ?? [];
+  if (name === 'currentSystem')
+    return 'write the system itself, such as "x86_64-linux": an image is the same on every machine; or add --impure';
+  if (name !== undefined && /-darwin$/.test(name))
+    return 'images are for Linux: write x86_64-linux or aarch64-linux, whatever the machine';
+  if (name === 'packages' || name === 'pkgs') return 'a package set is `legacyPackages.x86_64-linux`';
+  return undefined;
 }
 
 function nextStep(

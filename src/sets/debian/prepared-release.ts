@@ -1,6 +1,6 @@
 // A Debian release made ready for recipes: verified, its index on disk, in a form that can be sent to the thread that
 // evaluates. What the lock says decides which release it is.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { type Archive, findMirrors, findSnapshot, openArchive } from '../../debian/archive.ts';
 import { type ContentsNames, ensureContentsTable } from '../../debian/contents-names.ts';
 import { openPackageIndex } from '../../debian/package-index.ts';
@@ -44,11 +44,13 @@ export function readLockFile(file: string): LockFile | undefined {
   if (!existsSync(file)) return undefined;
   let text: string;
   try {
+    // A pipe would have to be waited for.
+    if (statSync(file).isFIFO()) throw new Error('it is a pipe');
     text = readFileSync(file, 'utf8');
   } catch (cause) {
     throw new TrimaranError({
       code: 'lock/not-readable',
-      message: `cannot read ${file}: ${systemErrorCode(cause) ?? 'no file'}`,
+      message: `cannot read ${file}: ${systemErrorCode(cause) ?? (cause as Error).message}`,
       hint: 'make it a file that you can read, or move it away and run `trimaran lock`',
       cause,
       exitCode: 4,

@@ -202,7 +202,9 @@ export class ReleaseFacts {
           ? `has another hash or size for ${record.name} ${record.version} than the pinned release`
           : locked.path !== record.filename
             ? `has ${record.name} at ${locked.path}, but the pinned release has it at ${record.filename}`
-            : undefined;
+            : hasOtherRelations(locked, lockedPackage(record))
+              ? `has other relations of ${record.name} ${record.version} to packages than the pinned release`
+              : undefined;
     if (difference === undefined) return;
     throw new TrimaranError({
       code: 'lock/mismatch',
@@ -240,6 +242,22 @@ function* recordsOfLock(locked: LockedArchitecture | undefined): Generator<Packa
     yield { name, filename: path, ...rest };
   }
 }
+
+/** What packages need is taken from the lock where the index cannot be had, so it is to be the same. */
+function hasOtherRelations(locked: LockedPackage, released: LockedPackage): boolean {
+  return lockedRelations.some((name) => locked[name] !== released[name]);
+}
+
+const lockedRelations = [
+  'depends',
+  'preDepends',
+  'provides',
+  'conflicts',
+  'breaks',
+  'replaces',
+  'multiArch',
+  'essential',
+] as const;
 
 /** A record as the lock keeps it. */
 export function lockedPackage(record: PackageRecord): LockedPackage {

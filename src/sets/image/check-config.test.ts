@@ -44,6 +44,15 @@ describe('the config of an image', () => {
     );
   });
 
+  it('takes what engines take', () => {
+    checkConfig({
+      ExposedPorts: { 80: {}, '53/UDP': {}, '8000-8010/tcp': {} },
+      Volumes: { '/data': {}, relative: {} },
+      WorkingDir: '',
+      Env: ['A=', 'B'],
+    });
+  });
+
   it('refuses wrong types', () => {
     for (const config of [
       { Cmd: 'a' },
@@ -51,6 +60,10 @@ describe('the config of an image', () => {
       { Env: { A: 'b' } },
       { WorkingDir: [] },
       { ExposedPorts: ['80/tcp'] },
+      ...['http', '0', '99999/tcp', '80/foo', '90-80', ''].map((port) => ({ ExposedPorts: { [port]: {} } })),
+      { WorkingDir: 'data' },
+      { Env: ['=value'] },
+      { Volumes: { '/': {} } },
       { Labels: { a: 1 } },
       { Healthcheck: { Test: 'true' } },
       { Healthcheck: { Test: ['CMD', 'true'], Interval: '30s' } },

@@ -4,7 +4,18 @@
 import { TrimaranError } from '../../foundation/error.ts';
 import { didYouMean } from '../../foundation/nearest.ts';
 
-type Shape = 'text' | 'texts' | 'switch' | 'number' | 'duration' | 'names' | 'labels' | 'health';
+type Shape =
+  | 'text'
+  | 'texts'
+  | 'switch'
+  | 'number'
+  | 'duration'
+  | 'ports'
+  | 'folders'
+  | 'folder'
+  | 'variables'
+  | 'labels'
+  | 'health';
 
 const keys: Readonly<Record<string, Shape>> = {
   Hostname: 'text',
@@ -13,17 +24,17 @@ const keys: Readonly<Record<string, Shape>> = {
   AttachStdin: 'switch',
   AttachStdout: 'switch',
   AttachStderr: 'switch',
-  ExposedPorts: 'names',
+  ExposedPorts: 'ports',
   Tty: 'switch',
   OpenStdin: 'switch',
   StdinOnce: 'switch',
-  Env: 'texts',
+  Env: 'variables',
   Cmd: 'texts',
   Healthcheck: 'health',
   ArgsEscaped: 'switch',
   Image: 'text',
-  Volumes: 'names',
-  WorkingDir: 'text',
+  Volumes: 'folders',
+  WorkingDir: 'folder',
   Entrypoint: 'texts',
   NetworkDisabled: 'switch',
   MacAddress: 'text',
@@ -52,7 +63,10 @@ const descriptions: Readonly<Record<Shape, string>> = {
   switch: 'true or false',
   number: 'a number',
   duration: 'a number of nanoseconds, such as 30000000000 for half a minute',
-  names: 'a set whose values are empty sets, such as { "80/tcp" = { }; }',
+  ports: 'a set whose values are empty sets, such as { "80/tcp" = { }; }',
+  folders: 'a set whose values are empty sets, such as { "/data" = { }; }',
+  folder: 'an absolute path, such as "/data",',
+  variables: 'a list of strings such as [ "NAME=value" ]',
   labels: 'a set of strings',
   health: 'a set such as { Test = [ "CMD" "true" ]; }',
 };
@@ -84,7 +98,7 @@ function checkKeys(
         hint:
           shape === 'texts' && typeof value === 'string'
             ? `write [ ${JSON.stringify(value)} ], a word each`
-            : `write ${descriptions[shape]}`,
+            : `write ${descriptions[shape].replace(/,$/, '')}`,
       });
     }
     if (shape === 'health' && value !== null)
@@ -112,6 +126,7 @@ function meant(name: string, keys: readonly string[]): string | undefined {
 function hasShape(value: unknown, shape: Shape): boolean {
   const isText = (item: unknown) => typeof item === 'string';
   const isSet = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const hasEmptySets = isSet && Object.values(value).every((item) => typeof item === 'object');
   switch (shape) {
     case 'text':
       return isText(value);
@@ -122,11 +137,25 @@ function hasShape(value: unknown, shape: Shape): boolean {
     case 'number':
     case 'duration':
       return typeof value === 'number';
-    case 'names':
-      return isSet && Object.values(value).every((item) => typeof item === 'object');
+    // Engines ignore ports that are none.
+    case 'ports':
+      return hasEmptySets && Object.keys(value).every(isPort);
+    // With these an image loads, and no container of it starts.
+    case 'folders':
+      return hasEmptySets && Object.keys(value).every((path) => /[^/.]/.test(path));
+    case 'folder':
+      return isText(value) && /^(?:\/|$)/.test(value as string);
+    case 'variables':
+      return Array.isArray(value) && value.every((item) => isText(item) && !item.startsWith('='));
     case 'labels':
       return isSet && Object.values(value).every(isText);
     case 'health':
       return isSet;
   }
+}
+
+/** `80`, `53/udp`, `8000-8010/tcp`. */
+function isPort(text: string): boolean {
+  const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(?:tcp|udp|sctp))?$/i.exec(text) ?? [];
+  return first !== undefined && Number(first) > 0 && Number(first) <= Number(last) && Number(last) < 65536;
 }

@@ -2,7 +2,7 @@
 // writes one archive that `docker load` reads.
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
-import { TrimaranError } from '../../foundation/error.ts';
+import { isTrimaranError, TrimaranError } from '../../foundation/error.ts';
 import { type FileTree, fileTree, type TreeEntry } from '../../foundation/file-tree.ts';
 import type { ArchiveDraft } from '../../oci/archive-draft.ts';
 import { readArchive } from '../../oci/archive-read.ts';
@@ -128,7 +128,7 @@ async function baseImage({ store }: BuildContext, attributes: ImageAttributes): 
   const { fromImage, fromImageName, fromImageTag } = attributes;
   if (fromImage === undefined) return undefined;
   const cacheDirectory = join(store.root, 'layers');
-  const images = await readArchive(store.materialise(fromImage), { cacheDirectory, copyLayers: true });
+  const images = await readBase();
   if (fromImageName == null && fromImageTag == null) return images[0];
   const names = images.flatMap((image) => image.names.map(writeFamiliarReference));
   const isWanted = (name: string) =>
@@ -144,6 +144,20 @@ async function baseImage({ store }: BuildContext, attributes: ImageAttributes): 
         ? 'its images have no names; leave fromImageName and fromImageTag out'
         : `it has ${names.join(', ')}`,
   });
+
+  async function readBase(): Promise<Image[]> {
+    try {
+      return await readArchive(store.materialise(fromImage!), { cacheDirectory, copyLayers: true });
+    } catch (error) {
+      if (!isTrimaranError(error) || !/^(?:oci|tar|archive)\//.test(error.code)) throw error;
+      throw new TrimaranError({
+        code: 'image/no-such-base',
+        message: `fromImage is ${fromImage}, which is no archive of an image: ${error.message}`,
+        hint: 'give what buildImage or pullImage makes, or an archive that `docker save` wrote',
+        cause: error,
+      });
+    }
+  }
 }
 
 function repositoryOf(name: string): string {

@@ -200,7 +200,8 @@ export function listBuiltins(it: Interpreter): Builtin[] {
           0,
           'while evaluating the second argument passed to builtins.genList',
         );
-        if (count < 0 || count > 4294967295) {
+        // 2^27 elements are a gigabyte, of which V8 makes no array.
+        if (count < 0 || count > 134217725) {
           throw it.error('eval', `cannot create list of size ${count}`);
         }
         it.forceFunction(fn, 0, 'while evaluating the first argument passed to builtins.genList');

@@ -19,13 +19,13 @@ let
         imageName = lib.toLower arguments.name;
         imageTag = arguments.tag;
         config = if arguments.config == null then { } else arguments.config;
-        contents = map (storePathOf "the image's contents") contents;
+        contents = map (storePathOf "the image's contents" "a package, or a path such as ./files") contents;
         inherit (arguments) created mtime maxLayers includeStorePaths uid gid;
         # Commands of root say themselves whose files are.
         ownsRoot = arguments.ownsRoot && arguments.rootCommands == "" && (arguments.uid != 0 || arguments.gid != 0);
         architecture = if arguments.architecture == null then architectures.${system} else arguments.architecture;
       } // lib.optionalAttrs (arguments.fromImage != null) {
-        fromImage = "${arguments.fromImage}";
+        fromImage = storePathOf "fromImage" "an image, such as what buildImage or pullImage gives, or an archive's path such as ./base.tar" arguments.fromImage;
         inherit (arguments) fromImageName fromImageTag;
       } // lib.optionalAttrs hasScript {
         inherit (arguments) extraCommands rootCommands rootCommandsChroot;
@@ -39,8 +39,8 @@ let
 
   isNumber = value: lib.isInt value && value >= 0;
   rules = {
-    name = { isRight = value: lib.isString value && builtins.match "[^[:space:]]+" value != null; words = "a name without white space"; };
-    tag = { isRight = value: lib.isString value && builtins.match "[a-zA-Z0-9_][a-zA-Z0-9_.-]*" value != null; words = "letters, digits, _, . and -"; };
+    name = { isRight = value: lib.isString value && builtins.match "([a-zA-Z0-9.-]+:[0-9]+/)?[a-zA-Z0-9]+([._/-]+[a-zA-Z0-9]+)*" value != null && builtins.match ".*(//|/[._-]|[._-]/).*" value == null; words = "a name such as app or host:5000/team/app, without its tag"; };
+    tag = { isRight = value: lib.isString value && builtins.match "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}" value != null; words = "up to 128 letters, digits, _, . and -"; };
     architecture = {
       isRight = value: lib.elem value [ "amd64" "arm64" "386" "arm" "riscv64" "ppc64le" "s390x" "mips64le" ];
       words = "one of amd64, arm64, 386, arm, riscv64, ppc64le, s390x";
@@ -87,10 +87,10 @@ let
     };
 
   # What an image is to hold, as store paths.
-  storePathOf = argument: path:
+  storePathOf = argument: wanted: path:
     let text = if lib.isStringLike path then "${path}" else null; in
     if text != null && lib.hasPrefix "${builtins.storeDir}/" text then text
-    else lib.refuse "${argument} has ${if text == null then "a ${builtins.typeOf path}" else text}, which is no store path; give a package, or a path such as ./files";
+    else lib.refuse "${argument} has ${if text == null then "a ${builtins.typeOf path}" else text}, which is no store path; give ${wanted}";
 
   common = {
     tag = null;

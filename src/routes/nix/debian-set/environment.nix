@@ -134,12 +134,22 @@ let
       '';
     };
 
+  # Strings are no packages, and in nixpkgs a list of them fails as late.
+  isPath = value: value == null || builtins.isPath value || builtins.isAttrs value
+    || (builtins.isString value && lib.hasPrefix "${builtins.storeDir}/" value);
+  rules = {
+    name = { isRight = builtins.isString; words = "a string"; };
+    paths = { isRight = value: lib.all isPath (lib.flatten value); words = "a list of nothing but packages and paths, such as [ pkgs.hello ]"; };
+    pathsToLink = { isRight = value: builtins.isList value && lib.all builtins.isString value; words = "a list of folders, such as [ \"/bin\" ]"; };
+    ignoreCollisions = { isRight = builtins.isBool; words = "true or false"; };
+  };
+
   joining = function: extra: given: join function (lib.checkArguments function
     {
-      required = [ "paths" ];
+      required = [ "paths" ] ++ lib.optional (!(given ? pname && given ? version)) "name";
       allowed = [ "name" "pname" "version" "paths" "ignoreCollisions" "postBuild" "buildInputs" "nativeBuildInputs" "passthru" "meta" "checkCollisionContents" "preferLocalBuild" "allowSubstitutes" "failOnMissing" "stripPrefix" ] ++ extra;
     }
-    given);
+    (lib.checkValues function rules given));
 in
 {
   inherit debianEnvironment packagesOf pathsOf;

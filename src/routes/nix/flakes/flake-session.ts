@@ -1,6 +1,6 @@
 // Flakes for one run of the program: settings, registries and fetchers put together, and the commands on locks:
 // find a flake, bring its lock up to date, write it. Source: Nix's libflake, as of 2.34.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { temporaryNameFor, writeFileAtomically } from '../../../foundation/atomic-file.ts';
@@ -248,7 +248,7 @@ export class FlakeSession {
         'lock-not-writable',
         `cannot write '${target}': ${systemCode(error) ?? (error as Error).message}`,
         {
-          hint: `make its folder writable, or build without: \`trimaran nix build --no-write-lock-file\``,
+          hint: `${systemCode(error) === 'ENOSPC' ? 'free some space there' : 'make its folder writable'}, or build without: \`trimaran nix build --no-write-lock-file\``,
           cause: error,
           exitCode: 4,
         },
@@ -290,9 +290,12 @@ function readLockFileAt(location: TreeLocation, warn: (message: string) => void)
 
 function readLockText(file: string): string {
   try {
+    // A pipe would have to be waited for.
+    if (statSync(file).isFIFO()) throw new Error('it is a pipe');
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw flakeError('lock-not-readable', `cannot read '${file}': ${systemCode(cause)}`, {
+    const why = systemCode(cause) ?? (cause as Error).message;
+    throw flakeError('lock-not-readable', `cannot read '${file}': ${why}`, {
       hint: 'make it a file that you can read, or delete it and run `trimaran nix flake lock`',
       cause,
       exitCode: 4,

@@ -90,7 +90,7 @@ class FlakeReader {
     const root = this.#parse();
     if (root.kind !== Kind.attrs)
       throw flakeError('bad-flake', `file '${this.#label}' must be an attribute set`, {
-        span: this.#span(root.position),
+        span: this.#span(root.position) ?? { file: this.#label, line: 1, column: 1 },
       });
     const attributes = this.#attributes(root, undefined, 0);
     const find = (name: string) => attributes.find((attribute) => attribute.name === name);
