@@ -320,6 +320,7 @@ async function fetchSmall(
     const bytes = await readFile(target);
     return { bytes, sha256: sha256Hex(bytes) };
   } finally {
-    await rm(target, { force: true });
+    // Nobody comes back to a part of it: a release file has another name each time.
+    for (const file of [target, `${target}.partial`]) await rm(file, { force: true });
   }
 }

@@ -169,8 +169,8 @@ async function attemptDownload(url: string, options: DownloadOptions): Promise<D
     await rename(mine, options.target);
     return result;
   } catch (error) {
-    // Only a broken connection leaves bytes worth continuing, and only where the whole length is known.
-    keep = options.size !== undefined && isTrimaranError(error, 'download/unreachable');
+    // Only a broken connection leaves bytes worth continuing.
+    keep = isTrimaranError(error, 'download/unreachable');
     // The old part may be what was wrong; it is gone now, so one more try from the start tells.
     if (resumed && isTrimaranError(error, 'download/mismatch')) return await attemptDownload(url, options);
     throw error;

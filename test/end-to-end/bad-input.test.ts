@@ -88,6 +88,13 @@ describe.concurrent('a recipe that is wrong', () => {
   it.each([
     ['pkgs.helo', 'nix/eval', /'helo' missing/, /did you mean hello\?/],
     ['with pkgs; helo', 'nix/undefined-variable', /undefined variable 'helo'/, /did you mean hello\?/],
+    ['pkgs.node', 'nix/eval', /'node' missing/, /did you mean nodejs\?/],
+    [
+      'with pkgs; fastapi',
+      'nix/undefined-variable',
+      /'fastapi'/,
+      /python3\.withPackages \(p: \[ p\.fastapi \]\)/,
+    ],
     ['pkgs.pyhton3', 'nix/eval', /'pyhton3' missing/, /did you mean python3\?/],
     ['pkgs.buildEnv { name = "x"; path = [ ]; }', 'nix/argument', /no argument 'path'/, /did you mean paths/],
   ])('asks for %s and is told the nearest names', (expression, code, text, hint) =>

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { toByteString } from '../../foundation/byte-string.ts';
 import { isTrimaranError, type RelatedSpan, type Span, TrimaranError } from '../../foundation/error.ts';
 import type { LocalStore } from '../../store/local-store.ts';
+import { everydayName } from './everyday-names.ts';
 
 /** Steps of a trace that are shown unless all are asked for. */
 const shownSteps = 4;
@@ -51,6 +52,7 @@ export function explainError(error: unknown, options: ExplainOptions): unknown {
     span,
     related: options.showTrace ? steps : shortened(steps, theirs, span),
     hint:
+      everydayMistake(error) ??
       error.hint ??
       untracked(error, options) ??
       knownMistake(error) ??
@@ -129,6 +131,14 @@ function untracked(
   if (file === undefined || sourceDirectory === undefined || !existsSync(join(sourceDirectory, file)))
     return undefined;
   return `run \`git add ${file}\`: of a Git repository only the files that Git tracks count`;
+}
+
+/** What to write for a name that many try, whatever names are near. */
+function everydayMistake({ code, message }: TrimaranError): string | undefined {
+  const [, missing, unknown] =
+    /^(?:attribute '([^']+)' missing|undefined variable '([^']+)')$/.exec(message) ?? [];
+  const name = missing ?? unknown;
+  return name !== undefined && code.startsWith('nix/') ? everydayName(name) : undefined;
 }
 
 /** What to do about mistakes that many make once. */

@@ -96,7 +96,7 @@ function checkKeys(
         code: 'image/bad-config',
         message: `${place}.${name} is ${JSON.stringify(value)}, where ${descriptions[shape]} is needed`,
         hint:
-          shape === 'texts' && typeof value === 'string'
+          (shape === 'texts' || shape === 'variables') && typeof value === 'string'
             ? `write [ ${JSON.stringify(value)} ], a word each`
             : `write ${descriptions[shape].replace(/,$/, '')}`,
       });
