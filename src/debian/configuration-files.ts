@@ -50,7 +50,7 @@ function applyCopy(draft: RootDraft, [program, ...words]: ScriptCommand, ids: Ac
     case 'ucf': {
       const [from, to, more] = rest.filter((_, index) => !ucfValues.has(wordBefore(words, rest, index)));
       if (from === undefined || to === undefined || more !== undefined) return;
-      if (from !== '') copy(draft, { from, to, deep: false });
+      if (from !== '' && draft.resolve(from) !== undefined) copy(draft, { from, to, deep: false });
       else for (const template of templatesOf(draft, to)) copy(draft, { from: template, to, deep: false });
       return;
     }
@@ -59,8 +59,9 @@ function applyCopy(draft: RootDraft, [program, ...words]: ScriptCommand, ids: Ac
       if (!options.some((option) => /^-[a-z]*s|^--symbolic$/.test(option)) || more !== undefined) return;
       const at = link !== undefined && isConfiguration(link) ? draft.pathOf(link) : undefined;
       // A link to nothing is for what this image leaves out.
-      const leads = target?.startsWith('/') && draft.resolve(target) !== undefined;
-      if (at !== undefined && leads && draft.get(at) === undefined) draft.putLink(at, toByteString(target!));
+      const place = target?.startsWith('/') ? target : `${link?.replace(/[^/]*$/, '')}${target}`;
+      const leads = target !== undefined && draft.follow(place) !== undefined;
+      if (at !== undefined && leads && draft.get(at) === undefined) draft.putLink(at, toByteString(target));
       return;
     }
     case '>': {
@@ -126,9 +127,12 @@ function templatesOf(draft: RootDraft, path: string): string[] {
   const isTemplate = (entry: TreeEntry) =>
     entry.kind === 'file' && wanted.some((end) => entry.path.endsWith(end));
   const found = ['usr/share/', 'usr/lib/'].flatMap((folder) => draft.below(folder).filter(isTemplate));
-  // Of several files of one name nobody can tell which is meant.
-  return found.length === 1 && !/^usr\/share\/(?:doc|bash-completion)\//.test(found[0]!.path)
-    ? [`/${found[0]!.path}`]
+  // Of several files of one name nobody can tell which is meant, unless a folder says so: /usr/share/x/config for /etc/x/config.
+  const folder = path.split('/').at(-2) ?? '';
+  const near = found.filter((entry) => entry.path.split('/').at(-2) === folder);
+  const only = found.length === 1 ? found : near;
+  return only.length === 1 && !/^usr\/share\/(?:doc|bash-completion)\//.test(only[0]!.path)
+    ? [`/${only[0]!.path}`]
     : [];
 }
 

@@ -413,6 +413,37 @@ echo "see http://$(uname -n)/a" > /etc/a.conf`,
     expect(at(declare({ name: 'ca', entries: certificates }), 'etc/ca-certificates.conf')).toBeUndefined();
   });
 
+  it('reads past dollars before quotes, programs by their paths, and owners without their groups', () => {
+    const tree = declare({
+      name: 'a',
+      entries: [testDirectory('var/lib/a'), testDirectory('var/log/a')],
+      postinst: `if list | grep -q "^${'$'}{USER}$"; then echo "there's"; fi
+CHOWN=/bin/chown
+adduser --system --group a
+$CHOWN -- "a:a" /var/lib/a
+chown a: /var/log/a`,
+    });
+    for (const path of ['var/lib/a', 'var/log/a'])
+      expect(at(tree, path)).toMatchObject({ uid: 101, gid: 101 });
+  });
+
+  it('links what lies beside a link, and takes a template by its folder where another has the name', () => {
+    const tree = declare({
+      name: 'a',
+      entries: [
+        testFile('etc/a/available/site'),
+        testFile('usr/share/a/config', 'template'),
+        testFile('usr/share/b/config', 'other'),
+      ],
+      postinst: `for site in site none; do ln -s ../available/$site /etc/a/enabled/$site; done
+sed s/x/y/ /usr/share/a/config > /etc/a/config.ucftmp
+ucf --three-way /etc/a/config.ucftmp /etc/a/config`,
+    });
+    expect(at(tree, 'etc/a/enabled/site')).toMatchObject({ target: '../available/site' });
+    expect(at(tree, 'etc/a/enabled/none')).toBeUndefined();
+    expect(text(tree, 'etc/a/config')).toBe('template');
+  });
+
   it('does not depend on the order of packages', () => {
     const specs: Spec[] = [
       { name: 'a', postinst: 'adduser --system --group x' },

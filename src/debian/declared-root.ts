@@ -36,7 +36,7 @@ import { declareTriggeredFiles } from './triggered-files.ts';
 import { type TreePackage, uniteTrees } from './unite-trees.ts';
 
 /** For keys of what is kept: raised whenever the same packages give another tree. */
-export const declaredRootFormat = 11;
+export const declaredRootFormat = 12;
 
 export interface DeclareRootOptions {
   /** All packages of the image, in any order. */

@@ -312,7 +312,9 @@ function readFoundOwner(words: readonly string[]): { owner: string; paths: reado
 }
 
 function ownerOf(owner: string, ids: AccountIds): Metadata | undefined {
-  const [user = '', group] = owner.split(/[:.]/);
+  const [user = '', given] = owner.split(/[:.]/);
+  // `user:` means the user's own group too, which bears the name where scripts make both.
+  const group = given === '' && ids.gid(user) !== undefined ? user : given;
   const uid = user === '' ? undefined : ids.uid(user);
   const gid = group === undefined || group === '' ? undefined : ids.gid(group);
   if ((user !== '' && uid === undefined) || (group !== undefined && group !== '' && gid === undefined))

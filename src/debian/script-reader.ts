@@ -224,6 +224,8 @@ function walkCommand(reading: Reading, range: Range): number {
   // `name()` is the head of a function.
   const isHead = isOperator(end, '(') && words.length === 1;
   while (words[0] !== undefined && prefixes.has(words[0])) words.shift();
+  // A program may be called by its path.
+  if (words[0] !== undefined) words[0] = words[0].replace(/^(?:\/usr)?\/s?bin\/(?=[^/]+$)/, '');
   const body = words[0] === undefined ? undefined : reading.functions.get(words[0]);
   if (isHead && words[0] !== undefined) {
     const found = bodyAt(tokens, { start: position, end: range.end });
@@ -507,6 +509,8 @@ function readSubstitution(script: string, start: number, quoted: boolean): { par
   if (rest.startsWith('(') || rest.startsWith('{')) {
     return { part: unknown, end: endOfBracket(script, start + 1) };
   }
+  // A dollar before anything else is itself: `grep "x$"`.
+  if (!/^[?!@*#$0-9-]/.test(rest)) return { part: { kind: 'text', text: '$', quoted }, end: start + 1 };
   return { part: unknown, end: start + 2 };
 }
 

@@ -12,7 +12,7 @@ import type { GuixBuildRequest, GuixBuildResult } from './build.ts';
 import type { GuixRecording, ReadState } from './evaluation-request.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
-const memoFormat = 11;
+const memoFormat = 12;
 
 interface Memo {
   readonly read: ReadState;

@@ -18,7 +18,7 @@ import type { KeptRecording } from './replay.ts';
 import type { NixSettings } from './settings.ts';
 
 /** Raised whenever evaluation or building may give something else for the same input. */
-const memoFormat = 13;
+const memoFormat = 14;
 
 interface Memo extends Dependences {
   readonly notes: readonly string[];

@@ -11,7 +11,7 @@ import type { Dependences } from './observed-run.ts';
 import type { NixSettings } from './settings.ts';
 
 /** Raised whenever evaluation may give something else for the same input. */
-const memoFormat = 10;
+const memoFormat = 11;
 
 interface Memo extends Dependences {
   readonly notes: readonly string[];

@@ -15,7 +15,7 @@ let
         system = "builtin";
         builder = "builtin:docker-image";
         # Raised whenever the builder makes other bytes of the same arguments.
-        format = 11;
+        format = 12;
         imageName = lib.toLower arguments.name;
         imageTag = arguments.tag;
         config = if arguments.config == null then { } else arguments.config;
