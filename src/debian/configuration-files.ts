@@ -123,7 +123,9 @@ function copy(draft: RootDraft, { from, to, deep, metadata }: Copy): void {
 function templatesOf(draft: RootDraft, path: string): string[] {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (name === '') return [];
-  const wanted = ['', '.ucf', '.template', '.default', '.dist', '.sample'].map((end) => `/${name}${end}`);
+  const wanted = ['', '.ucf', '.template', '.default', '.dist', '.sample', '.example'].map(
+    (end) => `/${name}${end}`,
+  );
   const isTemplate = (entry: TreeEntry) =>
     entry.kind === 'file' && wanted.some((end) => entry.path.endsWith(end));
   const found = ['usr/share/', 'usr/lib/'].flatMap((folder) => draft.below(folder).filter(isTemplate));

@@ -434,14 +434,17 @@ chown a: /var/log/a`,
         testFile('etc/a/available/site'),
         testFile('usr/share/a/config', 'template'),
         testFile('usr/share/b/config', 'other'),
+        testFile('usr/share/a/a.yml.example', 'example'),
       ],
       postinst: `for site in site none; do ln -s ../available/$site /etc/a/enabled/$site; done
 sed s/x/y/ /usr/share/a/config > /etc/a/config.ucftmp
-ucf --three-way /etc/a/config.ucftmp /etc/a/config`,
+ucf --three-way /etc/a/config.ucftmp /etc/a/config
+ucf --three-way "$(mktemp)" /etc/a/a.yml`,
     });
     expect(at(tree, 'etc/a/enabled/site')).toMatchObject({ target: '../available/site' });
     expect(at(tree, 'etc/a/enabled/none')).toBeUndefined();
     expect(text(tree, 'etc/a/config')).toBe('template');
+    expect(text(tree, 'etc/a/a.yml')).toBe('example');
   });
 
   it('does not depend on the order of packages', () => {
