@@ -30,6 +30,14 @@ beforeAll(async () => {
       files: [testDirectory('usr'), testDirectory('usr/share'), testFile('usr/share/greeting', 'hi\n')],
     },
     { name: 'fd-find' },
+    {
+      name: 'served',
+      files: [
+        testDirectory('usr'),
+        testDirectory('usr/sbin'),
+        testFile('usr/sbin/served', '#!/bin/sh\n', 0o755),
+      ],
+    },
     { name: 'fonts-dejavu' },
     ...['gcc', 'g++', 'make', 'libc6-dev', 'libc6', 'libgcc-s1', 'libstdc++6', 'zlib1g'].map((name) => ({
       name,
@@ -493,6 +501,17 @@ describe.concurrent('environments', () => {
     // No link leads to itself, and the links of Debian's root stay.
     expect(text('bin')).toBe('-> usr/bin');
     expect(text('share')).toBe('-> usr/share');
+  });
+
+  it('wrap programs of sbin by their names in bin, and leave them where they are', async () => {
+    const { text } = await built(
+      imageOf(
+        `copyToRoot = pkgs.symlinkJoin { name = "j"; paths = [ pkgs.served ]; nativeBuildInputs = [ pkgs.makeWrapper ]; postBuild = "wrapProgram $out/bin/served --set A b"; };`,
+      ),
+    );
+    expect(text('usr/bin/served')).toMatch(/export A=b\nexec .*\/bin\/\.served-wrapped /);
+    expect(text('usr/bin/.served-wrapped')).toBe('-> /usr/sbin/served');
+    expect(text('usr/sbin/served')).toBe('#!/bin/sh\n');
   });
 
   it('are what stdenv.mkDerivation makes, phase by phase', async () => {

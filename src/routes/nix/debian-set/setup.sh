@@ -150,19 +150,30 @@ makeWrapper() {
 makeShellWrapper() { makeWrapper "$@"; }
 makeBinaryWrapper() { makeWrapper "$@"; }
 
-# The program moves aside. A link to a package's program becomes a copy: in an image the wrapper takes its place.
+# The program moves aside. A link to a package's program becomes a copy where the wrapper takes its place in an image;
+# a program of sbin, or one that an alternative leads to, stays where it is.
 wrapProgram() {
-  local program=$1 hidden
+  local program=$1 name hidden real=
   shift
-  hidden=$(dirname -- "$program")/.$(basename -- "$program")-wrapped
+  name=$(basename -- "$program")
+  hidden=$(dirname -- "$program")/.$name-wrapped
   while [ -e "$hidden" ]; do hidden+=_; done
   if [ -L "$program" ]; then
-    cp -L -- "$program" "$hidden"
-    chmod u+w "$hidden"
-    rm -- "$program"
-  else
-    mv -- "$program" "$hidden"
+    real=$(readlink -f -- "$program")
+  elif [ ! -e "$program" ]; then
+    for real in "/usr/bin/$name" "/usr/sbin/$name" ''; do if [ -x "$real" ]; then break; fi; done
+    real=${real:+$(readlink -f -- "$real")}
   fi
+  mkdir -p -- "$(dirname -- "$program")"
+  if [ -z "$real" ]; then
+    mv -- "$program" "$hidden"
+  elif [ "$real" = "/usr/bin/$name" ] || [[ $real == "$out"/* ]]; then
+    cp -- "$real" "$hidden"
+    chmod u+w "$hidden"
+  else
+    ln -s -- "$real" "$hidden"
+  fi
+  rm -f -- "$program"
   makeWrapper "$hidden" "$program" --inherit-argv0 "$@"
 }
 
