@@ -20,7 +20,7 @@ export function normalize(text: string): string {
   return text
     .replace(/#<procedure [^>]*>/g, '#<procedure>')
     .replace(/ at [^ >]+:\d+:\d+/g, '')
-    .replace(/\b7f[0-9a-f]{10}\b/g, 'ADDRESS')
+    .replace(/\b[57][0-9a-f]{11}\b/g, 'ADDRESS')
     .trim();
 }
 
