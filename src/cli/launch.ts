@@ -30,6 +30,9 @@ const ordinaryGrowth = 256 * 1024;
 /** Files kept: some ten commands and workers, each of a few builds. Each is about a megabyte. */
 const mostFiles = 48;
 
+// Otherwise a long run, which is often the first one of a command, would have forgotten the code of its start by its end: what
+// it keeps would not have what short runs need.
+setFlagsFromString('--no-flush-bytecode');
 // Most code runs too rarely to be worth optimising before a command is over. Flags are part of what a kept file is
 // valid for, so they are set before anything else, and nowhere else. From V8 12 on, calls are counted instead.
 // The other two are for workers, whose heaps are made later: evaluators keep most of what they make, so collecting garbage
