@@ -38,7 +38,7 @@ function prepare(): void {
   );
   run(docker, 'load', '--input', join(work, 'ours'));
   if (run(docker, 'images', '--quiet', installed) === '') install();
-  // The application is in both images, which have the same things to do with it: Python writes its byte code beside it.
+  // The application is in both images.
   const container = run(docker, 'create', installed, 'true');
   run(docker, 'cp', `${server}/.`, `${container}:/app`);
   const config = ['WORKDIR /app', `CMD ${JSON.stringify(command)}`].flatMap((line) => ['--change', line]);

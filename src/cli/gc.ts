@@ -11,8 +11,8 @@ export async function run(
   options: Record<string, unknown>,
 ): Promise<number> {
   const dryRun = options.dryRun === true;
-  const usedSince = context.host.now() - duration(options.unusedFor as string);
-  const cleaned = cleanCache({ root: trimaranRoot(context.host), usedSince, dryRun });
+  const unusedFor = duration(options.unusedFor as string);
+  const cleaned = cleanCache({ root: trimaranRoot(context.host), unusedFor, dryRun });
   if (context.json) {
     context.print(JSON.stringify(cleaned, null, 2));
     return 0;

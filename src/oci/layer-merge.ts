@@ -165,9 +165,7 @@ class Merger {
  * mergeEntries([[file('a'), file('b')], [file('.wh.a')]]).tree; // only b
  */
 export function mergeEntries(layers: readonly (readonly TreeEntry[])[]): MergedTree {
-  const merger = new Merger();
-  for (const entries of layers) merger.apply(entries);
-  return merger.result();
+  return applied(layers).result();
 }
 
 /**
@@ -177,9 +175,14 @@ export function mergeEntries(layers: readonly (readonly TreeEntry[])[]): MergedT
 export function lookInto(
   layers: readonly (readonly TreeEntry[])[],
 ): (path: ByteString) => MergedEntry | undefined {
+  const merger = applied(layers);
+  return (path) => merger.find(path);
+}
+
+function applied(layers: readonly (readonly TreeEntry[])[]): Merger {
   const merger = new Merger();
   for (const entries of layers) merger.apply(entries);
-  return (path) => merger.find(path);
+  return merger;
 }
 
 /** The file system of an image. Throws as `layerEntries`. */

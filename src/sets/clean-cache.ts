@@ -3,6 +3,7 @@
 import { readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TrimaranError } from '../foundation/error.ts';
+import { parseSha256Digest } from '../oci/descriptor.ts';
 import { layerFile } from '../oci/layer-file.ts';
 import { collectGarbage, type Freed, namesIn, totalSize } from '../store/collect-garbage.ts';
 import { lastUse, useResolution } from '../store/last-use.ts';
@@ -12,8 +13,8 @@ import { loadRecording } from './recording-file.ts';
 export interface CleanOptions {
   /** The cache's folder. */
   readonly root: string;
-  /** Milliseconds since 1970. What was used later than this stays. */
-  readonly usedSince: number;
+  /** Milliseconds. What was used more lately than so long ago stays. */
+  readonly unusedFor: number;
   /** Nothing is deleted, only counted. */
   readonly dryRun?: boolean;
 }
@@ -35,8 +36,8 @@ const shortestAge = 3_600_000;
 const recordingFolders = ['archives', 'builds', 'values', join('dockerfile', 'memo')];
 
 /** Deletes what is to go. Returns what it was. Throws `cache/too-young` for less than an hour, and system errors. */
-export function cleanCache({ root, usedSince, dryRun = false }: CleanOptions): Cleaned {
-  if (Date.now() - usedSince < shortestAge) {
+export function cleanCache({ root, unusedFor, dryRun = false }: CleanOptions): Cleaned {
+  if (unusedFor < shortestAge) {
     throw new TrimaranError({
       code: 'cache/too-young',
       message: 'what was used within the last hour stays: a build that is going on may need it',
@@ -44,7 +45,7 @@ export function cleanCache({ root, usedSince, dryRun = false }: CleanOptions): C
       exitCode: 2,
     });
   }
-  const since = usedSince - useResolution;
+  const since = Date.now() - unusedFor - useResolution;
   const objects = collectGarbage({ root, roots: liveRoots(root, dryRun), usedSince: since, dryRun });
   const sweep = (files: readonly string[], uses: ReadonlyMap<string, number> = new Map()): Freed => {
     let count = 0;
@@ -75,17 +76,17 @@ function filesIn(folder: string, ending: string): string[] {
 
 /** Where the links lead that were made; what is noted of links that are gone is forgotten. */
 function liveRoots(root: string, dryRun: boolean): string[] {
-  return filesIn(rootsFolder(root), '').flatMap((file) => {
-    const target = targetOf(readFileSync(file, 'utf8'));
+  return filesIn(rootsFolder(root), '.json').flatMap((file) => {
+    const target = targetOf(loadRecording<string>(file));
     if (target?.startsWith(`${root}/`) === true) return [target];
     if (!dryRun) rmSync(file, { force: true });
     return [];
   });
 }
 
-function targetOf(link: string): string | undefined {
+function targetOf(link: string | undefined): string | undefined {
   try {
-    return readlinkSync(link);
+    return link && readlinkSync(link);
   } catch {
     return undefined;
   }
@@ -95,8 +96,8 @@ function usesOfLayers(root: string): Map<string, number> {
   const folder = join(root, 'layers');
   const uses = new Map<string, number>();
   for (const key of filesIn(join(folder, 'by-ingredients'), '')) {
-    const digest = /^sha256:[0-9a-f]{64}$/.exec(readFileSync(key, 'utf8'))?.[0];
-    if (digest !== undefined) noteLater(uses, layerFile(folder, digest as `sha256:${string}`), lastUse(key));
+    const digest = parseSha256Digest(readFileSync(key, 'utf8'));
+    if (digest !== undefined) noteLater(uses, layerFile(folder, digest), lastUse(key));
   }
   return uses;
 }

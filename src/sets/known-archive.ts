@@ -48,13 +48,19 @@ export async function writeOwnArchive(
 ): Promise<void> {
   await writeArchive([image], output.plain, options);
   keepRecording(
-    layersRecord(knownArchives(cacheRoot), join(cacheRoot, output.path)),
+    recordOf(join(cacheRoot, output.path), {
+      knownDirectory: knownArchives(cacheRoot),
+      ending: '-layers.json',
+    }),
     image.layers.map(({ diffId }) => diffId),
   );
 }
 
-function layersRecord(knownDirectory: string, file: string): string {
-  return join(knownDirectory, `${sha256Hex(Buffer.from(`${format} ${file}`))}-layers.json`);
+function recordOf(
+  archive: string,
+  { knownDirectory, ending }: { readonly knownDirectory: string; readonly ending: string },
+): string {
+  return join(knownDirectory, `${sha256Hex(Buffer.from(`${format} ${archive}`))}${ending}`);
 }
 
 /**
@@ -65,7 +71,7 @@ export async function readOwnArchive(
   file: string,
   { cacheDirectory, knownDirectory }: { readonly cacheDirectory: string; readonly knownDirectory: string },
 ): Promise<Image[]> {
-  const record = join(knownDirectory, `${sha256Hex(Buffer.from(`${format} ${file}`))}.json`);
+  const record = recordOf(file, { knownDirectory, ending: '.json' });
   const known = loadRecording<KnownArchive>(record);
   if (known !== undefined && Object.entries(known.states).every(([path, state]) => stateOf(path) === state)) {
     return known.images.map(({ config, names, layers }) =>
@@ -73,7 +79,9 @@ export async function readOwnArchive(
     );
   }
   const state = stateOf(file);
-  const knownLayers = new Set(loadRecording<Sha256Digest[]>(layersRecord(knownDirectory, file)));
+  const knownLayers = new Set(
+    loadRecording<Sha256Digest[]>(recordOf(file, { knownDirectory, ending: '-layers.json' })),
+  );
   const images = await readArchive(file, { cacheDirectory, knownLayers });
   const described = images.map(describe);
   if (state !== undefined && state === stateOf(file) && described.every((image) => image !== undefined)) {

@@ -10,13 +10,14 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { temporaryNameFor, writeCacheFile } from '../foundation/atomic-file.ts';
+import { temporaryNameFor } from '../foundation/atomic-file.ts';
 import { sha256Hex } from '../foundation/digest.ts';
 import { systemErrorCode, TrimaranError } from '../foundation/error.ts';
+import { keepRecording } from './recording-file.ts';
 
 /**
- * Makes a symbolic link to a result, or points one that is there at it, and notes it in the cache whose root is `root`. Throws `result/link-exists` when something else
- * than a link is in the way, `result/link-not-writable`.
+ * Makes a symbolic link to a result, or points one that is there at it, and notes it in the cache whose root is `root`. Throws
+ * `result/link-exists` when something else than a link is in the way, `result/link-not-writable`.
  */
 export function linkResult(
   link: string,
@@ -71,12 +72,15 @@ function lookAt(path: string): Stats | undefined {
   }
 }
 
-/** Where a cache notes the links that lead into it: a file each, which holds the link's path. What they lead to is not garbage. */
+/**
+ * Where a cache notes the links that lead into it, a recording of the link's path each: what they lead to is not garbage. In a
+ * cache that cannot be written to nothing is noted, and nothing deleted.
+ */
 export function rootsFolder(root: string): string {
   return join(root, 'roots');
 }
 
 function noteRoot(root: string, link: string): void {
-  const file = join(rootsFolder(root), sha256Hex(Buffer.from(link)));
-  if (!existsSync(file)) writeCacheFile(file, link);
+  const file = join(rootsFolder(root), `${sha256Hex(Buffer.from(link))}.json`);
+  if (!existsSync(file)) keepRecording(file, link);
 }

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, utimesSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseStorePath, type StorePath } from '../formats/store-path.ts';
+import { writeTarFileSync } from '../formats/tar-write.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { removeDiskTree, writeDiskTree } from './disk-tree.ts';
 import { LocalStore } from './local-store.ts';
@@ -60,6 +61,18 @@ describe('collectGarbage', () => {
     const roots = [opened().physicalPath(result)];
     expect(collectGarbage({ root, roots, usedSince: anHourAgo }).count).toBe(1);
     expect(valid().sort()).toEqual(['image', 'image.drv', 'tool.drv']);
+  });
+
+  it('keeps packed objects too that roots lead to', () => {
+    const path = parseStorePath('/nix/store/1rz4g4znpzjwh1xymhjpm42vipw92pr7-packed', '/nix/store');
+    const stage = opened().stage(path);
+    const { sha256 } = writeTarFileSync({ file: stage.tar, entries: [] });
+    stage.commit({ form: 'packed', references: [], tarSha256: sha256 });
+    const roots = [opened().materialise(path)];
+    age(path);
+    expect(collectGarbage({ root, roots, usedSince: anHourAgo }).count).toBe(0);
+    expect(collectGarbage({ root, roots: [], usedSince: anHourAgo }).count).toBe(1);
+    expect(existsSync(roots[0]!)).toBe(false);
   });
 
   it('keeps what was asked for since, as reading notes it', () => {

@@ -4,15 +4,14 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StorePath } from '../formats/store-path.ts';
-import { toByteString } from '../foundation/byte-string.ts';
 import { lastUse } from './last-use.ts';
 import { LocalStore } from './local-store.ts';
-import { readObjectInfo, type StoreObjectInfo } from './object-info.ts';
+import { objectInfoFile, readObjectInfo, type StoreObjectInfo } from './object-info.ts';
 
 export interface CollectOptions {
   /** Physical root of the stores. */
   readonly root: string;
-  /** Physical paths in it that stay, with all that they need. */
+  /** Where objects lie, in whatever form, that stay with all that they need. */
   readonly roots: readonly string[];
   /** Milliseconds since 1970: what was used since stays, too. */
   readonly usedSince: number;
@@ -46,8 +45,9 @@ export function collectGarbage({ root, roots, usedSince, dryRun = false }: Colle
     }
   };
   const isUsed = (file: string) => (lastUse(file) ?? 0) >= usedSince;
-  for (const path of roots) keep(toByteString(path.slice(root.length)) as StorePath);
-  for (const [path, { file }] of objects) if (isUsed(file)) keep(path);
+  // An object's files have its name in whatever form they are.
+  const rooted = new Set(roots.map((place) => objectInfoFile(root, place)));
+  for (const [path, { file }] of objects) if (rooted.has(file) || isUsed(file)) keep(path);
 
   const stores = new Map<string, LocalStore>();
   let count = 0;
@@ -59,17 +59,10 @@ export function collectGarbage({ root, roots, usedSince, dryRun = false }: Colle
     if (kept.has(path)) continue;
     count++;
     const storeDirectory = path.slice(0, path.lastIndexOf('/'));
-    const base = path.slice(storeDirectory.length + 1);
-    const packed = [`packed/${base}.tar`, `packed/${base}.index`];
-    for (const place of [path.slice(1), ...packed, `unpacked/${base}`, `unpacked-with-owners/${base}`])
-      bytes += totalSize(join(root, place));
-    if (dryRun) continue;
-    let store = stores.get(storeDirectory);
-    if (store === undefined) {
-      store = new LocalStore({ root, storeDirectory });
-      stores.set(storeDirectory, store);
-    }
-    store.remove(path);
+    const store = stores.get(storeDirectory) ?? new LocalStore({ root, storeDirectory });
+    stores.set(storeDirectory, store);
+    for (const place of store.places(path)) bytes += totalSize(place);
+    if (!dryRun) store.remove(path);
   }
   return { count, bytes };
 }

@@ -150,6 +150,11 @@ export class LocalStore {
     return this.#files.plainPlace(path);
   }
 
+  /** Where an object's files may lie on disk, in whatever form. Throws `store/bad-path`. */
+  places(path: StorePath): string[] {
+    return this.#files.places(path);
+  }
+
   /** The tar of a packed object, ready to be an image layer. Throws `store/not-valid`, `store/plain`, `store/damaged`. */
   packedFile(path: StorePath): PackedFile {
     const info = this.info(path);

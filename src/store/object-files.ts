@@ -23,7 +23,7 @@ import { moveOnDisk, removeDiskTree, writeDiskTree } from './disk-tree.ts';
 import { FileLocks } from './file-lock.ts';
 import { canGiveFilesAway } from './file-owners.ts';
 import { noteUse } from './last-use.ts';
-import { readObjectInfo, type StoreObjectInfo, writeObjectInfo } from './object-info.ts';
+import { objectInfoFile, readObjectInfo, type StoreObjectInfo, writeObjectInfo } from './object-info.ts';
 import { StagingArea } from './stage.ts';
 import { readTreeIndex, writeTreeIndex } from './tree-index.ts';
 
@@ -89,8 +89,21 @@ export class ObjectFiles {
     return path.slice(start);
   }
 
-  #infoPlace(base: string): string {
-    return join(this.#root, 'info', `${base}.json`);
+  #infoPlace(path: StorePath): string {
+    this.#base(path);
+    return objectInfoFile(this.#root, path);
+  }
+
+  /** Where an object's files may lie, in whatever form. */
+  places(path: StorePath): string[] {
+    const base = this.#base(path);
+    return [
+      this.#plainPlace(base),
+      this.#indexPlace(base),
+      this.#tarPlace(base),
+      this.#unpackedPlace(base, 'ignore'),
+      this.#unpackedPlace(base, 'apply'),
+    ];
   }
 
   /** Where a plain object lies, or is to lie. */
@@ -124,7 +137,7 @@ export class ObjectFiles {
   find(path: StorePath): StoreObjectInfo | undefined {
     let info = this.#known.get(path);
     if (info === undefined) {
-      const file = this.#infoPlace(this.#base(path));
+      const file = this.#infoPlace(path);
       info = readObjectInfo(file);
       if (info === undefined) return undefined;
       noteUse(file);
@@ -141,9 +154,8 @@ export class ObjectFiles {
 
   /** Makes a path valid, or changes what is recorded of it. Its files are in their places by then. */
   register(info: StoreObjectInfo): void {
-    const base = this.#base(info.path);
     const temporary = this.#staging.freshPath();
-    const file = this.#infoPlace(base);
+    const file = this.#infoPlace(info.path);
     try {
       mkdirSync(dirname(file), { recursive: true });
       writeObjectInfo(file, info, temporary);
@@ -162,7 +174,7 @@ export class ObjectFiles {
     const index = existsSync(file) ? readTreeIndex(readFileSync(file), tar) : undefined;
     if (index === undefined || statSync(tar, { throwIfNoEntry: false })?.size !== index.tarSize) {
       // What is no longer registered is made anew.
-      rmSync(this.#infoPlace(base), { force: true });
+      rmSync(this.#infoPlace(path), { force: true });
       this.#known.delete(path);
       throw new TrimaranError({
         code: 'store/damaged',
@@ -234,7 +246,7 @@ export class ObjectFiles {
   /** Makes a path invalid and deletes it. Nothing checks whether others still refer to it. */
   remove(path: StorePath): void {
     this.#withPlace(path, () => {
-      rmSync(this.#infoPlace(this.#base(path)), { force: true });
+      rmSync(this.#infoPlace(path), { force: true });
       this.#known.delete(path);
       this.#clearPlaces(path);
     });
@@ -295,15 +307,7 @@ export class ObjectFiles {
   }
 
   #clearPlaces(path: StorePath): void {
-    const base = this.#base(path);
-    const places = [
-      this.#plainPlace(base),
-      this.#indexPlace(base),
-      this.#tarPlace(base),
-      this.#unpackedPlace(base, 'ignore'),
-      this.#unpackedPlace(base, 'apply'),
-    ];
-    for (const place of places) {
+    for (const place of this.places(path)) {
       if (lstatSync(place, { throwIfNoEntry: false }) === undefined) continue;
       const trash = this.#staging.freshPath();
       moveOnDisk(place, trash);

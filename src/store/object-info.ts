@@ -23,9 +23,17 @@ export interface StoreObjectInfo {
   readonly tarSha256?: string | undefined;
 }
 
-/** Where the record of an object lies below a store's physical root. */
-export function objectInfoFile(root: string, path: StorePath): string {
+/** Where the record of an object lies below a store's physical root; `path` is logical, or where the object itself lies. */
+export function objectInfoFile(root: string, path: string): string {
   return join(root, 'info', `${path.slice(path.lastIndexOf('/') + 1)}.json`);
+}
+
+/** Whether an output that was made earlier is registered and its files are there. */
+export function isOutputThere(
+  root: string,
+  { path, physicalPath }: { readonly path: StorePath; readonly physicalPath: string },
+): boolean {
+  return existsSync(objectInfoFile(root, path)) && existsSync(physicalPath);
 }
 
 /** The record in a file, or undefined when there is none or the machine lost power while it was written. */

@@ -7,7 +7,7 @@ import { trimaranRoot } from '../../sets/cache-root.ts';
 import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
 import { sourceState, stateOf } from '../../sets/source-state.ts';
 import { noteUse } from '../../store/last-use.ts';
-import { objectInfoFile } from '../../store/object-info.ts';
+import { isOutputThere, objectInfoFile } from '../../store/object-info.ts';
 import type { GuixBuildRequest, GuixBuildResult } from './build.ts';
 import type { GuixRecording, ReadState } from './evaluation-request.ts';
 
@@ -29,12 +29,10 @@ export function recallResult(request: GuixBuildRequest): readonly GuixBuildResul
   try {
     const memo = JSON.parse(readFileSync(memoFile(request), 'utf8')) as Memo;
     const root = trimaranRoot(request.host);
-    const isThere = ({ path, physicalPath }: GuixBuildResult['outputs'][number]) =>
-      existsSync(objectInfoFile(root, path)) && existsSync(physicalPath);
-    if (!memo.results.every((result) => result.outputs.every(isThere))) return undefined;
+    const outputs = memo.results.flatMap((result) => result.outputs);
+    if (!outputs.every((output) => isOutputThere(root, output))) return undefined;
     if (!isUnchanged(memo.read, request.host.env)) return undefined;
-    for (const { path } of memo.results.flatMap(({ outputs }) => outputs))
-      noteUse(objectInfoFile(root, path));
+    for (const { path } of outputs) noteUse(objectInfoFile(root, path));
     return memo.results;
   } catch {
     // No memo, or a file that it names is gone: the request is carried out as if for the first time.

@@ -1,6 +1,6 @@
 // What a build came to, kept with the state of everything it depended on, so that doing it again with nothing changed
 // is a look and no more. Only builds that depend on locked inputs and local files alone are kept.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StorePath } from '../../formats/store-path.ts';
 import { writeCacheFile } from '../../foundation/atomic-file.ts';
@@ -10,7 +10,7 @@ import { trimaranRoot } from '../../sets/cache-root.ts';
 import { loadRecording, saveRecording } from '../../sets/recording-file.ts';
 import { type Lstat, sourceState } from '../../sets/source-state.ts';
 import { noteUse } from '../../store/last-use.ts';
-import { objectInfoFile } from '../../store/object-info.ts';
+import { isOutputThere, objectInfoFile } from '../../store/object-info.ts';
 import type { NixBuildResult } from './build.ts';
 import type { Built } from './build-installable.ts';
 import type { Dependences } from './observed-run.ts';
@@ -54,9 +54,7 @@ export function recallBuild(
     return undefined;
   }
   const root = trimaranRoot(key.host);
-  const isThere = ({ path, physicalPath }: { path: StorePath; physicalPath: string }) =>
-    existsSync(objectInfoFile(root, path)) && existsSync(physicalPath);
-  if (!memo.outputs.every(([, output]) => isThere(output))) return undefined;
+  if (!memo.outputs.every(([, output]) => isOutputThere(root, output))) return undefined;
   try {
     if (sourceState(memo.source, memo.files, lstat) !== memo.state) return undefined;
   } catch {

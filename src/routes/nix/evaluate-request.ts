@@ -153,11 +153,11 @@ function refusal({ code, message, name, names, hint, position }: Refusal): Trima
     code,
     message: fromByteString(message),
     hint:
-      hint === undefined
-        ? names.length === 0
+      hint !== undefined
+        ? fromByteString(hint)
+        : names.length === 0
           ? `add '${name}'`
-          : nearestOf(name, names)
-        : fromByteString(hint),
+          : nearestOf(name, names),
     ...(position === null ? {} : { span: { ...position, file: fromByteString(position.file) } }),
   });
 }

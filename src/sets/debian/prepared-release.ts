@@ -1,11 +1,12 @@
 // A Debian release made ready for recipes: verified, its index on disk, in a form that can be sent to the thread that
 // evaluates. What the lock says decides which release it is.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type Archive, findMirrors, findSnapshot, openArchive } from '../../debian/archive.ts';
 import { type ContentsNames, ensureContentsTable } from '../../debian/contents-names.ts';
 import { openPackageIndex } from '../../debian/package-index.ts';
 import { isTrimaranError, systemErrorCode, TrimaranError } from '../../foundation/error.ts';
 import type { Host } from '../../foundation/host.ts';
+import { readTextFile } from '../../foundation/text-file.ts';
 import { type LockedArchitecture, type LockedSuite, type LockFile, parseLockFile } from '../lock-file.ts';
 import { ReleaseFacts, type ReleaseIdentity } from './release-facts.ts';
 import { resolutionCache } from './resolution-cache.ts';
@@ -44,9 +45,7 @@ export function readLockFile(file: string): LockFile | undefined {
   if (!existsSync(file)) return undefined;
   let text: string;
   try {
-    // A pipe would have to be waited for.
-    if (statSync(file).isFIFO()) throw new Error('it is a pipe');
-    text = readFileSync(file, 'utf8');
+    text = readTextFile(file);
   } catch (cause) {
     throw new TrimaranError({
       code: 'lock/not-readable',

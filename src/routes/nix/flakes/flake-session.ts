@@ -1,11 +1,12 @@
 // Flakes for one run of the program: settings, registries and fetchers put together, and the commands on locks:
 // find a flake, bring its lock up to date, write it. Source: Nix's libflake, as of 2.34.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { temporaryNameFor, writeFileAtomically } from '../../../foundation/atomic-file.ts';
 import { TrimaranError } from '../../../foundation/error.ts';
 import type { Host } from '../../../foundation/host.ts';
+import { readTextFile } from '../../../foundation/text-file.ts';
 import type { LocalStore } from '../../../store/local-store.ts';
 import { FetchCache } from './fetchers/fetch-cache.ts';
 import type { FetchContext } from './fetchers/fetch-context.ts';
@@ -290,9 +291,7 @@ function readLockFileAt(location: TreeLocation, warn: (message: string) => void)
 
 function readLockText(file: string): string {
   try {
-    // A pipe would have to be waited for.
-    if (statSync(file).isFIFO()) throw new Error('it is a pipe');
-    return readFileSync(file, 'utf8');
+    return readTextFile(file);
   } catch (cause) {
     const why = systemCode(cause) ?? (cause as Error).message;
     throw flakeError('lock-not-readable', `cannot read '${file}': ${why}`, {
